@@ -1,0 +1,40 @@
+# make run    serve the app           make test   run all checks
+# make bench  measure                 make fix    let the formatter and the linter mend what they can
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check fix bench clean
+
+run: $(VENV)/run
+	@echo 'serving on http://127.0.0.1:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)'
+	@$(BIN)/python main.py
+
+test: check
+	@scripts/ensure-chromium
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev
+	@echo 'lint, format, types'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+fix: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache test-results
+
+$(VENV)/run: requirements.txt
+	@echo 'installing what the app needs into $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/run
+	@echo 'installing what the checks need into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

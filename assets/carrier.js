@@ -1,0 +1,189 @@
+// @ts-check
+/** A leader's side: holds the one real socket, carries the tabs that follow, and passes the streams on to them. */
+
+/** @typedef {import("./election.js").Message} Message */
+
+export class Carrier {
+  /** @param {{ tab: import("./tab.js").Tab, term: number, connectReal: (changes: object) => any }} parts */
+  constructor({ tab, term, connectReal }) {
+    this.tab = tab;
+    this.term = term;
+    this.link = 0; // counts the connections, so that followers know when to join again
+    this.ready = false;
+    /** @type {number | null} */
+    this.heardAt = null;
+    /** @type {Map<string, Set<string>>} the streams of each carried tab */
+    this.carried = new Map();
+    /** @type {Set<string>} */
+    this.subscribed = new Set();
+    const socket = tab.socket;
+    this.real = connectReal({ query: socket.query(), forceNew: true });
+    this.#listen();
+  }
+
+  vitals() {
+    const heard = this.heardAt === null ? null : Date.now() - this.heardAt;
+    return { link: this.link, connected: this.ready, heard };
+  }
+
+  /** @param {() => void} answered called when the server has answered */
+  probe(answered) {
+    this.#request("todosync_probe", {}, answered);
+  }
+
+  /** @returns {string | null} */
+  heir() {
+    return this.carried.keys().next().value ?? null;
+  }
+
+  close() {
+    this.ready = false;
+    this.real.disconnect();
+    this.real.offAny();
+    this.real.off();
+  }
+
+  /** @param {Message} message from a follower */
+  receive(message) {
+    if (message.type === "join") this.#join(message);
+    else if (message.type === "leave") this.#leave(message);
+    else if (message.type === "up") this.#up(message);
+    else if (message.type === "post" && this.ready) this.real.emit(message.event, message.data);
+    else if (message.type === "ask") this.#answer(message);
+  }
+
+  #listen() {
+    const { tab, real } = this;
+    real.on("connect", () => this.#greet());
+    real.on("disconnect", () => this.#onDisconnect());
+    real.on("connect_error", (/** @type {Error} */ error) => {
+      tab.setConnected(false);
+      tab.socket.dispatch("connect_error", error);
+    });
+    real.io.on("reconnect_attempt", () => tab.socket.query());
+    real.io.on("ping", () => {
+      this.#hear();
+      tab.election.announce(); // message handlers run in time even where this tab's timers do not
+    });
+    real.onAny((/** @type {string} */ event, /** @type {any} */ data) => {
+      this.#hear();
+      if (event === "todosync_down") this.#post("down", { to: data.tab, event: data.event, data: data.data });
+      else if (event === "todosync_data") this.#onData(data);
+      else tab.socket.dispatch(event, data);
+    });
+  }
+
+  #greet() {
+    const { tab, real } = this;
+    const { clientId } = tab.socket;
+    this.#request("todosync_hello", { client_id: clientId, alone: tab.status.role === "alone" }, (answer) => {
+      if (!answer.ok) {
+        tab.socket.expire();
+        return;
+      }
+      this.link += 1;
+      this.ready = true;
+      this.subscribed.clear();
+      tab.setConnected(true);
+      tab.socket.attach(
+        { deliver: (frame) => this.#deliver(tab.id, clientId, frame), post: (event, data) => real.emit(event, data) },
+        answer.received,
+      );
+      tab.election.announce();
+      for (const name of Object.keys(tab.store.versions())) this.#subscribe(name);
+    });
+  }
+
+  #onDisconnect() {
+    this.ready = false;
+    this.carried.clear();
+    this.tab.setConnected(false);
+    this.tab.socket.detach();
+    this.tab.election.announce();
+  }
+
+  /** @param {any} message */
+  #onData(message) {
+    const result = this.tab.applyData(message);
+    if (result === "gap") this.#fetch(message.stream);
+    else if (result === "applied") this.#post("data", { payload: message });
+  }
+
+  /** @param {Message} message */
+  #join(message) {
+    const { from, query, streams } = message;
+    if (!this.ready) return;
+    this.#request("todosync_join", { ...query, tab: from }, (answer) => {
+      this.#post("joined", { to: from, ...answer });
+      if (!answer.ok) return;
+      this.carried.set(from, new Set(Object.keys(streams)));
+      for (const [name, { version, order }] of Object.entries(streams)) {
+        const held = this.tab.store.stream(name, order);
+        if (!this.subscribed.has(name)) this.#subscribe(name);
+        else if (held.version > version) this.#post("data", { to: from, payload: held.snapshot() });
+      }
+    });
+  }
+
+  /** @param {Message} message */
+  #leave(message) {
+    this.carried.delete(message.from);
+    if (this.ready) this.real.emit("todosync_leave", { client_id: message.clientId });
+  }
+
+  /** @param {Message} message */
+  #up(message) {
+    this.#deliver(message.from, message.clientId, message.frame);
+  }
+
+  /** @param {string} tabId @param {string} clientId @param {import("./tab_socket.js").Frame} frame */
+  #deliver(tabId, clientId, frame) {
+    if (!this.ready) return; // its sender keeps it and repeats it over the next link
+    this.#request("todosync_up", { client_id: clientId, ...frame }, (answer) => {
+      if (!answer.ok) this.#post("rejoin", { to: tabId });
+      else if (tabId === this.tab.id) this.tab.socket.acknowledge(answer.received);
+      else this.#post("ack", { to: tabId, received: answer.received });
+    });
+  }
+
+  /** @param {Message} message a follower's question */
+  #answer(message) {
+    const held = this.tab.store.stream(message.stream);
+    if (held.version > message.version) this.#post("data", { to: message.from, payload: held.snapshot() });
+    else this.#fetch(message.stream);
+  }
+
+  /** @param {string} name */
+  #subscribe(name) {
+    this.subscribed.add(name);
+    this.#fetch(name);
+  }
+
+  /** @param {string} name */
+  #fetch(name) {
+    const { version } = this.tab.store.stream(name);
+    this.#request("todosync_fetch", { stream: name, version: version < 0 ? null : version }, (answer) => {
+      if (answer.ok) this.#onData(answer.message);
+    });
+  }
+
+  /** @param {string} event @param {object} data @param {(answer: any) => void} onAnswer */
+  #request(event, data, onAnswer) {
+    const { real } = this;
+    const connection = real.id;
+    real.emit(event, data, (/** @type {any} */ answer) => {
+      if (real.id !== connection) return; // an answer to a connection that is gone says nothing of this one
+      this.#hear();
+      onAnswer(answer);
+    });
+  }
+
+  /** @param {string} type @param {object} content */
+  #post(type, content) {
+    this.tab.post({ type, term: this.term, ...content });
+  }
+
+  #hear() {
+    this.heardAt = Date.now();
+  }
+}

@@ -1,0 +1,124 @@
+// @ts-check
+/** The browser's copy of the streams, reactive, so that elements whose props read it render by themselves. */
+
+import { shallowReactive } from "vue";
+
+/**
+ * @typedef {{ id: number } & Record<string, any>} Item
+ * @typedef {{ stream: string, version: number, base?: number, put?: Item[], del?: number[], derived?: object,
+ *   partial?: boolean } & Record<string, any>} StreamMessage
+ */
+
+export class StreamState {
+  /** @param {string} name @param {string} order the field that orders the list, newest first */
+  constructor(name, order) {
+    this.name = name;
+    this.order = order;
+    /** @type {Map<number, Item>} */
+    this.byId = new Map();
+    this.view = shallowReactive({
+      version: -1,
+      /** @type {Item[]} */
+      items: [],
+      /** @type {Record<string, any>} */
+      derived: {},
+    });
+  }
+
+  get version() {
+    return this.view.version;
+  }
+
+  /** @param {StreamMessage} message @returns {'applied' | 'old' | 'gap'} */
+  apply(message) {
+    if (message.version <= this.version) return "old";
+    if (message.base === undefined) this.#reset(message);
+    else if (message.base > this.version) return "gap";
+    else this.#change(message);
+    if (message.derived) this.view.derived = message.derived;
+    this.view.version = message.partial ? -1 : message.version;
+    return "applied";
+  }
+
+  /** @returns {StreamMessage} */
+  snapshot() {
+    const { version, items, derived } = this.view;
+    return { stream: this.name, version, [this.name]: items, derived };
+  }
+
+  /** @param {StreamMessage} message */
+  #reset(message) {
+    const items = message[this.name];
+    this.byId = new Map(items.map((/** @type {Item} */ item) => [item.id, item]));
+    this.view.items = items;
+  }
+
+  /** @param {StreamMessage} message */
+  #change(message) {
+    const items = this.view.items.slice(); // the array itself is not reactive: it is the new one that is noticed
+    for (const id of message.del ?? []) this.#remove(items, id);
+    for (const item of message.put ?? []) this.#put(items, item);
+    this.view.items = items;
+  }
+
+  /** @param {Item[]} items @param {Item} item */
+  #put(items, item) {
+    const old = this.byId.get(item.id);
+    if (old && old[this.order] === item[this.order]) {
+      items[this.#position(items, old)] = item;
+    } else {
+      if (old) this.#remove(items, item.id);
+      items.splice(this.#position(items, item), 0, item);
+    }
+    this.byId.set(item.id, item);
+  }
+
+  /** @param {Item[]} items @param {number} id */
+  #remove(items, id) {
+    const old = this.byId.get(id);
+    if (!old) return;
+    items.splice(this.#position(items, old), 1);
+    this.byId.delete(id);
+  }
+
+  /** Where an item stands, or would. @param {Item[]} items @param {Item} item */
+  #position(items, item) {
+    let low = 0;
+    let high = items.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#isNewer(items[middle], item)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** @param {Item} a @param {Item} b */
+  #isNewer(a, b) {
+    return a[this.order] > b[this.order] || (a[this.order] === b[this.order] && a.id > b.id);
+  }
+}
+
+export class Store {
+  constructor() {
+    /** @type {Map<string, StreamState>} */
+    this.streams = new Map();
+  }
+
+  /** @param {string} name @param {string} [order] */
+  stream(name, order = "created_at") {
+    let state = this.streams.get(name);
+    if (!state) this.streams.set(name, (state = new StreamState(name, order)));
+    return state;
+  }
+
+  /** @param {StreamMessage} message */
+  apply(message) {
+    return this.stream(message.stream).apply(message);
+  }
+
+  /** What this tab holds, as it tells others. @returns {Record<string, { version: number, order: string }>} */
+  versions() {
+    return Object.fromEntries([...this.streams].map(([name, { version, order }]) => [name, { version, order }]));
+  }
+}

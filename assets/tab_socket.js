@@ -1,0 +1,149 @@
+// @ts-check
+/**
+ * What NiceGUI's page takes for its Socket.IO socket. Its frames travel over whatever link the tab has at the moment:
+ * a socket of its own, the leader's socket, or none for a while. Frames that must arrive exactly once are numbered,
+ * kept until the server has acknowledged them, and repeated over the next link; the server drops repetitions.
+ */
+
+export const LOST_CONNECTION_GRACE_MS = 1000; // a hand-over is over before a person is told of anything
+const EXACTLY_ONCE = new Set(["event", "javascript_response", "log"]);
+
+/**
+ * @typedef {{ number: number, event: string, data: any }} Frame
+ * @typedef {{ deliver(frame: Frame): void, post(event: string, data: any): void }} Link `deliver` hands over a numbered
+ *   frame, to be answered by `acknowledge`; `post` one that may be lost
+ */
+
+export class TabSocket {
+  /** @param {Record<string, any>} options as NiceGUI passes them to `io(url, options)` */
+  constructor(options) {
+    this.options = options;
+    // a prerendered page would make its handshake by a frame of its own; here every link makes it when it is set up
+    options.query.implicit_handshake = true;
+    this.id = "";
+    this.connected = false;
+    /** @type {Map<string, Function[]>} */
+    this.handlers = new Map();
+    /** @type {Map<string, Function[]>} */
+    this.managerHandlers = new Map();
+    /** @type {Frame[]} */
+    this.unacknowledged = [];
+    this.lastNumber = 0;
+    /** @type {Link | null} */
+    this.link = null;
+    /** @type {any} */
+    this.graceTimer = null;
+    this.io = {
+      opts: options,
+      engine: { transport: this.#makeTransport() },
+      on: (/** @type {string} */ event, /** @type {Function} */ handler) => {
+        append(this.managerHandlers, event, handler);
+      },
+    };
+  }
+
+  get clientId() {
+    return this.options.query.client_id;
+  }
+
+  /** @param {string} event @param {Function} handler */
+  on(event, handler) {
+    append(this.handlers, event, handler);
+    return this;
+  }
+
+  /** @param {string} event @param {any} data @param {Function} [acknowledge] */
+  emit(event, data, acknowledge) {
+    if (event === "handshake") {
+      acknowledge?.(true);
+      return this;
+    }
+    // NiceGUI wraps `send` to refuse what the server would not take, replacing it by a frame that says so
+    const text = `42${JSON.stringify([event, data])}`;
+    this.io.engine.transport.ws.send(text, { text, event, data });
+    return this;
+  }
+
+  connect() {
+    return this;
+  }
+
+  disconnect() {
+    this.detach();
+    return this;
+  }
+
+  /** Before a link is set up: what its handshake must say. @returns {Record<string, any>} */
+  query() {
+    this.#fire(this.managerHandlers, "reconnect_attempt"); // has NiceGUI update next_message_id
+    return this.options.query;
+  }
+
+  /**
+   * Use a link whose handshake the server has accepted.
+   * @param {Link} link @param {number} received the number of the last frame that the server has
+   */
+  attach(link, received) {
+    clearTimeout(this.graceTimer);
+    this.graceTimer = null;
+    this.link = link;
+    this.io.engine.transport = this.#makeTransport();
+    this.acknowledge(received);
+    for (const frame of this.unacknowledged) link.deliver(frame);
+    this.id = this.options.query.document_id;
+    this.connected = true;
+    this.#fire(this.handlers, "connect");
+  }
+
+  /** The link is gone. NiceGUI's page is told only if no other takes its place soon. */
+  detach() {
+    this.link = null;
+    if (!this.connected || this.graceTimer !== null) return;
+    this.graceTimer = setTimeout(() => {
+      this.graceTimer = null;
+      this.connected = false;
+      this.#fire(this.handlers, "disconnect", "transport close");
+    }, LOST_CONNECTION_GRACE_MS);
+  }
+
+  /** The server knows this page no more; NiceGUI reloads it. */
+  expire() {
+    this.#fire(this.handlers, "connect_error", new Error("Implicit handshake failed"));
+  }
+
+  /** A message from the server. @param {string} event @param {any[]} args */
+  dispatch(event, ...args) {
+    this.#fire(this.handlers, event, ...args);
+  }
+
+  /** @param {number} received the number of the last frame that the server has */
+  acknowledge(received) {
+    while (this.unacknowledged.length && this.unacknowledged[0].number <= received) this.unacknowledged.shift();
+  }
+
+  #makeTransport() {
+    return { ws: { send: (/** @type {any[]} */ ...args) => this.#send(args[0], args[1]) } };
+  }
+
+  /** @param {string} text @param {{ text: string, event: string, data: any }} original */
+  #send(text, original) {
+    const [event, data] = text === original.text ? [original.event, original.data] : JSON.parse(text.slice(2));
+    if (!EXACTLY_ONCE.has(event)) {
+      this.link?.post(event, data);
+      return;
+    }
+    const frame = { number: ++this.lastNumber, event, data };
+    this.unacknowledged.push(frame);
+    this.link?.deliver(frame);
+  }
+
+  /** @param {Map<string, Function[]>} handlers @param {string} event @param {any[]} args */
+  #fire(handlers, event, ...args) {
+    for (const handler of handlers.get(event) ?? []) handler(...args);
+  }
+}
+
+/** @param {Map<string, Function[]>} handlers @param {string} event @param {Function} handler */
+function append(handlers, event, handler) {
+  handlers.set(event, [...(handlers.get(event) ?? []), handler]);
+}

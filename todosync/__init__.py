@@ -1,0 +1,28 @@
+"""A todo list that is live in every tab over one socket, and the sync layer under it, for NiceGUI."""
+
+from .models import TODOS, InvalidTodoError, Todo
+from .server import SyncServer, broadcast_later, broadcast_list, current_server, setup
+from .settings import Settings
+from .streams import Record, Stream
+from .sync import LogEntry, Sync, TodoSync, use_sync, use_todo_sync
+from .todos import TodoNotFoundError
+
+__all__ = [
+    'TODOS',
+    'InvalidTodoError',
+    'LogEntry',
+    'Record',
+    'Settings',
+    'Stream',
+    'Sync',
+    'SyncServer',
+    'Todo',
+    'TodoNotFoundError',
+    'TodoSync',
+    'broadcast_later',
+    'broadcast_list',
+    'current_server',
+    'setup',
+    'use_sync',
+    'use_todo_sync',
+]

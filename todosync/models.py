@@ -1,0 +1,127 @@
+"""The todo: its table, and the shapes in which requests bring it and messages carry it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, StrictStr, ValidationError
+from pydantic_core import PydanticCustomError
+from sqlalchemy import CheckConstraint, Index, desc, text
+from sqlmodel import Field, SQLModel
+
+from .streams import Stream
+
+TITLE_MAX_LENGTH = 500
+SQL_NOW = "(strftime('%Y-%m-%d %H:%M:%f000', 'now'))"
+"""The moment of a statement as SQLModel stores it: UTC with six decimals, so that text order is time order."""
+
+
+def utc_now() -> datetime:
+    """Return the current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Todo(SQLModel, table=True):
+    """One todo as it is stored. The SQL defaults make ``INSERT INTO todos(title) VALUES ('...')`` complete."""
+
+    __tablename__ = 'todos'
+    __table_args__ = (
+        CheckConstraint(f'length(trim(title)) BETWEEN 1 AND {TITLE_MAX_LENGTH}', name='title_length'),
+        CheckConstraint('completed IN (0, 1)', name='completed_is_boolean'),
+        Index('todos_newest_first', desc('created_at'), desc('id')),
+        {'sqlite_autoincrement': True},  # an id is never used again, so a late message cannot hit a newer todo
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    title: str = Field(max_length=TITLE_MAX_LENGTH)
+    completed: bool = Field(default=False, sa_column_kwargs={'server_default': text('0')})
+    created_at: datetime = Field(default_factory=utc_now, sa_column_kwargs={'server_default': text(SQL_NOW)})
+    updated_at: datetime = Field(
+        default_factory=utc_now, sa_column_kwargs={'server_default': text(SQL_NOW), 'onupdate': utc_now}
+    )
+
+
+TODOS = Stream(
+    name='todos',
+    model=Todo,
+    fields=('id', 'title', 'completed', 'created_at'),
+    newest_first='created_at',
+    change_log='changes',
+    change_key='todo_id',
+    totals={'count': lambda todo: 1, 'completed_count': lambda todo: int(todo['completed'])},
+    derive=lambda totals: {'heading': f'Todos ({totals["count"]} total, {totals["completed_count"]} done)'},
+)
+
+
+def clean_title(title: str) -> str:
+    """Strip a title and refuse what cannot be one.
+
+    :param title: as a person typed it
+    :return: the stripped title, 1 to 500 characters
+    :raises PydanticCustomError: blank, too long, or holding a NUL character
+    """
+    title = title.strip()
+    if not title:
+        raise PydanticCustomError('title', "Title can't be blank")
+    if len(title) > TITLE_MAX_LENGTH:
+        raise PydanticCustomError('title', f'Title is too long (maximum is {TITLE_MAX_LENGTH} characters)')
+    if '\0' in title:
+        raise PydanticCustomError('title', 'Title contains a NUL character, which cannot be stored')
+    return title
+
+
+Title = Annotated[StrictStr, AfterValidator(clean_title)]
+
+
+class NewTodo(BaseModel):
+    """What a request may say of a todo that it creates."""
+
+    model_config = ConfigDict(extra='forbid')
+
+    title: Title
+    completed: StrictBool = False
+
+
+class TodoChange(BaseModel):
+    """What a request may say of a todo that it changes; what it leaves out stays."""
+
+    model_config = ConfigDict(extra='forbid')
+
+    title: Title = ''
+    completed: StrictBool = False
+
+    def changes(self) -> dict[str, Any]:
+        """Return only what was given."""
+        return self.model_dump(exclude_unset=True)
+
+
+class InvalidTodoError(ValueError):
+    """A todo was refused, and nothing was written.
+
+    :param errors: one sentence for each reason, meant for the person who sent it
+    """
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__('. '.join(errors))
+        self.errors = errors
+
+
+def explain(error: ValidationError) -> list[str]:
+    """Turn a validation error into sentences for the person who sent the input."""
+    return [_sentence(detail['type'], detail['loc'], detail['msg']) for detail in error.errors(include_url=False)]
+
+
+def _sentence(kind: str, location: tuple[int | str, ...], message: str) -> str:
+    field = '.'.join(str(part) for part in location)
+    name = field.rpartition('.')[2].capitalize()
+    sentences = {
+        'title': message,
+        'missing': f"{name} can't be blank" if name == 'Title' else f'{name} is missing',
+        'extra_forbidden': f'Unknown field: {field}',
+        'string_type': f'{name} must be text',
+        'bool_type': f'{name} must be true or false',
+        'model_type': f'{name or "Body"} must be an object',
+        'model_attributes_type': f'{name or "Body"} must be an object',
+    }
+    return sentences.get(kind, f'{name or "Body"}: {message}')

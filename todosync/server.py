@@ -1,0 +1,278 @@
+"""The assembly: which parts there are, how they are wired, and the order in which they start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import html
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from nicegui import Client, app, core, ui
+
+from . import api
+from .broadcaster import Broadcaster
+from .cable import Cable, MemoryCable
+from .cache import Cache, DiskCache, MemoryCache
+from .channel import Channel
+from .database import CommitWatcher, Database
+from .jobs import Jobs
+from .models import TODOS
+from .settings import Settings
+from .streams import Record, Stream
+from .sync import Sync
+from .tabs import Role, Tabs
+
+ASSETS_URL = '/_todosync'
+ENTRY_MODULE = 'leader.js'
+HASH_LENGTH = 12
+
+log = logging.getLogger(__name__)
+
+
+class SyncServer:
+    """All parts of one process, wired together.
+
+    :param settings: the settings
+    :param streams: the tables of one's own that are to be kept alive besides the todos
+    """
+
+    def __init__(self, settings: Settings, streams: Iterable[Stream] = ()) -> None:
+        self.settings = settings
+        self.streams = [TODOS, *streams]
+        self.database = Database(settings.data_url, on_commit=self._on_commit)
+        self.cache = self._make_cache()
+        self.cable = self._make_cable()
+        self.jobs = Jobs(f'sqlite:///{settings.queue_path}' if settings.is_production else 'sqlite://')
+        self.broadcaster = Broadcaster(self.database, self.cable, self.jobs, self.streams)
+        self.watcher = CommitWatcher(self.database.path, settings.poll_interval, self.broadcaster.broadcast_later)
+        self.tabs = Tabs(
+            core.sio,
+            tabs_per_socket=settings.tabs_per_socket,
+            reconnect_timeout=settings.reconnect_timeout,
+            on_role=self._on_role,
+        )
+        self.channels = {
+            stream.name: Channel(
+                stream, self.database, self.cache, self.cable, core.sio, embed_limit=settings.embed_limit
+            )
+            for stream in self.streams
+        }
+        self.views: dict[str, dict[str, Sync]] = {}
+        """The views of each page, by client id and stream name."""
+
+    def channel(self, stream: Stream) -> Channel:
+        """Return a stream's channel.
+
+        :raises RuntimeError: the stream is none of this server's
+        """
+        if (channel := self.channels.get(stream.name)) is None:
+            raise RuntimeError(f'the stream {stream.name!r} is unknown; give it to todosync.setup(streams=[...])')
+        return channel
+
+    async def start(self) -> None:
+        """Bring the database up to date, load the lists, and begin to broadcast."""
+        await asyncio.to_thread(self._open)
+        for channel in self.channels.values():
+            await channel.start()
+            channel.on_change(lambda name=channel.stream.name: self._refresh_views(name))  # type: ignore[misc]
+        self.tabs.start()
+        core.sio.on('todosync_hello', self._handle_hello)
+        core.sio.on('todosync_fetch', self._handle_fetch)
+        core.sio.on('todosync_probe', lambda sid, data: True)
+        self.watcher.start()
+
+    async def stop(self) -> None:
+        """Stop everything, in the opposite order; safe to call twice."""
+        await asyncio.to_thread(self.watcher.stop)
+        self.tabs.stop()
+        for channel in self.channels.values():
+            await channel.stop()
+        await asyncio.to_thread(self._close)
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Return whether this process can serve, and what it looked at. Blocks."""
+        checks: dict[str, Any] = {}
+        started = time.perf_counter()
+        try:
+            with self.database.read() as session:
+                checks['version'] = TODOS.version(session)
+            checks['database'] = {'ok': True, 'ms': round((time.perf_counter() - started) * 1000, 1)}
+        except Exception as error:
+            log.exception('the health check could not read the database')
+            checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {error}'}
+        age = self.broadcaster.seconds_since_success()
+        checks['broadcast'] = {'ok': age < api.BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
+        healthy = all(check['ok'] for check in checks.values() if isinstance(check, Mapping))
+        checks |= {'sockets': self.tabs.socket_count, 'followers': self.tabs.carried_count}
+        return healthy, {'status': 'ok' if healthy else 'unhealthy', **checks}
+
+    def trim_change_log(self) -> None:
+        """Forget changes that are older than the retention. Blocks."""
+        limit = datetime.now(UTC) - timedelta(seconds=self.settings.change_log_retention)
+        for stream in self.streams:
+            with self.database.write() as session:
+                stream.trim(session, limit)
+        self.jobs.prune_failures(limit)
+
+    def _open(self) -> None:
+        self.settings.prepare_storage()
+        self.database.migrate()
+        for stream in self.streams:
+            self.database.create_table(stream.table)
+            self.database.install_change_log(stream)
+        self.cable.start()
+        self.jobs.start()
+        self.broadcaster.start()
+        self.jobs.add_recurring('trim_change_log', f'{__name__}:trim_change_log', hours=1)
+
+    def _close(self) -> None:
+        self.jobs.stop()
+        self.cable.stop()
+        self.cache.close()
+        self.database.close()
+
+    def _make_cache(self) -> Cache:
+        settings = self.settings
+        if settings.is_production:
+            return DiskCache(settings.cache_dir, settings.cache_ttl, settings.cache_size_limit)
+        return MemoryCache(settings.cache_ttl)
+
+    def _make_cable(self) -> Cable:
+        return MemoryCable()
+
+    def _on_commit(self) -> None:
+        for stream in self.streams:
+            self.cache.invalidate(stream.name)
+        self.broadcaster.broadcast_later()
+
+    def _refresh_views(self, stream_name: str) -> None:
+        for views in list(self.views.values()):
+            if view := views.get(stream_name):
+                view.refresh()
+
+    def _on_role(self, client: Client, role: Role) -> None:
+        for view in self.views.get(client.id, {}).values():
+            view.set_role(role)
+
+    def on_connect(self, client: Client) -> None:
+        """Note that a page is connected, whichever way."""
+        self._on_role(client, self.tabs.role(client))
+
+    def on_delete(self, client: Client) -> None:
+        """Forget a page that NiceGUI has deleted."""
+        self.views.pop(client.id, None)
+        self.tabs.forget(client)
+
+    async def _handle_hello(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
+        received = self.tabs.greet(sid, str(data['client_id']))
+        if received is None:
+            return {'ok': False}
+        return {'ok': True, 'received': received}
+
+    async def _handle_fetch(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Subscribe a leader's socket to a stream, or give it what it missed."""
+        channel = self.channels.get(str(data['stream']))
+        if channel is None or not self.tabs.is_leader(sid):
+            return {'ok': False}
+        version = data.get('version')
+        return {'ok': True, 'message': await channel.subscribe(sid, version if isinstance(version, int) else None)}
+
+
+def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -> SyncServer:
+    """Put todosync into the NiceGUI app: routes, the browser's part, and what runs from start-up to shutdown.
+
+    Call it once, before ``ui.run()``. Importing ``todosync`` does nothing of this.
+
+    :param settings: the settings (default: from the environment)
+    :param streams: the tables of one's own that are to be kept alive besides the todos
+    :return: the server, for those who want to look at its parts
+    :raises pydantic.ValidationError: a setting is wrong
+
+    Example::
+
+        settings = todosync.Settings()
+        todosync.setup(settings)
+        ui.run(storage_secret=settings.resolve_storage_secret())
+    """
+    server = SyncServer(settings or Settings(), streams)
+    app.state.todosync = server
+    app.include_router(api.make_router(server))
+    ui.add_head_html(_serve_assets(), shared=True)
+    app.on_startup(server.start)
+    app.on_connect(server.on_connect)
+    app.on_delete(server.on_delete)
+    app.on_shutdown(server.stop)
+    return server
+
+
+def current_server() -> SyncServer:
+    """Return the server that ``setup()`` made.
+
+    :raises RuntimeError: ``setup()`` has not been called
+    """
+    server = getattr(app.state, 'todosync', None)
+    if not isinstance(server, SyncServer):
+        raise RuntimeError('call todosync.setup() before ui.run()')
+    return server
+
+
+def broadcast_later() -> None:
+    """Have all committed changes broadcast. Returns at once, from any thread; never raises.
+
+    Writes through todosync, and through any other program, are noticed by themselves; this is for code that wants a
+    broadcast without waiting for that.
+
+    :raises RuntimeError: ``setup()`` has not been called
+
+    Example::
+
+        todosync.broadcast_later()
+    """
+    current_server().broadcaster.broadcast_later()
+
+
+def broadcast_list(stream: Stream = TODOS) -> list[Record]:
+    """Return a stream's rows, newest first, read through the cache; never older than the last commit.
+
+    Blocks: call it in a thread.
+
+    :raises RuntimeError: called on an event loop, or ``setup()`` has not been called
+
+    Example::
+
+        todos = await asyncio.to_thread(todosync.broadcast_list)
+    """
+    records: list[Record] = current_server().channel(stream).read_list()[stream.name]
+    return records
+
+
+def trim_change_log() -> None:
+    """Run the recurring job of this name on this process's server."""
+    current_server().trim_change_log()
+
+
+def _serve_assets() -> str:
+    """Serve the browser's modules under a URL that changes with their content, and return the html that loads them."""
+    directory = _assets_directory()
+    modules = sorted(directory.glob('*.js'))
+    digest = hashlib.sha256(b''.join(module.read_bytes() for module in modules)).hexdigest()[:HASH_LENGTH]
+    url = f'{ASSETS_URL}/{digest}'
+    app.add_static_files(url, directory, max_cache_age=365 * 24 * 3600)
+    # the modules are fetched side by side, not one after the other as each is found to import the next
+    preloads = [
+        f'<link rel="modulepreload" href="{url}/{html.escape(module.name)}">'
+        for module in modules
+        if module.name != ENTRY_MODULE
+    ]
+    return '\n'.join([f'<script type="module" src="{url}/{ENTRY_MODULE}"></script>', *preloads])
+
+
+def _assets_directory() -> Path:
+    here = Path(__file__).parent
+    packaged = here / 'assets'
+    return packaged if packaged.is_dir() else here.parent / 'assets'
