@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import orjson
 
@@ -50,6 +51,8 @@ class Broadcaster:
         """Take today's versions as published and register the job. Blocks."""
         with self._database.read() as session:
             self._published = {stream.name: stream.version(session) for stream in self._streams}
+        for stream in self._streams:
+            self._cable.subscribe(stream.name, partial(self._note_published, stream.name))
         self._last_success = self._clock()
         self._jobs.add_local(JOB_ID, self.run)
 
@@ -99,4 +102,14 @@ class Broadcaster:
         # without a delta only the version is announced; each process then reads the list through the cache
         message = delta.message() if delta else {'stream': stream.name, 'version': version}
         self._cable.publish(stream.name, orjson.dumps(message))
-        self._published[stream.name] = version
+        self._note_version(stream.name, version)
+
+    def _note_published(self, stream_name: str, encoded: bytes) -> None:
+        """Take over what any process has put on the cable: what it covers need not be published again."""
+        message = orjson.loads(encoded)
+        if message.get('base', 0) <= self._published[stream_name]:
+            self._note_version(stream_name, message['version'])
+
+    def _note_version(self, stream_name: str, version: int) -> None:
+        with self._lock:
+            self._published[stream_name] = max(self._published[stream_name], version)

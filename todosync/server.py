@@ -14,9 +14,9 @@ from typing import Any
 
 from nicegui import Client, app, core, ui
 
-from . import api
+from . import api, browser, nicegui_contract
 from .broadcaster import Broadcaster
-from .cable import Cable, MemoryCable
+from .cable import Cable, MemoryCable, PostgresCable, SqliteCable
 from .cache import Cache, DiskCache, MemoryCache
 from .channel import Channel
 from .database import CommitWatcher, Database
@@ -112,8 +112,9 @@ class SyncServer:
         return healthy, {'status': 'ok' if healthy else 'unhealthy', **checks}
 
     def trim_change_log(self) -> None:
-        """Forget changes that are older than the retention. Blocks."""
+        """Forget changes, and messages on the cable, that are older than the retention. Blocks."""
         limit = datetime.now(UTC) - timedelta(seconds=self.settings.change_log_retention)
+        self.cable.trim(self.settings.cable_retention)
         for stream in self.streams:
             with self.database.write() as session:
                 stream.trim(session, limit)
@@ -143,7 +144,14 @@ class SyncServer:
         return MemoryCache(settings.cache_ttl)
 
     def _make_cable(self) -> Cable:
-        return MemoryCable()
+        settings = self.settings
+        match settings.cable_adapter:
+            case 'sqlite':
+                return SqliteCable(settings.cable_path)
+            case 'postgres':
+                return PostgresCable(settings.data_url)
+            case 'memory':
+                return MemoryCable()
 
     def _on_commit(self) -> None:
         for stream in self.streams:

@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRET_BYTES = 32
+CableAdapter = Literal['memory', 'sqlite', 'postgres']
 
 
 class Settings(BaseSettings):
@@ -33,7 +34,7 @@ class Settings(BaseSettings):
     storage_dir: Path = Path('storage')
     database_url: str | None = None
     storage_secret: str | None = Field(default=None, min_length=16)
-    cable: Literal['memory', 'sqlite'] | None = None
+    cable: CableAdapter | None = None
     poll_interval: float = Field(default=0.01, gt=0)
     """How often another program's commit is looked for; one version read, about 3 microseconds."""
     cache_ttl: float = Field(default=3600, gt=0)
@@ -74,9 +75,13 @@ class Settings(BaseSettings):
         return self.storage_dir / f'{self.env}_cable.sqlite3'
 
     @property
-    def cable_adapter(self) -> Literal['memory', 'sqlite']:
-        """The chosen cable, or the profile's."""
-        return self.cable or ('sqlite' if self.is_production else 'memory')
+    def cable_adapter(self) -> CableAdapter:
+        """The chosen cable, or the one that fits the data: where that is on PostgreSQL, other machines may be too."""
+        if self.cable is not None:
+            return self.cable
+        if self.data_url.startswith('postgresql'):
+            return 'postgres'
+        return 'sqlite' if self.is_production else 'memory'
 
     def prepare_storage(self) -> None:
         """Make the storage directory, readable by its owner only.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
 from collections.abc import Callable
 
 from .base import Receiver
+from .subscriptions import Subscriptions
 
 
 class MemoryCable:
     """Delivers in the publisher's thread, before ``publish`` returns."""
 
     def __init__(self) -> None:
-        self._receivers: defaultdict[str, list[Receiver]] = defaultdict(list)
-        self._lock = threading.RLock()
+        self._subscriptions = Subscriptions()
         self._running = False
 
     def start(self) -> None:
@@ -27,19 +25,12 @@ class MemoryCable:
 
     def publish(self, stream: str, message: bytes) -> None:
         """Hand a message to all subscribers of the stream."""
-        with self._lock:  # held while delivering: two publishers must not reach two subscribers in different orders
-            if self._running:
-                for receive in list(self._receivers[stream]):
-                    receive(message)
+        if self._running:
+            self._subscriptions.deliver(stream, message)
 
     def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
         """Have ``receive`` called with each message of the stream."""
-        with self._lock:
-            self._receivers[stream].append(receive)
+        return self._subscriptions.add(stream, receive)
 
-        def unsubscribe() -> None:
-            with self._lock:
-                if receive in self._receivers[stream]:
-                    self._receivers[stream].remove(receive)
-
-        return unsubscribe
+    def trim(self, max_age: float) -> None:
+        """Do nothing: no message is kept."""

@@ -1,0 +1,176 @@
+"""A cable between machines, through PostgreSQL."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+from sqlalchemy import make_url
+
+from .base import Receiver
+from .subscriptions import Subscriptions
+
+POLL_INTERVAL = 1.0
+"""Seconds between two looks for messages whose notification did not arrive."""
+RETRY_INTERVAL = 0.2
+"""Seconds between two attempts to connect again."""
+CHANNEL = 'todosync_cable'
+ORDER_LOCK = 715_031_884
+"""The key of the advisory lock that makes ids become visible in their order, so that no reader skips one."""
+SCHEMA = (
+    'CREATE TABLE IF NOT EXISTS cable_messages (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, '
+    'stream text NOT NULL, message bytea NOT NULL, published_at timestamptz NOT NULL DEFAULT clock_timestamp())'
+)
+CONNECTION: dict[str, Any] = {
+    'autocommit': True,
+    'connect_timeout': 5,
+    'keepalives_idle': 10,  # notices within 30 s that the other machine has gone without a word
+    'keepalives_interval': 5,
+    'keepalives_count': 4,
+    'tcp_user_timeout': 15_000,
+    'prepare_threshold': 1,
+    'application_name': 'todosync cable',
+}
+
+log = logging.getLogger(__name__)
+
+
+class PostgresCable:
+    """Publishers append to a table and notify; one thread in each process listens and delivers what has been added.
+
+    Messages of any size travel, since a notification carries none of them. A lost connection is made again, and what
+    was published meanwhile is delivered then.
+
+    :param url: SQLAlchemy URL of the database
+    :param poll_interval: seconds between two looks for messages whose notification did not arrive
+    """
+
+    def __init__(self, url: str, poll_interval: float = POLL_INTERVAL) -> None:
+        self._conninfo = make_url(url).set(drivername='postgresql').render_as_string(hide_password=False)
+        self._poll_interval = poll_interval
+        self._subscriptions = Subscriptions()
+        self._writing = threading.Lock()
+        self._writer: psycopg.Connection | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Connect and begin to deliver what is published from now on; safe to call twice."""
+        if self._thread is not None:
+            return
+        with _as_os_error(), self._writing:
+            writer = self._connected_writer()
+            with writer.transaction():
+                _take_turn(writer)  # two processes that make the table at once would trip over each other
+                writer.execute(SCHEMA)
+            listener = self._listen()
+            row = writer.execute('SELECT coalesce(max(id), 0) FROM cable_messages').fetchone()
+        assert row is not None
+        self._stopping.clear()
+        self._thread = threading.Thread(
+            target=self._deliver, args=(listener, int(row[0])), name='postgres cable', daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End delivery and disconnect; safe to call twice."""
+        if self._thread is None:
+            return
+        self._stopping.set()
+        with suppress(OSError):  # wakes the thread; otherwise it notices by itself within the poll interval
+            self._write('SELECT pg_notify(%s, %s)', (CHANNEL, ''))
+        self._thread.join()
+        self._thread = None
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def publish(self, stream: str, message: bytes) -> None:
+        """Hand a message to all subscribers of the stream, in every process on every machine."""
+        self._write('INSERT INTO cable_messages(stream, message) VALUES (%s, %s)', (stream, message), notify=True)
+
+    def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
+        """Have ``receive`` called with each message of the stream, in the cable's own thread."""
+        return self._subscriptions.add(stream, receive)
+
+    def trim(self, max_age: float) -> None:
+        """Forget the messages that were published more than ``max_age`` seconds ago, by the database's clock."""
+        self._write('DELETE FROM cable_messages WHERE published_at < clock_timestamp() - make_interval(secs => %s)',
+                    (max_age,))  # fmt: skip
+
+    def _write(self, statement: str, values: tuple[object, ...], *, notify: bool = False) -> None:
+        with self._writing, _as_os_error():
+            fresh = self._writer is None
+            try:
+                self._write_once(statement, values, notify)
+            except psycopg.OperationalError:
+                if fresh:
+                    raise
+                # the connection had died unnoticed; should the message have got through after all, it comes twice
+                self._write_once(statement, values, notify)
+
+    def _write_once(self, statement: str, values: tuple[object, ...], notify: bool) -> None:
+        writer = self._connected_writer()
+        try:
+            with writer.pipeline(), writer.transaction():  # one round trip
+                if notify:
+                    _take_turn(writer)
+                writer.execute(statement, values)
+                if notify:
+                    writer.execute('SELECT pg_notify(%s, %s)', (CHANNEL, ''))
+        except psycopg.OperationalError:
+            writer.close()
+            self._writer = None
+            raise
+
+    def _deliver(self, listener: psycopg.Connection | None, last: int) -> None:
+        while not self._stopping.is_set():
+            try:
+                if listener is None:
+                    listener = self._listen()
+                    log.info('the cable is connected again')
+                last = self._deliver_after(listener, last)
+                for _ in listener.notifies(timeout=self._poll_interval, stop_after=1):
+                    pass
+            except psycopg.Error as error:
+                if listener is not None:
+                    log.warning('the cable lost its connection, trying again: %s', error)
+                    listener.close()
+                    listener = None
+                self._stopping.wait(RETRY_INTERVAL)
+        if listener is not None:
+            listener.close()
+
+    def _deliver_after(self, connection: psycopg.Connection, last: int) -> int:
+        query = 'SELECT id, stream, message FROM cable_messages WHERE id > %s ORDER BY id'
+        rows = connection.execute(query, (last,)).fetchall()
+        for _, stream, message in rows:
+            self._subscriptions.deliver(stream, message)
+        return int(rows[-1][0]) if rows else last
+
+    def _listen(self) -> psycopg.Connection:
+        connection = psycopg.connect(self._conninfo, **CONNECTION)
+        connection.execute(f'LISTEN {CHANNEL}')
+        return connection
+
+    def _connected_writer(self) -> psycopg.Connection:
+        if self._writer is None:
+            self._writer = psycopg.connect(self._conninfo, **CONNECTION)
+        return self._writer
+
+
+def _take_turn(connection: psycopg.Connection) -> None:
+    connection.execute('SELECT pg_advisory_xact_lock(%s)', (ORDER_LOCK,))
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise OSError(f'the cable failed: {error}') from error

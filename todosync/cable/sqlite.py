@@ -1,0 +1,139 @@
+"""A cable between the processes of one machine, in a SQLite file of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from .base import Receiver
+from .subscriptions import Subscriptions
+
+POLL_INTERVAL = 0.01
+"""Seconds between two looks for another process's messages; a look is one version read, about 3 microseconds."""
+BUSY_TIMEOUT = 5.0
+SCHEMA = (
+    'CREATE TABLE IF NOT EXISTS messages '
+    '(id INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, message BLOB NOT NULL, published_at REAL NOT NULL)'
+)
+
+log = logging.getLogger(__name__)
+
+
+class SqliteCable:
+    """Publishers append to a table, and one thread in each process delivers what has been added.
+
+    The thread wakes at once for messages of its own process. For those of others it looks at ``PRAGMA data_version``,
+    which says whether anybody else has committed, without reading the table.
+
+    :param path: the SQLite file, made if missing, readable by its owner only
+    :param poll_interval: seconds between two looks for other processes' messages
+    :param clock: returns the time in seconds, for the age of messages
+    """
+
+    def __init__(
+        self, path: Path, poll_interval: float = POLL_INTERVAL, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._path = path
+        self._poll_interval = poll_interval
+        self._clock = clock
+        self._subscriptions = Subscriptions()
+        self._writing = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Open the file and begin to deliver what is published from now on; safe to call twice."""
+        if self._thread is not None:
+            return
+        with _as_os_error(self._path):
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._writer = self._connect()
+            self._writer.execute('PRAGMA journal_mode = WAL')  # a reader never waits for a publisher
+            self._writer.execute(SCHEMA)
+            last = int(self._writer.execute('SELECT coalesce(max(id), 0) FROM messages').fetchone()[0])
+        self._stopping = False
+        self._thread = threading.Thread(target=self._deliver, args=(last,), name='sqlite cable', daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End delivery and close the file; safe to call twice."""
+        if self._thread is None:
+            return
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+        self._thread = None
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def publish(self, stream: str, message: bytes) -> None:
+        """Hand a message to all subscribers of the stream, in every process."""
+        self._write(
+            'INSERT INTO messages(stream, message, published_at) VALUES (?, ?, ?)', (stream, message, self._clock())
+        )
+        self._wake.set()
+
+    def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
+        """Have ``receive`` called with each message of the stream, in the cable's own thread."""
+        return self._subscriptions.add(stream, receive)
+
+    def trim(self, max_age: float) -> None:
+        """Forget the messages that were published more than ``max_age`` seconds ago."""
+        self._write('DELETE FROM messages WHERE published_at < ?', (self._clock() - max_age,))
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        with self._writing, _as_os_error(self._path):
+            if self._writer is None:
+                raise OSError(f'the cable {self._path} is not started')
+            self._writer.execute(statement, values)
+
+    def _deliver(self, last: int) -> None:
+        with closing(self._connect()) as connection:
+            seen, failing = None, False
+            while not self._stopping:
+                own = self._wake.is_set()
+                self._wake.clear()  # before reading: a message that is published meanwhile sets it again
+                try:
+                    version = connection.execute('PRAGMA data_version').fetchone()[0]
+                    if own or version != seen:
+                        last = self._deliver_after(connection, last)
+                        seen = version
+                    failing = False
+                except sqlite3.Error as error:
+                    if not failing:
+                        log.warning('the cable %s cannot be read, trying again: %s', self._path, error)
+                    seen, failing = None, True
+                self._wake.wait(self._poll_interval)
+
+    def _deliver_after(self, connection: sqlite3.Connection, last: int) -> int:
+        query = 'SELECT id, stream, message FROM messages WHERE id > ? ORDER BY id'
+        rows = connection.execute(query, (last,)).fetchall()
+        for _, stream, message in rows:
+            self._subscriptions.deliver(stream, message)
+        return int(rows[-1][0]) if rows else last
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, cached_statements=8
+        )
+        # a message lost in a power cut is no loss: the processes start anew then, and read the list
+        connection.execute('PRAGMA synchronous = NORMAL')
+        return connection
+
+
+@contextmanager
+def _as_os_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(f'the cable {path} failed: {error}') from error
