@@ -3,6 +3,9 @@
 
 /** @typedef {import("./election.js").Message} Message */
 
+const PROBE_TIMEOUT_MS = 2000;
+const REFUSED = "Implicit handshake failed"; // in NiceGUI's words
+
 export class Carrier {
   /** @param {{ tab: import("./tab.js").Tab, term: number, connectReal: (changes: object) => any }} parts */
   constructor({ tab, term, connectReal }) {
@@ -16,8 +19,8 @@ export class Carrier {
     this.carried = new Map();
     /** @type {Set<string>} */
     this.subscribed = new Set();
-    const socket = tab.socket;
-    this.real = connectReal({ query: socket.query(), forceNew: true });
+    this.socket = /** @type {import("./tab_socket.js").TabSocket} */ (tab.socket);
+    this.real = connectReal({ query: this.socket.query(), forceNew: true });
     this.#listen();
   }
 
@@ -29,6 +32,16 @@ export class Carrier {
   /** @param {() => void} answered called when the server has answered */
   probe(answered) {
     this.#request("todosync_probe", {}, answered);
+  }
+
+  /** Connect again at once where the connection is lost, or turns out to be. */
+  checkConnection() {
+    if (!this.real.connected) {
+      this.#reconnect();
+      return;
+    }
+    const silent = setTimeout(() => this.#reconnect(), PROBE_TIMEOUT_MS);
+    this.probe(() => clearTimeout(silent));
   }
 
   /** @returns {string | null} */
@@ -56,11 +69,8 @@ export class Carrier {
     const { tab, real } = this;
     real.on("connect", () => this.#greet());
     real.on("disconnect", () => this.#onDisconnect());
-    real.on("connect_error", (/** @type {Error} */ error) => {
-      tab.setConnected(false);
-      tab.socket.dispatch("connect_error", error);
-    });
-    real.io.on("reconnect_attempt", () => tab.socket.query());
+    real.on("connect_error", (/** @type {Error} */ error) => this.#onConnectError(error));
+    real.io.on("reconnect_attempt", () => this.socket.query());
     real.io.on("ping", () => {
       this.#hear();
       tab.election.announce(); // message handlers run in time even where this tab's timers do not
@@ -69,23 +79,29 @@ export class Carrier {
       this.#hear();
       if (event === "todosync_down") this.#post("down", { to: data.tab, event: data.event, data: data.data });
       else if (event === "todosync_data") this.#onData(data);
-      else tab.socket.dispatch(event, data);
+      else this.socket.dispatch(event, data);
     });
+  }
+
+  #reconnect() {
+    this.real.disconnect();
+    this.socket.query(); // brings next_message_id up to date, as a reconnection by itself does
+    this.real.connect();
   }
 
   #greet() {
     const { tab, real } = this;
-    const { clientId } = tab.socket;
+    const { clientId } = this.socket;
     this.#request("todosync_hello", { client_id: clientId, alone: tab.status.role === "alone" }, (answer) => {
       if (!answer.ok) {
-        tab.socket.expire();
+        tab.expire();
         return;
       }
       this.link += 1;
       this.ready = true;
       this.subscribed.clear();
       tab.setConnected(true);
-      tab.socket.attach(
+      this.socket.attach(
         { deliver: (frame) => this.#deliver(tab.id, clientId, frame), post: (event, data) => real.emit(event, data) },
         answer.received,
       );
@@ -94,11 +110,21 @@ export class Carrier {
     });
   }
 
+  /**
+   * NiceGUI's page would reload when a connection times out; a page of which nothing but the server is missing had
+   * better wait for it. @param {Error} error
+   */
+  #onConnectError(error) {
+    this.tab.setConnected(false);
+    if (error.message === REFUSED) this.tab.expire();
+    else if (error.message === "timeout") this.real.io.opts.transports = ["polling", "websocket"]; // may be blocked
+  }
+
   #onDisconnect() {
     this.ready = false;
     this.carried.clear();
     this.tab.setConnected(false);
-    this.tab.socket.detach();
+    this.socket.detach();
     this.tab.election.announce();
   }
 
@@ -141,7 +167,7 @@ export class Carrier {
     if (!this.ready) return; // its sender keeps it and repeats it over the next link
     this.#request("todosync_up", { client_id: clientId, ...frame }, (answer) => {
       if (!answer.ok) this.#post("rejoin", { to: tabId });
-      else if (tabId === this.tab.id) this.tab.socket.acknowledge(answer.received);
+      else if (tabId === this.tab.id) this.socket.acknowledge(answer.received);
       else this.#post("ack", { to: tabId, received: answer.received });
     });
   }

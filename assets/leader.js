@@ -5,6 +5,7 @@
  */
 
 import { EventLog } from "./log.js";
+import { Session } from "./session.js";
 import { Store } from "./store.js";
 import { Tab, makeId } from "./tab.js";
 import { TabSocket } from "./tab_socket.js";
@@ -15,10 +16,10 @@ const snapshots = /** @type {NodeListOf<HTMLElement>} */ (document.querySelector
 for (const script of snapshots) {
   store.stream(script.dataset.stream ?? "", script.dataset.order).apply(JSON.parse(script.textContent ?? ""));
 }
+const session = new Session(snapshots[0]?.dataset.session ?? "");
+const tab = new Tab({ id: makeId(), session, store, log });
 
-const tab = new Tab({ id: makeId(), session: snapshots[0]?.dataset.session ?? "", store, log });
-
-/** What elements and Python's `run_javascript` find in the page. */
+/** What elements, and Python's `run_javascript`, find in the page. */
 Object.assign(window, {
   todosync: {
     tab,
@@ -33,7 +34,7 @@ Object.assign(window, {
 let realIo;
 Object.defineProperty(window, "io", {
   configurable: true,
-  get: () => realIo && connect,
+  get: () => realIo && Object.assign(connect, realIo),
   set: (factory) => {
     realIo = factory;
   },
@@ -42,11 +43,21 @@ Object.defineProperty(window, "io", {
 /** @param {string} url @param {any} options */
 function connect(url, options) {
   const query = options?.query;
-  if (!query?.client_id || !query.document_id || !query.tab_id) {
-    log.add("cable", "this page connects in an unknown way: it keeps a socket of its own and shares nothing");
-    return realIo(url, options);
+  if (!query?.client_id) return realIo(url, options); // not NiceGUI's page
+  const reason = reasonToKeepOut(query);
+  if (reason) {
+    const real = realIo(url, options);
+    tab.openPlain(real, query.client_id, reason);
+    return real;
   }
   const socket = new TabSocket(options);
-  tab.open(socket, (/** @type {any} */ changes) => realIo(url, { ...options, ...changes }));
+  tab.open(socket, (changes) => realIo(url, { ...options, ...changes }));
   return socket;
+}
+
+/** @param {Record<string, any>} query @returns {string} empty if there is none */
+function reasonToKeepOut(query) {
+  const told = document.querySelector('meta[name="todosync-alone"]')?.getAttribute("content");
+  if (told) return told;
+  return query.document_id && query.tab_id ? "" : "NiceGUI's page connects in a way that is not known here";
 }

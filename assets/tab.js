@@ -1,42 +1,117 @@
 // @ts-check
-/** This tab: takes part in the election and has its link follow from the result. */
+/** This tab: takes part in the election, and has its link follow from the result. */
 
 import { reactive } from "vue";
 import { Carrier } from "./carrier.js";
+import { keepDrafts, restoreDrafts } from "./drafts.js";
 import { Election, short } from "./election.js";
+import { webLocks } from "./web_locks.js";
 
-const CHANNEL = "todos-sync";
-const LOCK = "todos-sync-leader";
-const JOIN_TIMEOUT_MS = 1000;
+export const CHANNEL = "todos-sync";
+export const LOCK = "todos-sync-leader";
+export const JOIN_TIMEOUT_MS = 1000;
+export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not asked by all its browsers at once
 
 /**
  * @typedef {import("./store.js").Store} Store
  * @typedef {import("./log.js").EventLog} EventLog
+ * @typedef {import("./session.js").Session} Session
  * @typedef {import("./tab_socket.js").TabSocket} TabSocket
  * @typedef {import("./election.js").Message} Message
  */
 
 export class Tab {
-  /** @param {{ id: string, session: string, store: Store, log: EventLog }} parts */
+  /** @param {{ id: string, session: Session, store: Store, log: EventLog }} parts */
   constructor({ id, session, store, log }) {
     this.id = id;
     this.session = session;
     this.store = store;
     this.log = log;
     this.status = reactive({ role: "none", connected: false, leader: "" });
-    /** @type {TabSocket} */
-    this.socket; // eslint-disable-line no-unused-expressions
     /** @type {Carrier | null} */
     this.carrier = null;
-    this.joinedTo = "";
+    /** @type {BroadcastChannel | null} */
+    this.channel = null;
+    this.joinedTo = ""; // the leader, its term and its connection, of the last join
     /** @type {any} */
     this.joinTimer = null;
+    this.expired = false;
     this.lostAt = 0;
-    this.channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
-    this.election = new Election({
-      id,
+    this.election = this.#makeElection();
+  }
+
+  /**
+   * NiceGUI's page wants its socket.
+   * @param {TabSocket} socket @param {(changes: object) => any} connectReal opens the real socket
+   */
+  async open(socket, connectReal) {
+    this.socket = socket;
+    this.connectReal = connectReal;
+    restoreDrafts();
+    if (!this.session.tag) await this.session.settle(socket.clientId);
+    if (typeof BroadcastChannel === "undefined") {
+      this.#goAlone("this browser has no BroadcastChannel");
+      return;
+    }
+    this.channel = new BroadcastChannel(CHANNEL);
+    this.channel.onmessage = (event) => this.#receive(event.data);
+    this.#watchPage();
+    this.election.start();
+  }
+
+  /** The page keeps NiceGUI's own socket. @param {any} socket @param {string} clientId @param {string} reason */
+  openPlain(socket, clientId, reason) {
+    const nothing = () => {};
+    this.socket = /** @type {any} */ ({
+      clientId,
+      attach: nothing,
+      detach: nothing,
+      dispatch: nothing,
+      expire: nothing,
+      query: nothing,
+    });
+    this.connectReal = () => socket;
+    this.#goAlone(reason);
+  }
+
+  /** Post to the other tabs. @param {{ type: string } & Record<string, any>} message */
+  post(message) {
+    this.channel?.postMessage({ from: this.id, ...this.session.mark, ...message });
+  }
+
+  /** A stream's message, from the server or from the leader. @param {any} message */
+  applyData(message) {
+    const { version: before } = this.store.stream(message.stream);
+    const result = this.store.apply(message);
+    if (result === "applied") {
+      this.log.add("broadcast", `${message.stream}: version ${before} → ${message.version}${summary(message)}`);
+    }
+    return result;
+  }
+
+  /** @param {boolean} connected */
+  setConnected(connected) {
+    if (connected !== this.status.connected) this.log.add("cable", connected ? "connected" : "disconnected");
+    this.status.connected = connected;
+  }
+
+  /** The server knows this page no more: leave the lead to others, and reload, not all at the same time. */
+  expire() {
+    if (this.expired) return;
+    this.expired = true;
+    this.log.add("cable", "the server has forgotten this page, which is loaded again");
+    this.election.withdraw("the page is loaded again");
+    setTimeout(() => {
+      keepDrafts();
+      this.socket?.expire();
+    }, Math.random() * RELOAD_SPREAD_MS);
+  }
+
+  #makeElection() {
+    return new Election({
+      id: this.id,
       send: (message) => this.post(message),
-      locks: webLocks(`${LOCK}:${session}`),
+      locks: webLocks(() => `${LOCK}:${this.session.tag}`),
       clock: {
         now: () => Date.now(),
         setTimeout: (run, ms) => setTimeout(run, ms),
@@ -54,46 +129,23 @@ export class Tab {
     });
   }
 
-  /**
-   * NiceGUI's page wants its socket.
-   * @param {TabSocket} socket @param {(changes: object) => any} connectReal opens the real socket
-   */
-  open(socket, connectReal) {
-    this.socket = socket;
-    this.connectReal = connectReal;
-    if (!this.channel) {
-      this.#goAlone("this browser has no BroadcastChannel");
-      return;
-    }
-    this.channel.onmessage = (event) => this.#receive(event.data);
+  #watchPage() {
     window.addEventListener("pagehide", () => this.#leave("the page was left"));
-    document.addEventListener("freeze", () => this.#leave("the page was frozen"));
     window.addEventListener("pageshow", (event) => event.persisted && this.#comeBack("the page came back"));
+    document.addEventListener("freeze", () => this.#leave("the page was frozen"));
     document.addEventListener("resume", () => this.#comeBack("the page was thawed"));
-    document.addEventListener("visibilitychange", () => document.hidden || this.election.nudge("the page was shown"));
-    window.addEventListener("focus", () => this.election.nudge("the page was focused"));
-    window.addEventListener("online", () => this.election.nudge("the browser came online"));
-    this.election.start("start");
-  }
-
-  /** Post to the other tabs of this session. @param {{ type: string } & Record<string, any>} message */
-  post(message) {
-    this.channel?.postMessage({ from: this.id, session: this.session, ...message });
-  }
-
-  /** A stream's message from the server or from the leader. @param {any} message */
-  applyData(message) {
-    const { version: before } = this.store.stream(message.stream);
-    const result = this.store.apply(message);
-    if (result === "applied") {
-      this.log.add("broadcast", `${message.stream}: version ${before} → ${message.version}${summary(message)}`);
-    }
-    return result;
+    document.addEventListener("visibilitychange", () => document.hidden || this.#look("the page was shown"));
+    window.addEventListener("focus", () => this.#look("the page was focused"));
+    window.addEventListener("online", () => this.#look("the browser came online"));
+    window.addEventListener("offline", () => this.#yield("this tab is offline"));
   }
 
   /** @param {Message} message */
   #receive(message) {
-    if (message.session !== this.session) return;
+    if (message.session !== this.session.tag) {
+      this.session.meet(/** @type {any} */ (message), this.socket?.clientId, () => this.#changeSession());
+      return;
+    }
     if (message.to !== undefined && message.to !== this.id) return;
     this.election.receive(message);
     if (this.election.state === "leader") this.carrier?.receive(message);
@@ -103,24 +155,23 @@ export class Tab {
   /** @param {Message} message */
   #receiveFromLeader(message) {
     if (message.type === "joined") this.#onJoined(message);
-    else if (message.type === "ack") this.socket.acknowledge(message.received);
-    else if (message.type === "down") this.socket.dispatch(message.event, message.data);
+    else if (message.type === "ack") this.socket?.acknowledge(message.received);
+    else if (message.type === "down") this.socket?.dispatch(message.event, message.data);
     else if (message.type === "rejoin") this.#join();
-    else if (message.type === "data" && this.applyData(message.payload) === "gap") this.#askLeader(message.payload.stream);
+    else if (message.type === "data" && this.applyData(message.payload) === "gap") this.#ask(message.payload.stream);
   }
 
   /** @param {number} term @param {string} reason */
   #lead(term, reason) {
     clearTimeout(this.joinTimer);
-    this.socket.detach();
-    this.log.add("leader", `this tab leads in term ${term}: ${reason}`);
+    this.joinedTo = "";
+    this.log.add("leader", `this tab leads in term ${term}: ${reason}${this.#sinceLoss()}`);
     Object.assign(this.status, { role: "leader", leader: this.id });
     this.#carry(term);
   }
 
   /** @param {number} term */
   #carry(term) {
-    this.joinedTo = "";
     this.carrier = new Carrier({ tab: this, term, connectReal: /** @type {any} */ (this.connectReal) });
   }
 
@@ -129,24 +180,20 @@ export class Tab {
     this.log.add("leader", `this tab no longer leads: ${reason}`);
     this.carrier?.close();
     this.carrier = null;
-    this.lostAt = Date.now();
-    Object.assign(this.status, { role: "none", connected: false, leader: "" });
-    this.socket.detach();
+    this.#disconnect();
   }
 
   /** @param {import("./election.js").KnownLeader} leader */
   #follow(leader) {
     if (this.status.leader !== leader.id) {
-      const after = this.lostAt ? `, ${Date.now() - this.lostAt} ms after the last one was lost` : "";
-      this.lostAt = 0;
-      this.log.add("follower", `following tab ${short(leader.id)} in term ${leader.term}${after}`);
+      this.log.add("follower", `following tab ${short(leader.id)} in term ${leader.term}${this.#sinceLoss()}`);
     }
     Object.assign(this.status, { role: "follower", leader: leader.id });
     const place = `${leader.id} ${leader.term} ${leader.link}`;
     if (!leader.connected) {
-      this.setConnected(false);
       this.joinedTo = "";
-      this.socket.detach();
+      this.setConnected(false);
+      this.socket?.detach();
     } else if (this.joinedTo !== place) {
       this.joinedTo = place;
       this.#join();
@@ -155,18 +202,28 @@ export class Tab {
 
   /** @param {string} reason */
   #lose(reason) {
-    this.lostAt = Date.now();
     this.log.add("follower", `no leader: ${reason}`);
-    Object.assign(this.status, { role: "none", leader: "" });
-    this.setConnected(false);
+    this.#disconnect();
+  }
+
+  #disconnect() {
+    this.lostAt = Date.now();
     this.joinedTo = "";
     clearTimeout(this.joinTimer);
-    this.socket.detach();
+    Object.assign(this.status, { role: "none", leader: "" });
+    this.setConnected(false);
+    this.socket?.detach();
+  }
+
+  #sinceLoss() {
+    const duration = this.lostAt ? `, ${Date.now() - this.lostAt} ms after the last leader was lost` : "";
+    this.lostAt = 0;
+    return duration;
   }
 
   #join() {
     const { leader } = this.election;
-    if (!leader) return;
+    if (!leader || !this.socket || this.expired) return;
     this.post({ type: "join", to: leader.id, query: { ...this.socket.query() }, streams: this.store.versions() });
     clearTimeout(this.joinTimer);
     this.joinTimer = setTimeout(() => this.#join(), JOIN_TIMEOUT_MS);
@@ -176,21 +233,21 @@ export class Tab {
   #onJoined(answer) {
     clearTimeout(this.joinTimer);
     if (answer.ok) {
-      this.socket.attach(this.#linkToLeader(answer.from), answer.received);
+      this.socket?.attach(this.#linkToLeader(answer.from), answer.received);
       this.setConnected(true);
     } else if (answer.reason === "expired") {
-      this.socket.expire();
+      this.expire();
     } else if (answer.reason === "leader") {
       this.joinedTo = ""; // the leader's connection has just changed; its next ping says so
     } else {
-      this.election.withdraw("this tab cannot be carried");
-      this.#goAlone(answer.reason === "full" ? "the leader carries as many tabs as it may" : "the leader is of another session");
+      const reasons = { full: "the leader carries as many tabs as it may", session: "the leader is of another session" };
+      this.#goAlone(reasons[/** @type {'full' | 'session'} */ (answer.reason)]);
     }
   }
 
   /** @param {string} leader @returns {import("./tab_socket.js").Link} */
   #linkToLeader(leader) {
-    const clientId = this.socket.clientId;
+    const clientId = this.socket?.clientId;
     return {
       deliver: (frame) => this.post({ type: "up", to: leader, clientId, frame }),
       post: (event, data) => this.post({ type: "post", to: leader, event, data }),
@@ -198,13 +255,14 @@ export class Tab {
   }
 
   /** @param {string} stream */
-  #askLeader(stream) {
+  #ask(stream) {
     const { leader } = this.election;
     if (leader) this.post({ type: "ask", to: leader.id, stream, version: this.store.stream(stream).version });
   }
 
   /** @param {string} reason */
   #goAlone(reason) {
+    this.election.withdraw(reason);
     this.channel?.close();
     this.channel = null;
     this.log.add("cable", `this tab keeps a socket of its own: ${reason}`);
@@ -212,28 +270,41 @@ export class Tab {
     this.#carry(0);
   }
 
+  /** Others may know better whether the leader lives. @param {string} reason */
+  #look(reason) {
+    if (this.carrier) this.carrier.checkConnection();
+    this.election.nudge(reason);
+  }
+
+  /** A leader without a network lets another tab try. @param {string} reason */
+  #yield(reason) {
+    if (this.election.state !== "leader") return;
+    this.election.withdraw(reason);
+    this.election.start();
+  }
+
   /** @param {string} reason */
   #leave(reason) {
-    if (this.status.role === "follower" && this.election.leader) {
-      this.post({ type: "leave", to: this.election.leader.id, clientId: this.socket.clientId });
-      this.socket.detach();
+    if (this.election.leader) {
+      this.post({ type: "leave", to: this.election.leader.id, clientId: this.socket?.clientId });
     }
     this.election.withdraw(reason);
+    if (this.status.role === "alone") this.carrier?.close();
+    else this.#disconnect();
   }
 
   /** @param {string} reason */
   #comeBack(reason) {
-    if (!this.channel) return;
     this.log.add("cable", reason);
-    Object.assign(this.status, { role: "none", leader: "", connected: false });
-    this.joinedTo = "";
-    this.election.start("start");
+    if (this.status.role === "alone") this.#carry(0);
+    else this.election.start();
   }
 
-  /** @param {boolean} connected */
-  setConnected(connected) {
-    if (connected !== this.status.connected) this.log.add("cable", connected ? "connected" : "disconnected");
-    this.status.connected = connected;
+  /** This page belongs to another session than it was thought to: take part in that one's election. */
+  #changeSession() {
+    this.election.withdraw("this page belongs to another session");
+    this.#disconnect();
+    this.election.start();
   }
 }
 
@@ -246,33 +317,4 @@ export function makeId() {
 function summary(message) {
   if (message.base === undefined) return `, all ${message[message.stream].length}`;
   return `, ${message.put.length} put, ${message.del.length} deleted`;
-}
-
-/** @param {string} name @returns {import("./election.js").Locks | null} */
-function webLocks(name) {
-  if (!navigator.locks) return null;
-  return {
-    request({ steal, granted, lost }) {
-      const abort = new AbortController();
-      let cancelled = false;
-      let release = () => {};
-      navigator.locks
-        .request(name, steal ? { steal: true } : { signal: abort.signal }, () => {
-          if (cancelled) return undefined;
-          return new Promise((resolve) => {
-            release = () => resolve(undefined);
-            granted(release);
-          });
-        })
-        .catch((error) => {
-          if (error.name !== "AbortError") throw error;
-          if (!cancelled) lost();
-        });
-      return () => {
-        cancelled = true;
-        abort.abort();
-        release();
-      };
-    },
-  };
 }

@@ -34,7 +34,7 @@ export class TabSocket {
     /** @type {any} */
     this.graceTimer = null;
     this.io = {
-      opts: options,
+      opts: { ...options }, // NiceGUI changes them to fall back to polling, which is the real socket's affair here
       engine: { transport: this.#makeTransport() },
       on: (/** @type {string} */ event, /** @type {Function} */ handler) => {
         append(this.managerHandlers, event, handler);

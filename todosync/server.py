@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import html
 import logging
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from nicegui import Client, app, core, ui
@@ -26,10 +23,6 @@ from .settings import Settings
 from .streams import Record, Stream
 from .sync import Sync
 from .tabs import Role, Tabs
-
-ASSETS_URL = '/_todosync'
-ENTRY_MODULE = 'leader.js'
-HASH_LENGTH = 12
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +43,7 @@ class SyncServer:
         self.jobs = Jobs(f'sqlite:///{settings.queue_path}' if settings.is_production else 'sqlite://')
         self.broadcaster = Broadcaster(self.database, self.cable, self.jobs, self.streams)
         self.watcher = CommitWatcher(self.database.path, settings.poll_interval, self.broadcaster.broadcast_later)
+        self.cannot_share_sockets = nicegui_contract.mismatch()
         self.tabs = Tabs(
             core.sio,
             tabs_per_socket=settings.tabs_per_socket,
@@ -80,7 +74,8 @@ class SyncServer:
         for channel in self.channels.values():
             await channel.start()
             channel.on_change(lambda name=channel.stream.name: self._refresh_views(name))  # type: ignore[misc]
-        self.tabs.start()
+        if not self.cannot_share_sockets:
+            self.tabs.start()
         core.sio.on('todosync_hello', self._handle_hello)
         core.sio.on('todosync_fetch', self._handle_fetch)
         core.sio.on('todosync_probe', lambda sid, data: True)
@@ -210,7 +205,11 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
     server = SyncServer(settings or Settings(), streams)
     app.state.todosync = server
     app.include_router(api.make_router(server))
-    ui.add_head_html(_serve_assets(), shared=True)
+    app.include_router(browser.make_router(server.tabs))
+    ui.add_head_html(browser.serve_modules(), shared=True)
+    if server.cannot_share_sockets:
+        log.warning('each tab keeps a socket of its own: %s', server.cannot_share_sockets)
+        ui.add_head_html(browser.keep_tabs_apart(server.cannot_share_sockets), shared=True)
     app.on_startup(server.start)
     app.on_connect(server.on_connect)
     app.on_delete(server.on_delete)
@@ -262,25 +261,3 @@ def broadcast_list(stream: Stream = TODOS) -> list[Record]:
 def trim_change_log() -> None:
     """Run the recurring job of this name on this process's server."""
     current_server().trim_change_log()
-
-
-def _serve_assets() -> str:
-    """Serve the browser's modules under a URL that changes with their content, and return the html that loads them."""
-    directory = _assets_directory()
-    modules = sorted(directory.glob('*.js'))
-    digest = hashlib.sha256(b''.join(module.read_bytes() for module in modules)).hexdigest()[:HASH_LENGTH]
-    url = f'{ASSETS_URL}/{digest}'
-    app.add_static_files(url, directory, max_cache_age=365 * 24 * 3600)
-    # the modules are fetched side by side, not one after the other as each is found to import the next
-    preloads = [
-        f'<link rel="modulepreload" href="{url}/{html.escape(module.name)}">'
-        for module in modules
-        if module.name != ENTRY_MODULE
-    ]
-    return '\n'.join([f'<script type="module" src="{url}/{ENTRY_MODULE}"></script>', *preloads])
-
-
-def _assets_directory() -> Path:
-    here = Path(__file__).parent
-    packaged = here / 'assets'
-    return packaged if packaged.is_dir() else here.parent / 'assets'

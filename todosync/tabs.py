@@ -12,11 +12,12 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import parse_qs
 
 import socketio
-from nicegui import Client
+from nicegui import Client, app
+from starlette.middleware.sessions import SessionMiddleware
 
 Role = Literal['leader', 'follower', 'alone', 'none']
 """What a tab is: ``leader`` holds the browser's socket, a ``follower`` is carried by it, ``alone`` is a tab that keeps
@@ -27,6 +28,8 @@ Refusal = Literal['leader', 'expired', 'session', 'full']
 RELAYED_EVENTS = frozenset({'event', 'javascript_response', 'log'})
 """The frames of NiceGUI's page that must arrive exactly once."""
 TAG_LENGTH = 16
+OPENED_TOGETHER = 30.0
+"""How many seconds may lie between two pages that a browser without a cookie asked for at once."""
 
 log = logging.getLogger(__name__)
 
@@ -145,10 +148,36 @@ class Tabs:
         self._received.pop(client.id, None)
         self._adopted.pop(client.id, None)
 
-    def session_tag(self, client: Client) -> str | None:
-        """Return what tells a client's browser session from others in the browser, without being worth a session."""
-        session_id = self._session_id(client)
-        return None if session_id is None else hashlib.sha256(session_id.encode()).hexdigest()[:TAG_LENGTH]
+    def session_tag(self, client: Client) -> str:
+        """Return what tells a client's session from others in its browser, empty while that is not settled."""
+        return '' if _is_fresh(client) else _tag(self._session_id(client))
+
+    def settle_session(self, client_id: str, session_id: str | None) -> tuple[str, bool]:
+        """Settle which session a page belongs to that was asked for without a cookie.
+
+        A browser without a cookie that opens several pages at once gets a session for each and keeps the last. Its
+        pages may all take that one over; nobody else has ever seen the sessions that they leave.
+
+        :param client_id: the page
+        :param session_id: the session that the browser has kept
+        :return: the tag of the page's session, and whether the page was asked for without a cookie
+        """
+        client = Client.instances.get(client_id)
+        if client is None:
+            return '', False
+        fresh = _is_fresh(client)
+        if fresh and session_id is not None and self._is_twin(client, session_id):
+            self._adopted[client_id] = session_id
+        return _tag(self._session_id(client)), fresh
+
+    def _is_twin(self, client: Client, session_id: str) -> bool:
+        return any(
+            _own_session_id(other) == session_id
+            and _is_fresh(other)
+            and abs(other.created - client.created) < OPENED_TOGETHER
+            and other.ip == client.ip
+            for other in Client.instances.values()
+        )
 
     async def _handle_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> Any:
         query = parse_qs(environ.get('QUERY_STRING', ''))
@@ -276,8 +305,7 @@ class Tabs:
         return None
 
     def _session_id(self, client: Client) -> str | None:
-        session_id = self._adopted.get(client.id) or client.request.scope.get('session', {}).get('id')
-        return None if session_id is None else str(session_id)
+        return self._adopted.get(client.id) or _own_session_id(client)
 
     async def _route_emit(self, event: str, data: Any = None, to: Any = None, room: Any = None, **options: Any) -> None:
         """Send like ``sio.emit``, but to a carried tab over its leader's socket."""
@@ -286,6 +314,22 @@ class Tabs:
             await self._emit(event, data, to=to, room=room, **options)
         else:
             await self._emit('todosync_down', {'tab': route.tab, 'event': event, 'data': data}, to=route.leader_sid)
+
+
+def _own_session_id(client: Client) -> str | None:
+    session_id = client.request.scope.get('session', {}).get('id')
+    return None if session_id is None else str(session_id)
+
+
+def _is_fresh(client: Client) -> bool:
+    middleware = next((m for m in app.user_middleware if cast(Any, m.cls) is SessionMiddleware), None)
+    cookie = 'session' if middleware is None else str(middleware.kwargs.get('session_cookie', 'session'))
+    return cookie not in client.request.cookies
+
+
+def _tag(session_id: str | None) -> str:
+    """Return what stands for a session where tabs can read it, and is not worth one."""
+    return '' if session_id is None else hashlib.sha256(session_id.encode()).hexdigest()[:TAG_LENGTH]
 
 
 def _refusal(reason: Refusal) -> dict[str, Any]:

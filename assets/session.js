@@ -1,0 +1,65 @@
+// @ts-check
+/**
+ * Which browser session this page belongs to. Tabs of different sessions, in one browser, keep apart.
+ *
+ * Tabs that are opened at the same moment by a browser without a cookie get a session each, of which the browser keeps
+ * the last. Such a fresh page asks the server which one that is, and asks again when it meets another tab that was
+ * opened at the same moment and belongs elsewhere.
+ */
+
+const URL = "/_todosync/session";
+const SETTLE_DELAY_MS = 100;
+
+export class Session {
+  /** @param {string} tag of the session as the page tells it, empty if it does not */
+  constructor(tag) {
+    this.tag = tag;
+    this.fresh = false;
+    /** @type {[number, number]} when this page was asked for, and when it began to run */
+    this.opened = [performance.timeOrigin, Date.now()];
+    this.asking = false;
+  }
+
+  /** Ask the server. @param {string} clientId */
+  async settle(clientId) {
+    try {
+      const response = await fetch(URL, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ client_id: clientId }),
+      });
+      if (!response.ok) return;
+      const { tag, fresh } = await response.json();
+      this.tag = tag;
+      this.fresh = fresh;
+    } catch {
+      // the server is away; without a tag the server itself refuses to mix sessions
+    }
+  }
+
+  /** What other tabs are told. */
+  get mark() {
+    return { session: this.tag, opened: this.fresh ? this.opened : null };
+  }
+
+  /**
+   * A message of another session was heard: if both pages are fresh and were opened together, settle again.
+   * @param {{ session: string, opened: [number, number] | null }} mark @param {string} clientId
+   * @param {() => void} onChange called when this page turns out to belong elsewhere
+   */
+  meet(mark, clientId, onChange) {
+    if (this.asking || !this.fresh || !mark.opened || !overlap(this.opened, mark.opened)) return;
+    this.asking = true;
+    setTimeout(async () => {
+      const before = this.tag;
+      await this.settle(clientId);
+      this.asking = false;
+      if (this.tag !== before) onChange();
+    }, SETTLE_DELAY_MS);
+  }
+}
+
+/** @param {[number, number]} a @param {[number, number]} b */
+function overlap(a, b) {
+  return a[0] < b[1] && b[0] < a[1];
+}

@@ -1,0 +1,71 @@
+"""What the browser's part needs over HTTP: its modules, and the question which session a page belongs to."""
+
+import hashlib
+import html
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from nicegui import app
+from pydantic import BaseModel
+
+from . import csrf
+from .tabs import Tabs
+
+URL = '/_todosync'
+ENTRY_MODULE = 'leader.js'
+HASH_LENGTH = 12
+YEAR = 365 * 24 * 3600
+
+
+class Page(BaseModel):
+    """The page that asks, by what only it and the server know."""
+
+    client_id: str
+
+
+def serve_modules() -> str:
+    """Serve the browser's modules under a URL that changes with their content.
+
+    :return: the html that loads them
+    """
+    directory = _assets_directory()
+    modules = sorted(directory.glob('*.js'))
+    digest = hashlib.sha256(b''.join(module.read_bytes() for module in modules)).hexdigest()[:HASH_LENGTH]
+    url = f'{URL}/{digest}'
+    app.add_static_files(url, directory, max_cache_age=YEAR)
+    # the modules are fetched side by side, not one after the other as each is found to import the next
+    preloads = [
+        f'<link rel="modulepreload" href="{url}/{html.escape(module.name)}">'
+        for module in modules
+        if module.name != ENTRY_MODULE
+    ]
+    return '\n'.join([f'<script type="module" src="{url}/{ENTRY_MODULE}"></script>', *preloads])
+
+
+def keep_tabs_apart(reason: str) -> str:
+    """Return the html that makes each tab keep a socket of its own.
+
+    :param reason: what the tab's event log says about it
+    """
+    return f'<meta name="todosync-alone" content="{html.escape(reason)}">'
+
+
+def make_router(tabs: Tabs) -> APIRouter:
+    """Return the route by which a fresh page learns its session."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.post(f'{URL}/session')
+    async def settle_session(page: Page, request: Request) -> JSONResponse:
+        if refusal := csrf.refusal(request):
+            return JSONResponse({'errors': [refusal]}, status_code=403)
+        tag, fresh = tabs.settle_session(page.client_id, request.session.get('id'))
+        return JSONResponse({'tag': tag, 'fresh': fresh}, headers={'Cache-Control': 'no-store'})
+
+    return router
+
+
+def _assets_directory() -> Path:
+    here = Path(__file__).parent
+    packaged = here / 'assets'
+    return packaged if packaged.is_dir() else here.parent / 'assets'

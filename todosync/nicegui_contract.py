@@ -1,0 +1,60 @@
+"""Which of NiceGUI's internals the shared socket rests on, and whether they still are what they were.
+
+Where they are not, nothing breaks: each tab keeps a socket of its own, as in plain NiceGUI, and says so.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nicegui
+import socketio
+from nicegui import Client, core
+
+PAGE_SCRIPT = Path(nicegui.__file__).parent / 'static' / 'nicegui.js'
+SOCKET_EVENTS = ('connect', 'handshake', 'disconnect', 'event', 'javascript_response', 'log')
+PAGE_SNIPPETS = {
+    'the page opens its socket by io(url, options)': 'window.socket = io(url, {',
+    'the query is kept up to date on reconnect_attempt': 'window.socket.io.on("reconnect_attempt", () => {',
+    'the query carries the next message id': 'options.query.next_message_id = window.nextMessageId;',
+    'an implicit handshake is over with the connection': 'if (options.query.implicit_handshake) {',
+    'frames are measured by wrapping ws.send': 'transport.ws.send = wrapFunction(transport.ws.send)',
+    'a refused handshake reloads the page': 'err.message == "Implicit handshake failed"',
+}
+
+
+def mismatch() -> str | None:
+    """Return the first internal that has moved, in a sentence, or ``None`` if all are as expected.
+
+    Reads NiceGUI's page script: call it at start-up, not on a running event loop.
+    """
+    return next((sentence for sentence in (_server_side(), _page_side()) if sentence), None)
+
+
+def _server_side() -> str | None:
+    expected: dict[Callable[..., Any], list[str]] = {
+        Client.accept_handshake: ['socket_id', 'tab_id', 'environ'],
+        Client.handle_handshake: ['socket_id', 'tab_id', 'old_tab_id', 'document_id', 'next_message_id'],
+        Client.handle_disconnect: ['socket_id'],
+        socketio.AsyncServer.emit: ['event', 'data', 'to', 'room'],
+    }
+    for function, parameters in expected.items():
+        found = list(inspect.signature(function).parameters)[1:]
+        if found[: len(parameters)] != parameters:
+            return f'{function.__qualname__} takes {found}, not {parameters}'
+    handlers = core.sio.handlers.get('/', {})
+    for event in SOCKET_EVENTS:
+        if event not in handlers:
+            return f'NiceGUI handles no socket event {event!r} any more'
+    return None
+
+
+def _page_side() -> str | None:
+    script = PAGE_SCRIPT.read_text() if PAGE_SCRIPT.is_file() else ''
+    for meaning, snippet in PAGE_SNIPPETS.items():
+        if snippet not in script:
+            return f'NiceGUI no longer does this in its page: {meaning}'
+    return None
