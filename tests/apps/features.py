@@ -1,0 +1,82 @@
+"""An app of plain NiceGUI features, none of which knows that it may be carried over another tab's socket."""
+
+from nicegui import app, events, ui
+
+import todosync
+
+settings = todosync.Settings()
+todosync.setup(settings)
+
+
+@ui.page('/')
+def features() -> None:
+    """Show one of each feature, and what it has done."""
+    state = {'clicks': 0}
+    log = ui.label().mark('log').classes('log')
+
+    def count() -> None:
+        state['clicks'] += 1
+        log.set_text(f'clicked {state["clicks"]}')
+
+    ui.button('count', on_click=count)
+    ui.label(ui.context.client.id).classes('client')
+
+    ticks = ui.label('0').classes('ticks')
+    ui.timer(0.2, lambda: ticks.set_text(str(int(ticks.text) + 1)))
+
+    text = ui.input('bound').classes('bound-input')
+    ui.label().bind_text_from(text, 'value').classes('bound-label')
+
+    with ui.dialog() as dialog, ui.card():
+        ui.label('inside the dialog')
+        ui.button('yes', on_click=lambda: dialog.submit('yes'))
+
+    async def ask() -> None:
+        log.set_text(f'answered {await dialog}')
+
+    ui.button('ask', on_click=ask)
+    ui.button('notify', on_click=lambda: ui.notify('a notification'))
+
+    async def measure() -> None:
+        log.set_text(f'computed {await ui.run_javascript("6 * 7")}')
+
+    ui.button('compute', on_click=measure)
+
+    async def upload(event: events.UploadEventArguments) -> None:
+        log.set_text(f'uploaded {len(await event.file.read())}')
+
+    ui.upload(on_upload=upload, auto_upload=True).classes('upload')
+    ui.button('download', on_click=lambda: ui.download.content('downloaded', 'file.txt'))
+    ui.button('go', on_click=lambda: ui.navigate.to('/other'))
+
+    def remember() -> None:
+        app.storage.tab['n'] = app.storage.tab.get('n', 0) + 1
+        log.set_text(f'tab storage {app.storage.tab["n"]}')
+
+    ui.button('remember', on_click=remember)
+
+    @ui.refreshable
+    def items() -> None:
+        for index in range(state['clicks']):
+            ui.label(f'item {index}')
+
+    items()
+    ui.button('refresh', on_click=items.refresh)
+
+
+@ui.page('/other')
+def other() -> None:
+    """Another page of the same app."""
+    ui.label('another page').classes('other')
+    n = ui.label('0').classes('n')
+    ui.button('more', on_click=lambda: n.set_text(str(int(n.text) + 1)))
+
+
+ui.run(
+    host=settings.host,
+    port=settings.port,
+    reload=False,
+    show=False,
+    show_welcome_message=False,
+    storage_secret=settings.resolve_storage_secret(),
+)

@@ -1,0 +1,40 @@
+"""A server and a Chromium for each test module; for each test a browser profile of its own, and an empty list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Playwright, sync_playwright
+
+from tests.e2e.browser import Chromium, Tabs
+from tests.server import RunningServer, running_server
+
+
+@pytest.fixture(scope='module')
+def playwright() -> Iterator[Playwright]:
+    # for a module, not the session: its event loop runs in this thread, where async tests want to run theirs
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope='module')
+def chromium(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    chromium = Chromium(playwright, tmp_path_factory.mktemp('profile'))
+    chromium.start()
+    yield chromium
+    chromium.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    with running_server(tmp_path / 'storage') as server:
+        yield server
+
+
+@pytest.fixture
+def tabs(chromium: Chromium, server: RunningServer) -> Iterator[Tabs]:
+    context = chromium.fresh_context()
+    yield Tabs(context, server)
+    context.close()
