@@ -18,6 +18,7 @@ def features() -> None:
         state['clicks'] += 1
         log.set_text(f'clicked {state["clicks"]}')
 
+    ui.on('shout', lambda event: log.set_text(f'heard {len(event.args)}'))
     ui.button('count', on_click=count)
     ui.label(ui.context.client.id).classes('client')
 

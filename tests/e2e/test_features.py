@@ -1,0 +1,125 @@
+"""Plain NiceGUI code works in every tab, whether it leads or follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.e2e.browser import Chromium, Tabs, eventually
+from tests.server import ROOT, RunningServer, running_server
+
+
+@pytest.fixture(scope='module')
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    storage = tmp_path_factory.mktemp('features')
+    with running_server(storage, main=ROOT / 'tests' / 'apps' / 'features.py') as server:
+        yield server
+
+
+@pytest.fixture(scope='module')
+def features(chromium: Chromium, app: RunningServer) -> Iterator[Tabs]:
+    context = chromium.fresh_context()
+    tabs = Tabs(context, app)
+    tabs.open_many(3)
+    yield tabs
+    context.close()
+
+
+@pytest.fixture(params=['leader', 'follower'])
+def page(request: pytest.FixtureRequest, features: Tabs) -> Page:
+    return features.leader() if request.param == 'leader' else features.followers()[-1]
+
+
+def says(page: Page, text: str) -> None:
+    eventually(lambda: page.locator('.log').inner_text() == text)
+
+
+def press(page: Page, name: str) -> None:
+    page.bring_to_front()
+    page.get_by_role('button', name=name, exact=True).click()
+
+
+def test_handlers_run_in_the_tabs_own_client(features: Tabs) -> None:
+    for clicks, page in enumerate(features.pages, start=1):
+        for _ in range(clicks):
+            press(page, 'count')
+    for clicks, page in enumerate(features.pages, start=1):
+        says(page, f'clicked {clicks}')
+    assert len({page.locator('.client').inner_text() for page in features.pages}) == 3
+    assert features.server.connections() == {'sockets': 1, 'followers': 2}
+
+
+def test_timers_tick(page: Page) -> None:
+    before = int(page.locator('.ticks').inner_text())
+    eventually(lambda: int(page.locator('.ticks').inner_text()) > before + 2)
+
+
+def test_bindings_follow_what_is_typed(page: Page) -> None:
+    page.get_by_label('bound').fill('a text')
+    eventually(lambda: page.locator('.bound-label').inner_text() == 'a text')
+
+
+def test_dialogs_can_be_awaited(page: Page) -> None:
+    press(page, 'ask')
+    press(page, 'yes')
+    says(page, 'answered yes')
+
+
+def test_notifications_show_in_the_tab_that_asked(page: Page, features: Tabs) -> None:
+    press(page, 'notify')
+    eventually(lambda: page.locator('.q-notification', has_text='a notification').count() == 1)
+    others = [other for other in features.pages if other is not page]
+    page.evaluate("document.querySelectorAll('.q-notification').forEach((shown) => shown.remove())")
+    assert all(other.locator('.q-notification').count() == 0 for other in others)
+
+
+def test_javascript_returns_its_result(page: Page) -> None:
+    press(page, 'compute')
+    says(page, 'computed 42')
+
+
+def test_uploads_and_downloads_work(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / 'file.txt'
+    file.write_text('12345')
+    page.locator('.upload input[type=file]').set_input_files(file)
+    says(page, 'uploaded 5')
+    with page.expect_download() as download:
+        press(page, 'download')
+    assert download.value.path().read_text() == 'downloaded'
+
+
+def test_tab_storage_is_the_tabs_own(page: Page) -> None:
+    press(page, 'remember')
+    says(page, 'tab storage 1')
+
+
+def test_refreshables_are_rendered_anew(page: Page) -> None:
+    press(page, 'count')
+    press(page, 'refresh')
+    eventually(lambda: page.get_by_text('item 0').is_visible())
+
+
+def test_a_frame_that_is_too_large_is_refused_as_in_plain_nicegui(page: Page) -> None:
+    page.evaluate("window.emitEvent('shout', 'x'.repeat(1_100_000))")
+    eventually(lambda: page.locator('#too_long_message_popup').get_attribute('aria-hidden') == 'false')
+    page.evaluate("window.emitEvent('shout', 'x'.repeat(900_000))")
+    says(page, 'heard 900000')
+
+
+def test_tabs_on_different_pages_share_one_socket(features: Tabs) -> None:
+    other = features.open('/other')
+    press(other, 'more')
+    eventually(lambda: other.locator('.n').inner_text() == '1')
+    assert features.server.connections() == {'sockets': 1, 'followers': 3}
+    features.close(other)
+
+
+def test_navigation_by_the_server_happens_in_the_tab_that_asked(features: Tabs) -> None:
+    page = features.open('/')
+    press(page, 'go')
+    eventually(lambda: page.locator('.other').is_visible())
+    assert all(other.locator('.other').count() == 0 for other in features.pages if other is not page)
+    features.close(page)
