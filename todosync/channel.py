@@ -13,11 +13,21 @@ import socketio
 from .cable import Cable
 from .cache import Cache, Entry
 from .database import Database
+from .fanout import Fanout
 from .streams import Delta, Record, Replica, Stream
 
-SCRIPT_ESCAPES = str.maketrans(
-    {'<': r'\u003c', '>': r'\u003e', '&': r'\u0026', '\u2028': r'\u2028', '\u2029': r'\u2029'}
-)
+EVENT = 'todosync_data'
+BURST_INTERVAL = 0.01
+"""Seconds between two messages to the browsers. A change after a pause goes out at once, a burst once per interval."""
+RETRY_INTERVAL = 1.0
+"""Seconds until the list is read again after it could not be read."""
+SCRIPT_ESCAPES = {
+    '<': r'\u003c',
+    '>': r'\u003e',
+    '&': r'\u0026',
+    '\u2028': r'\u2028',
+    '\u2029': r'\u2029',
+}
 """What could end or confuse a script element, as JSON escapes."""
 
 log = logging.getLogger(__name__)
@@ -26,10 +36,13 @@ log = logging.getLogger(__name__)
 class Channel:
     """One stream in this process: its replica, and the sockets that are subscribed to it.
 
-    Belongs to the event loop, except where a method says otherwise.
+    Belongs to the event loop, except where a method says otherwise. Each message continues the one before it, and
+    every change reaches every subscribed browser in one of these ways: a message, the answer to :meth:`subscribe`, or
+    an announcement after which the browser subscribes again, saying what it has.
 
     :param stream: the stream
     :param embed_limit: bytes of JSON beyond which :meth:`embed` gives only the newest rows
+    :param burst_interval: seconds between two messages to the browsers, see :data:`BURST_INTERVAL`
     """
 
     def __init__(
@@ -41,45 +54,55 @@ class Channel:
         sio: socketio.AsyncServer,
         *,
         embed_limit: int,
+        burst_interval: float = BURST_INTERVAL,
     ) -> None:
         self.stream = stream
         self.replica = Replica(stream)
         self._database = database
         self._cache = cache
         self._cable = cable
-        self._sio = sio
+        self._fanout = Fanout(sio, EVENT, self._announcement)
         self._embed_limit = embed_limit
+        self._burst_interval = burst_interval
         self._embedded: tuple[int, str] = (-1, '')
         self._listeners: list[Callable[[], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._sent_version = -1
+        self._sent_at = float('-inf')
+        self._unsent: dict[int, Record | None] = {}
+        self._send_timer: asyncio.TimerHandle | None = None
+        self._behind = False
         self._catching_up: asyncio.Task[None] | None = None
-
-    @property
-    def room(self) -> str:
-        """The Socket.IO room of the subscribed sockets."""
-        return f'todosync:{self.stream.name}'
 
     async def start(self) -> None:
         """Subscribe to the cable and load the list."""
         self._loop = asyncio.get_running_loop()
         self._unsubscribe = self._cable.subscribe(self.stream.name, self._receive)
-        await self._catch_up()
+        await self._read_newer()
 
     async def stop(self) -> None:
         """End the subscription; safe to call twice."""
         self._unsubscribe()
+        self._fanout.stop()
+        if self._send_timer is not None:
+            self._send_timer.cancel()
         if self._catching_up is not None:
             self._catching_up.cancel()
             await asyncio.gather(self._catching_up, return_exceptions=True)
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have ``listener`` called after each change of the replica.
+        """Have ``listener`` called after each message to the browsers.
 
         :return: a function that ends this; safe to call twice
         """
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
 
     def read_list(self) -> dict[str, Any]:
         """Return the snapshot message, read through the cache. Blocks, for threads only."""
@@ -97,21 +120,21 @@ class Channel:
         return self._cache.fetch(self.stream.name, version, self._compute)
 
     async def subscribe(self, sid: str, version: int | None) -> Any:
-        """Add a socket and return what it lacks, as a message.
+        """Add a socket and return what it lacks, as a message. A socket that missed something calls this again.
 
         :param sid: the Socket.IO id
         :param version: the version that the browser holds, ``None`` for none
         """
-        # first the room, then the reading: a change in between arrives twice, and versions sort that out
-        await self._sio.enter_room(sid, self.room)
+        # first the socket, then the reading: a change in between arrives twice, and versions sort that out
+        await self._fanout.add(sid)
         delta, entry = await asyncio.to_thread(self._read_since, version)
-        if delta is not None:
-            if delta.version > self.replica.version:
-                await self._catch_up()
-            same = delta.version == self.replica.version
-            return delta.message(self.replica.derived if same else None)
-        assert entry is not None
-        return orjson.Fragment(entry.value)
+        if delta is None:
+            assert entry is not None
+            return orjson.Fragment(entry.value)
+        if delta.version > self.replica.version:
+            await asyncio.shield(self._catch_up_soon())
+        same = delta.version == self.replica.version
+        return delta.message(self.replica.derived if same else None)
 
     def embed(self) -> str:
         """Return the list as JSON for a script element, so that a page shows it before it has a socket.
@@ -123,18 +146,22 @@ class Channel:
         return self._embedded[1]
 
     def _encode_for_page(self) -> str:
-        records = self.replica.records
-        message: dict[str, Any] = {
+        rows, size = [], 0
+        for record in self.replica.records:
+            rows.append(orjson.dumps(record))
+            size += len(rows[-1]) + 1
+            if size > self._embed_limit:
+                rows.pop()
+                break
+        message = {
             'stream': self.stream.name,
             'version': self.replica.version,
-            self.stream.name: records,
+            self.stream.name: orjson.Fragment(b'[' + b','.join(rows) + b']'),
             'derived': self.replica.derived,
         }
-        encoded = orjson.dumps(message)
-        if len(encoded) > self._embed_limit:
-            fitting = len(records) * self._embed_limit // len(encoded)
-            encoded = orjson.dumps({**message, self.stream.name: records[:fitting], 'partial': True})
-        return encoded.decode().translate(SCRIPT_ESCAPES)
+        if len(rows) < len(self.replica.records):
+            message['partial'] = True
+        return escape_for_script(orjson.dumps(message).decode())
 
     def _compute(self) -> Entry:
         with self._database.read() as session:
@@ -153,38 +180,90 @@ class Channel:
         """Take a message from the cable, in any thread."""
         assert self._loop is not None
         try:
-            self._loop.call_soon_threadsafe(self._apply_message, message)
+            self._loop.call_soon_threadsafe(self._take, message)
         except RuntimeError:
             log.debug('the event loop is gone, the app is stopping')
 
-    def _apply_message(self, encoded: bytes) -> None:
+    def _take(self, encoded: bytes) -> None:
         message = orjson.loads(encoded)
         if message['version'] <= self.replica.version:
             return
         if 'base' in message:
             delta = Delta(message['stream'], message['base'], message['version'], message['put'], message['del'])
-            if self.replica.apply(delta):
-                self._send(delta.message(self.replica.derived))
-                self._notify()
+            if self._apply(delta):
                 return
+        self._catch_up_soon()
+
+    def _catch_up_soon(self) -> asyncio.Task[None]:
+        """Have the replica brought up to what is committed by now, from the database."""
+        self._behind = True
         if self._catching_up is None or self._catching_up.done():
             self._catching_up = asyncio.create_task(self._catch_up())
+        return self._catching_up
 
     async def _catch_up(self) -> None:
+        while self._behind:
+            self._behind = False
+            try:
+                await self._read_newer()
+            except Exception:  # whatever it is, no browser may stay behind because of it
+                log.exception('the %s could not be read; trying again in %g s', self.stream.name, RETRY_INTERVAL)
+                self._behind = True
+                await asyncio.sleep(RETRY_INTERVAL)
+
+    async def _read_newer(self) -> None:
         delta, entry = await asyncio.to_thread(self._read_since, self.replica.version)
-        if delta is not None and self.replica.apply(delta):
-            if delta.put or delta.deleted:
-                self._send(delta.message(self.replica.derived))
-                self._notify()
-        elif entry is not None and entry.version != self.replica.version:
-            records: list[Record] = orjson.loads(entry.value)[self.stream.name]
-            self.replica.reset(entry.version, records)
+        if delta is not None:
+            self._apply(delta)
+        elif entry is not None and entry.version > self.replica.version:
+            self.replica.reset(entry.version, orjson.loads(entry.value)[self.stream.name])
             self._send(orjson.Fragment(entry.value))
-            self._notify()
+
+    def _apply(self, delta: Delta) -> bool:
+        before = self.replica.version
+        if not self.replica.apply(delta):
+            return False
+        if self.replica.version > before:
+            self._unsent.update((record['id'], record) for record in delta.put)
+            self._unsent.update(dict.fromkeys(delta.deleted))
+            self._send_soon()
+        return True
+
+    def _send_soon(self) -> None:
+        assert self._loop is not None
+        due = self._sent_at + self._burst_interval
+        if self._loop.time() >= due:
+            self._send_unsent()
+        elif self._send_timer is None:
+            self._send_timer = self._loop.call_at(due, self._send_unsent)
+
+    def _send_unsent(self) -> None:
+        put = [record for record in self._unsent.values() if record is not None]
+        deleted = [record_id for record_id, record in self._unsent.items() if record is None]
+        delta = Delta(self.stream.name, self._sent_version, self.replica.version, put, deleted)
+        self._send(delta.message(self.replica.derived))
 
     def _send(self, message: Any) -> None:
-        asyncio.create_task(self._sio.emit('todosync_data', message, room=self.room))  # noqa: RUF006
-
-    def _notify(self) -> None:
+        assert self._loop is not None
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
+        self._unsent.clear()
+        self._sent_version, self._sent_at = self.replica.version, self._loop.time()
+        self._fanout.send(message)
         for listener in list(self._listeners):
-            listener()
+            try:
+                listener()
+            except Exception:  # one page's mistake is not to keep the others from their refresh
+                log.exception('a listener of the %s failed', self.stream.name)
+
+    def _announcement(self) -> dict[str, Any]:
+        """Return a message that holds nothing; a browser of an older version finds a gap before it, and asks."""
+        return Delta(self.stream.name, self._sent_version, self._sent_version, [], []).message()
+
+
+def escape_for_script(json_text: str) -> str:
+    """Return JSON in which nothing can end or confuse the script element around it."""
+    for character, escape in SCRIPT_ESCAPES.items():
+        json_text = json_text.replace(character, escape)
+    return json_text

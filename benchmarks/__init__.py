@@ -1,0 +1,1 @@
+"""Measures what the app costs, against stated alternatives, on the machine it runs on: ``make bench``."""

@@ -1,0 +1,127 @@
+"""The fan-out: one message to many sockets, encoded once and written at once, with no task and no queue per socket.
+
+The public way, ``sio.emit`` to a room, costs a task, a timer and a queue for each recipient, about seven times as much
+as the writing itself. Where the socket's connection can be found, the finished frame goes straight to its transport;
+``tests/test_fanout.py`` holds what this relies on in uvicorn and python-socketio. Where it cannot be found (another
+server, long polling, a release that moved things), the socket gets the message the public way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from typing import Any, Protocol
+from weakref import WeakSet
+
+import orjson
+import socketio
+from nicegui import server as nicegui_server
+
+EVENT_PREFIX = b'42'
+"""An Engine.IO message (4) that holds a Socket.IO event (2)."""
+FINAL_TEXT = 0x81
+"""First byte of a WebSocket frame: a text message that is complete and not compressed."""
+
+
+class Connection(Protocol):
+    """What is used of uvicorn's side of a WebSocket."""
+
+    scope: Any
+    transport: asyncio.Transport
+    writable: asyncio.Event
+    """Cleared while the transport holds more than its high-water mark."""
+
+
+class Fanout:
+    """Sends to the sockets that have been added, until they close. Belongs to the event loop.
+
+    A socket that does not take what was sent before is passed over, so it delays nobody and nothing piles up for it.
+    As soon as it takes something again it gets the announcement.
+
+    :param sio: the Socket.IO server of the sockets
+    :param event: the Socket.IO event as which messages arrive
+    :param announcement: returns the message that makes a browser ask for what it lacks
+    """
+
+    def __init__(self, sio: socketio.AsyncServer, event: str, announcement: Callable[[], Any]) -> None:
+        self._sio = sio
+        self._event = event
+        self._announcement = announcement
+        self._connections: WeakSet[Connection] = WeakSet()
+        self._behind: dict[Connection, asyncio.Task[None]] = {}
+        self._emits: set[asyncio.Task[None]] = set()
+        self._room = f'fanout:{id(self)}'
+
+    async def add(self, sid: str) -> None:
+        """Send to a socket from now on; safe to call twice.
+
+        :param sid: its Socket.IO id
+        """
+        if connection := find_connection(self._sio, sid):
+            self._connections.add(connection)
+        else:
+            await self._sio.enter_room(sid, self._room)
+
+    def send(self, message: Any) -> None:
+        """Send a JSON-like message to every socket. Returns at once."""
+        frame = self._frame(message)
+        for connection in self._connections:
+            if connection.transport.is_closing() or connection in self._behind:
+                continue
+            if connection.writable.is_set():
+                connection.transport.write(frame)
+            else:
+                self._behind[connection] = asyncio.create_task(self._announce_when_writable(connection))
+        if any(True for _ in self._sio.manager.get_participants('/', self._room)):
+            emit = asyncio.create_task(self._sio.emit(self._event, message, room=self._room))
+            self._emits.add(emit)
+            emit.add_done_callback(self._emits.discard)
+
+    def stop(self) -> None:
+        """Forget the sockets; safe to call twice."""
+        for task in self._behind.values():
+            task.cancel()
+        self._behind.clear()
+        self._connections.clear()
+
+    async def _announce_when_writable(self, connection: Connection) -> None:
+        await connection.writable.wait()  # uvicorn sets it, too, when the connection is lost
+        self._behind.pop(connection, None)
+        if not connection.transport.is_closing():
+            connection.transport.write(self._frame(self._announcement()))
+
+    def _frame(self, message: Any) -> bytes:
+        return text_frame(EVENT_PREFIX + orjson.dumps([self._event, message]))
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Return a message as a WebSocket frame. Allowed on a compressed connection, too (RFC 7692, section 6)."""
+    length = len(payload)
+    if length < 126:
+        header = struct.pack('!BB', FINAL_TEXT, length)
+    elif length < 2**16:
+        header = struct.pack('!BBH', FINAL_TEXT, 126, length)
+    else:
+        header = struct.pack('!BBQ', FINAL_TEXT, 127, length)
+    return header + payload
+
+
+def find_connection(sio: socketio.AsyncServer, sid: str) -> Connection | None:
+    """Return the connection of a socket, ``None`` where there is none that frames can be written to."""
+    scope = (sio.get_environ(sid) or {}).get('asgi.scope', {})
+    if scope.get('type') != 'websocket':
+        return None
+    # the scope is the one object that both uvicorn and python-socketio have of a connection
+    return next((candidate for candidate in _connections(scope) if _takes_frames(candidate)), None)
+
+
+def _connections(scope: Any) -> list[Connection]:
+    server = getattr(nicegui_server.Server, 'instance', None)
+    connections = server.server_state.connections if server is not None else ()
+    return [connection for connection in connections if getattr(connection, 'scope', None) is scope]
+
+
+def _takes_frames(connection: Connection) -> bool:
+    writable, transport = getattr(connection, 'writable', None), getattr(connection, 'transport', None)
+    return isinstance(writable, asyncio.Event) and hasattr(transport, 'write') and hasattr(transport, 'is_closing')
