@@ -5,7 +5,7 @@ from nicegui import ui
 import todosync
 from components.todo_page import todo_page
 
-settings = todosync.Settings()
+settings = todosync.Settings.from_environment()
 todosync.setup(settings)
 
 
@@ -16,14 +16,4 @@ def index() -> None:
     todo_page()
 
 
-ui.run(
-    host=settings.host,
-    port=settings.port,
-    title='Todos',
-    favicon='✅',
-    dark=None,
-    reload=False,
-    show=False,
-    fastapi_docs=True,
-    storage_secret=settings.resolve_storage_secret(),
-)
+ui.run(title='Todos', favicon='✅', dark=None, fastapi_docs=True, **todosync.run_options(settings))

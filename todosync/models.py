@@ -7,14 +7,20 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, StrictStr, ValidationError
 from pydantic_core import PydanticCustomError
-from sqlalchemy import CheckConstraint, Index, desc, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, false
 from sqlmodel import Field, SQLModel
 
+from .sql import sql_now
 from .streams import Stream
 
 TITLE_MAX_LENGTH = 500
-SQL_NOW = "(strftime('%Y-%m-%d %H:%M:%f000', 'now'))"
-"""The moment of a statement as SQLModel stores it: UTC with six decimals, so that text order is time order."""
+ID_MAX = 2**63 - 1
+"""The largest id that the database can hold."""
+SQLITE_IS_A_TIME = (
+    "{0} GLOB '????-??-?? ??:??:??*' AND {0} >= '0001' AND datetime(substr({0}, 1, 19)) = substr({0}, 1, 19) "
+    "AND (length({0}) = 19 OR substr({0}, 20) GLOB '.[0-9]*' AND substr({0}, 21) NOT GLOB '*[^0-9]*')"
+)
+"""What SQLite, whose columns take any text, has to check for a column of times."""
 
 
 def utc_now() -> datetime:
@@ -28,17 +34,25 @@ class Todo(SQLModel, table=True):
     __tablename__ = 'todos'
     __table_args__ = (
         CheckConstraint(f'length(trim(title)) BETWEEN 1 AND {TITLE_MAX_LENGTH}', name='title_length'),
-        CheckConstraint('completed IN (0, 1)', name='completed_is_boolean'),
-        Index('todos_newest_first', desc('created_at'), desc('id')),
+        *(
+            CheckConstraint(condition, name=name).ddl_if(dialect='sqlite')
+            for name, condition in {
+                'completed_is_boolean': 'completed IN (0, 1)',
+                'created_at_is_a_time': SQLITE_IS_A_TIME.format('created_at'),
+                'updated_at_is_a_time': SQLITE_IS_A_TIME.format('updated_at'),
+            }.items()
+        ),
         {'sqlite_autoincrement': True},  # an id is never used again, so a late message cannot hit a newer todo
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer, 'sqlite'), primary_key=True)
+    )
     title: str = Field(max_length=TITLE_MAX_LENGTH)
-    completed: bool = Field(default=False, sa_column_kwargs={'server_default': text('0')})
-    created_at: datetime = Field(default_factory=utc_now, sa_column_kwargs={'server_default': text(SQL_NOW)})
+    completed: bool = Field(default=False, sa_column_kwargs={'server_default': false()})
+    created_at: datetime = Field(default_factory=utc_now, sa_column_kwargs={'server_default': sql_now()})
     updated_at: datetime = Field(
-        default_factory=utc_now, sa_column_kwargs={'server_default': text(SQL_NOW), 'onupdate': utc_now}
+        default_factory=utc_now, sa_column_kwargs={'server_default': sql_now(), 'onupdate': utc_now}
     )
 
 

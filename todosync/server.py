@@ -16,9 +16,10 @@ from .broadcaster import Broadcaster
 from .cable import Cable, MemoryCable, PostgresCable, SqliteCable
 from .cache import Cache, DiskCache, MemoryCache
 from .channel import Channel
-from .database import CommitWatcher, Database
+from .database import Database
 from .jobs import Jobs
 from .models import TODOS
+from .serving import load_all_elements
 from .settings import Settings
 from .streams import Record, Stream
 from .sync import Sync
@@ -42,7 +43,7 @@ class SyncServer:
         self.cable = self._make_cable()
         self.jobs = Jobs(f'sqlite:///{settings.queue_path}' if settings.is_production else 'sqlite://')
         self.broadcaster = Broadcaster(self.database, self.cable, self.jobs, self.streams)
-        self.watcher = CommitWatcher(self.database.path, settings.poll_interval, self.broadcaster.broadcast_later)
+        self.commits = self.database.commit_signal(settings.poll_interval, self.broadcaster.broadcast_later)
         self.cannot_share_sockets = nicegui_contract.mismatch()
         self.tabs = Tabs(
             core.sio,
@@ -79,11 +80,11 @@ class SyncServer:
         core.sio.on('todosync_hello', self._handle_hello)
         core.sio.on('todosync_fetch', self._handle_fetch)
         core.sio.on('todosync_probe', lambda sid, data: True)
-        self.watcher.start()
+        self.commits.start()
 
     async def stop(self) -> None:
         """Stop everything, in the opposite order; safe to call twice."""
-        await asyncio.to_thread(self.watcher.stop)
+        await asyncio.to_thread(self.commits.stop)
         self.tabs.stop()
         for channel in self.channels.values():
             await channel.stop()
@@ -119,7 +120,6 @@ class SyncServer:
         self.settings.prepare_storage()
         self.database.migrate()
         for stream in self.streams:
-            self.database.create_table(stream.table)
             self.database.install_change_log(stream)
         self.cable.start()
         self.jobs.start()
@@ -203,6 +203,8 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
         ui.run(storage_secret=settings.resolve_storage_secret())
     """
     server = SyncServer(settings or Settings(), streams)
+    if server.settings.is_production:
+        load_all_elements()
     app.state.todosync = server
     app.include_router(api.make_router(server))
     app.include_router(browser.make_router(server.tabs))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
+PREFIX = 'TODOSYNC_'
 SECRET_BYTES = 32
 CableAdapter = Literal['memory', 'sqlite', 'postgres']
 
@@ -26,14 +33,15 @@ class Settings(BaseSettings):
         settings = Settings(env='production', storage_dir=Path('/var/lib/todosync'))
     """
 
-    model_config = SettingsConfigDict(env_prefix='TODOSYNC_', frozen=True)
+    # what is wrong is not repeated in the error: it may be a password
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     env: Literal['development', 'production'] = 'development'
     host: str = '127.0.0.1'
     port: int = Field(default=8080, ge=0, le=65535)
     storage_dir: Path = Path('storage')
-    database_url: str | None = None
-    storage_secret: str | None = Field(default=None, min_length=16)
+    database_url: str | None = Field(default=None, repr=False)
+    storage_secret: str | None = Field(default=None, min_length=16, repr=False)
     cable: CableAdapter | None = None
     poll_interval: float = Field(default=0.01, gt=0)
     """How often another program's commit is looked for; one version read, about 3 microseconds."""
@@ -48,6 +56,50 @@ class Settings(BaseSettings):
     body_limit: int = Field(default=64 * 2**10, gt=0)
     embed_limit: int = Field(default=2 * 2**20, gt=0)
     """A list whose JSON is larger than this is not embedded in the page but sent over the socket."""
+
+    processes: int = Field(default=2, ge=1, le=64)
+    """How many app processes ``todosync serve`` runs."""
+    domain: str | None = Field(default=None, pattern=r'^[A-Za-z0-9.-]+$')
+    """The name under which ``todosync serve`` serves HTTPS, with a certificate that it gets by itself."""
+    https_port: int = Field(default=8443, ge=1, le=65535)
+    socket: Path | None = None
+    """The Unix socket to listen on instead of ``host`` and ``port``."""
+    behind_proxy: bool = False
+    """Whether Caddy is in front of this process: it compresses answers, and sends files that it is pointed to."""
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Return the settings of this environment, or end the program with one line for each that is wrong.
+
+        :raises SystemExit: a variable holds a value that it cannot hold, or names a directory that cannot be used
+        """
+        try:
+            settings = cls()
+            settings.prepare_storage()
+        except ValidationError as error:
+            lines = [f'{PREFIX}{problem["loc"][0]}'.upper() + f': {problem["msg"]}' for problem in error.errors()]
+            raise SystemExit('\n'.join(lines)) from None
+        except OSError as error:
+            raise SystemExit(f'{PREFIX}STORAGE_DIR: {error}') from None
+        return settings
+
+    @field_validator('database_url')
+    @classmethod
+    def _check_database_url(cls, url: str | None) -> str | None:
+        if url is not None and not _names_a_database(url):
+            raise PydanticCustomError(
+                'database_url',
+                'should be like sqlite:////var/lib/todos.sqlite3 or postgresql+psycopg://user:password@host/database',
+            )
+        return url
+
+    @field_validator('cable')
+    @classmethod
+    def _check_cable(cls, cable: CableAdapter | None, info: ValidationInfo) -> CableAdapter | None:
+        url = info.data.get('database_url') or ''
+        if cable == 'postgres' and not url.startswith('postgresql'):
+            raise PydanticCustomError('cable', 'the postgres cable needs TODOSYNC_DATABASE_URL to name a PostgreSQL')
+        return cable
 
     @property
     def is_production(self) -> bool:
@@ -83,17 +135,29 @@ class Settings(BaseSettings):
             return 'postgres'
         return 'sqlite' if self.is_production else 'memory'
 
+    @property
+    def static_dir(self) -> Path:
+        """Where Caddy finds files that are the same for everybody, compressed beforehand."""
+        return self.storage_dir / 'static'
+
+    @property
+    def exports_dir(self) -> Path:
+        """Where Caddy finds exports that a process has written."""
+        return self.storage_dir / 'exports'
+
     def prepare_storage(self) -> None:
         """Make the storage directory, readable by its owner only.
 
         :raises OSError: it cannot be made or written to
         """
         self.storage_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(self.storage_dir, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, 'this directory cannot be written to', str(self.storage_dir))
 
     def resolve_storage_secret(self) -> str:
         """Return the secret that signs session cookies: the given one, or one made once and kept in ``storage_dir``.
 
-        Processes that share ``storage_dir`` share it: the file is created in one step, so that the first one wins.
+        Processes that share ``storage_dir`` share it, even when they all start at once: the first one wins.
 
         :raises OSError: the file can be neither read nor made
         """
@@ -101,14 +165,21 @@ class Settings(BaseSettings):
             return self.storage_secret
         self.prepare_storage()
         path = self.storage_dir / 'storage_secret'
-        draft = path.with_name(f'.storage_secret.{os.getpid()}')
         if not path.exists():
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
-                file.write(secrets.token_urlsafe(SECRET_BYTES))
-            try:
-                os.link(draft, path)  # unlike a rename, never replaces what another process has put there
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
+            with tempfile.NamedTemporaryFile('w', dir=self.storage_dir) as draft:  # only its owner can read it
+                draft.write(secrets.token_urlsafe(SECRET_BYTES))
+                draft.flush()
+                os.fsync(draft.fileno())
+                with suppress(FileExistsError):  # unlike a rename, a link never replaces what another has put there
+                    os.link(draft.name, path)
         return path.read_text()
+
+
+def _names_a_database(text: str) -> bool:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        return False
+    if url.get_backend_name() == 'sqlite':
+        return url.get_driver_name() == 'pysqlite' and url.database not in {None, '', ':memory:'}
+    return url.drivername == 'postgresql+psycopg'

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Table, delete, desc, func, select, type_coerce
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import ColumnElement, FunctionElement, column, table
-from sqlalchemy.types import String
+from sqlalchemy import Column, DateTime, Table, TypeDecorator, delete, desc, func, select
+from sqlalchemy.sql.expression import ColumnElement, column, table
 from sqlmodel import Session, SQLModel
+
+from .sql import instant, iso_utc
 
 Record = dict[str, Any]
 """One row as it travels: JSON values by field name, always with an ``id``."""
@@ -130,7 +129,8 @@ class Stream:
     def snapshot(self, session: Session) -> Snapshot:
         """Read the whole list and its version in one read transaction."""
         version = self.version(session)
-        order = self.table.c[self.newest_first]
+        source = self.table.c[self.newest_first]
+        order = instant(source) if _is_time(source) else source
         records = self._read(session, self._select().order_by(desc(order), desc(self.table.c.id)))
         return Snapshot(self.name, version, records, self.derived(self.total(records)))
 
@@ -180,6 +180,7 @@ class Replica:
         self.totals: dict[str, int] = stream.total(())
         self._by_id: dict[int, Record] = {}
         self._records: list[Record] | None = []
+        self._derived: dict[str, Any] | None = None
 
     @property
     def records(self) -> Sequence[Record]:
@@ -191,8 +192,10 @@ class Replica:
 
     @property
     def derived(self) -> dict[str, Any]:
-        """The totals, and what the stream derives from them."""
-        return self.stream.derived(self.totals)
+        """The totals, and what the stream derives from them. Computed once after a change, for all who show it."""
+        if self._derived is None:
+            self._derived = self.stream.derived(self.totals)
+        return self._derived
 
     def get(self, record_id: int) -> Record | None:
         """Return the row with the given id."""
@@ -200,7 +203,7 @@ class Replica:
 
     def reset(self, version: int, records: Iterable[Record]) -> None:
         """Replace everything by a snapshot."""
-        self._records = None
+        self._records = self._derived = None
         self._by_id = {record['id']: record for record in records}
         self.totals = self.stream.total(self._by_id.values())
         self.version = version
@@ -220,7 +223,7 @@ class Replica:
             self._add(record, 1)
         for record_id in delta.deleted:
             self._forget(record_id)
-        self._records = None
+        self._records = self._derived = None
         self.version = delta.version
         return True
 
@@ -233,23 +236,10 @@ class Replica:
             self.totals[name] += sign * amount(record)
 
 
-class iso_utc(FunctionElement[str]):  # noqa: N801 - a SQL function, named like one
-    """A stored time as ISO 8601 text in UTC with six decimals, made by the database: far cheaper than in Python."""
-
-    type = String()
-    inherit_cache = True
-    name = 'iso_utc'
-
-
-@compiles(iso_utc, 'sqlite')
-def _iso_utc_sqlite(element: iso_utc, compiler: SQLCompiler, **kwargs: Any) -> str:
-    stored = compiler.process(element.clauses, **kwargs)
-    # programs that write SQL store fewer decimals, or none; padding keeps text order equal to time order
-    padded = f"replace({stored}, ' ', 'T') || CASE length({stored}) WHEN 19 THEN '.000000' ELSE '000000' END"
-    return f"substr({padded}, 1, 26) || 'Z'"
+def _is_time(source: Column[Any]) -> bool:
+    kind = source.type.impl if isinstance(source.type, TypeDecorator) else source.type
+    return isinstance(kind, DateTime)
 
 
 def _wire(source: Column[Any]) -> ColumnElement[Any]:
-    if isinstance(source.type, DateTime) or 'DateTime' in type(source.type).__name__:
-        return iso_utc(type_coerce(source, String)).label(source.name)
-    return source
+    return iso_utc(source).label(source.name) if _is_time(source) else source

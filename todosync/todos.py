@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from .database import Database
-from .models import InvalidTodoError, NewTodo, Todo, TodoChange, explain
+from .models import ID_MAX, InvalidTodoError, NewTodo, Todo, TodoChange, explain
+from .streams import Record
 
 Shape = TypeVar('Shape', bound=BaseModel)
-
-ID_MAX = 2**63 - 1
-"""The largest integer that the database can hold."""
 
 
 class TodoNotFoundError(LookupError):
@@ -66,6 +65,16 @@ def delete_todo(database: Database, todo_id: int) -> None:
         if todo is None:
             raise TodoNotFoundError(todo_id)
         session.delete(todo)
+
+
+def restore_todo(database: Database, record: Record) -> None:
+    """Put a deleted todo back as it was; do nothing if it is there.
+
+    :param record: the todo as messages carry it
+    """
+    with database.write() as session:
+        if session.get(Todo, record['id']) is None:
+            session.add(Todo(**{**record, 'created_at': datetime.fromisoformat(record['created_at'])}))
 
 
 def _validate(shape: type[Shape], fields: Any) -> Shape:

@@ -13,26 +13,35 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-NOW = sa.text("(strftime('%Y-%m-%d %H:%M:%f000', 'now'))")
-IS_A_TIME = "{0} GLOB '????-??-?? ??:??:??*' AND datetime({0}) IS NOT NULL AND substr({0}, 20) NOT GLOB '*[^.0-9]*'"
+SQLITE_NOW = "(strftime('%Y-%m-%d %H:%M:%f000', 'now'))"
+# datetime() turns the 30th of February into the 2nd of March instead of refusing it
+SQLITE_IS_A_TIME = (
+    "{0} GLOB '????-??-?? ??:??:??*' AND {0} >= '0001' AND datetime(substr({0}, 1, 19)) = substr({0}, 1, 19) "
+    "AND (length({0}) = 19 OR substr({0}, 20) GLOB '.[0-9]*' AND substr({0}, 21) NOT GLOB '*[^0-9]*')"
+)
 
 
 def upgrade() -> None:
     """Create the table; its defaults and checks hold for every program that writes to it."""
+    on_sqlite = op.get_bind().dialect.name == 'sqlite'
+    now = sa.text(SQLITE_NOW if on_sqlite else 'clock_timestamp()')
+    checks = [sa.CheckConstraint('length(trim(title)) BETWEEN 1 AND 500', name='title_length')]
+    if on_sqlite:  # the others have types that check
+        checks += [
+            sa.CheckConstraint('completed IN (0, 1)', name='completed_is_boolean'),
+            sa.CheckConstraint(SQLITE_IS_A_TIME.format('created_at'), name='created_at_is_a_time'),
+            sa.CheckConstraint(SQLITE_IS_A_TIME.format('updated_at'), name='updated_at_is_a_time'),
+        ]
     op.create_table(
         'todos',
-        sa.Column('id', sa.Integer, primary_key=True),
+        sa.Column('id', sa.BigInteger().with_variant(sa.Integer, 'sqlite'), primary_key=True),
         sa.Column('title', sa.String(500), nullable=False),
-        sa.Column('completed', sa.Boolean, nullable=False, server_default=sa.text('0')),
-        sa.Column('created_at', sa.DateTime, nullable=False, server_default=NOW),
-        sa.Column('updated_at', sa.DateTime, nullable=False, server_default=NOW),
-        sa.CheckConstraint('length(trim(title)) BETWEEN 1 AND 500', name='title_length'),
-        sa.CheckConstraint('completed IN (0, 1)', name='completed_is_boolean'),
-        sa.CheckConstraint(IS_A_TIME.format('created_at'), name='created_at_is_a_time'),
-        sa.CheckConstraint(IS_A_TIME.format('updated_at'), name='updated_at_is_a_time'),
+        sa.Column('completed', sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column('created_at', sa.DateTime(timezone=True), nullable=False, server_default=now),
+        sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False, server_default=now),
+        *checks,
         sqlite_autoincrement=True,
     )
-    op.create_index('todos_newest_first', 'todos', [sa.text('created_at DESC'), sa.text('id DESC')])
 
 
 def downgrade() -> None:

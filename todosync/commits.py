@@ -1,0 +1,136 @@
+"""Waking on commits, whoever made them: a file's version on SQLite, notifications on PostgreSQL."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+from sqlalchemy import URL
+
+COMMIT_CHANNEL = 'todosync_commits'
+POLL_INTERVAL = 1.0
+"""Seconds after which PostgreSQL is taken to have committed something, should a notification have been lost."""
+RETRY_INTERVAL = 0.2
+"""Seconds between two attempts to connect again, and between two looks whether to stop."""
+CONNECTION: dict[str, Any] = {
+    'autocommit': True,
+    'connect_timeout': 5,
+    'keepalives_idle': 10,  # notices within 30 s that the other machine has gone without a word
+    'keepalives_interval': 5,
+    'keepalives_count': 4,
+    'application_name': 'todosync commits',
+}
+
+log = logging.getLogger(__name__)
+
+
+class CommitSignal(Protocol):
+    """Calls back when something has been committed, by this process or any other, and once at the start."""
+
+    def start(self) -> None:
+        """Start watching; safe to call twice."""
+
+    def stop(self) -> None:
+        """Stop watching and wait until nothing calls back any more; safe to call twice."""
+
+
+class _Watching(ABC):
+    """A thread of its own that watches until it is stopped."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start watching; safe to call twice."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._watch, name=self._name, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching and wait for the thread to end; safe to call twice."""
+        if self._thread is not None:
+            self._stopping.set()
+            self._thread.join()
+            self._thread = None
+
+    @abstractmethod
+    def _watch(self) -> None: ...
+
+
+class CommitWatcher(_Watching):
+    """Sees the commits of all other connections, of this process or any other, to a SQLite file.
+
+    Reads ``PRAGMA data_version`` at an interval, about 3 microseconds each.
+
+    :param path: the SQLite file
+    :param interval: seconds between two reads
+    :param on_commit: called in the watcher's own thread; must be quick and must not raise
+    """
+
+    def __init__(self, path: Path, interval: float, on_commit: Callable[[], None]) -> None:
+        super().__init__(f'watch {path.name}')
+        self._path = path
+        self._interval = interval
+        self._on_commit = on_commit
+
+    def _watch(self) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        try:
+            seen = self._data_version(connection)
+            self._on_commit()  # what was committed before the first read would otherwise go unnoticed
+            while not self._stopping.wait(self._interval):
+                version = self._data_version(connection)
+                if version != seen:
+                    seen = version
+                    self._on_commit()
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _data_version(connection: sqlite3.Connection) -> int | None:
+        try:
+            return int(connection.execute('PRAGMA data_version').fetchone()[0])
+        except sqlite3.Error:
+            return None  # locked or unreadable for a moment; a later read differs from None and calls back
+
+
+class CommitListener(_Watching):
+    """Hears the commits that triggers notify of, see ``PostgresDialect``; connects again when it has to.
+
+    :param url: SQLAlchemy URL of the database
+    :param on_commit: called in the listener's own thread; must be quick and must not raise
+    """
+
+    def __init__(self, url: URL, on_commit: Callable[[], None]) -> None:
+        super().__init__(f'listen to {url.database}')
+        self._conninfo = url.set(drivername='postgresql').render_as_string(hide_password=False)
+        self._on_commit = on_commit
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self._conninfo, **CONNECTION) as connection:
+                    connection.execute(f'LISTEN {COMMIT_CHANNEL}')
+                    self._listen(connection)
+            except psycopg.Error as error:
+                log.warning('commits cannot be listened to, trying again: %s', error)
+                self._stopping.wait(RETRY_INTERVAL)
+
+    def _listen(self, connection: psycopg.Connection) -> None:
+        due = time.monotonic()  # at once, for what was committed before LISTEN
+        while not self._stopping.is_set():
+            if time.monotonic() >= due:
+                self._on_commit()
+                due = time.monotonic() + POLL_INTERVAL
+            for _ in connection.notifies(timeout=RETRY_INTERVAL, stop_after=1):
+                due = time.monotonic()
