@@ -21,6 +21,11 @@ check: $(VENV)/dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+bench: $(VENV)/dev
+	@scripts/ensure-chromium
+	@echo 'measuring; takes about ten minutes, on a machine that does nothing else'
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 fix: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -1,0 +1,37 @@
+"""``python -m benchmarks [--short] [--only CHAPTER]``: measure, print a table, write ``docs/performance.md``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+
+from . import screen
+from .report import Chapter, table, write_document
+
+CHAPTERS = {'screen': screen.measure}
+
+
+async def measure(names: list[str], short: bool) -> list[Chapter]:
+    """Measure the given chapters, one after the other."""
+    chapters = []
+    for name in names:
+        began = time.monotonic()
+        chapters.append(await CHAPTERS[name](short))
+        print(f'{name}: measured in {time.monotonic() - began:.0f} s', file=sys.stderr)
+    return chapters
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog='python -m benchmarks', description='Measure what the app costs.')
+    parser.add_argument('--short', action='store_true', help='few rounds, small lists: shows that it works')
+    parser.add_argument('--only', choices=CHAPTERS, action='append', help='a chapter (default: all, and the document)')
+    arguments = parser.parse_args()
+    chapters = asyncio.run(measure(arguments.only or list(CHAPTERS), arguments.short))
+    print(table([figure for chapter in chapters for figure in chapter.figures]))
+    if not arguments.short and not arguments.only:
+        write_document(chapters)
+
+
+main()

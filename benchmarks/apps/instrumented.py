@@ -1,0 +1,118 @@
+"""The app as it is, with routes that time what happens inside it."""
+
+from __future__ import annotations
+
+import asyncio
+import runpy
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import orjson
+from nicegui import app, core
+from sqlalchemy import event
+from sqlmodel import Session
+
+import todosync
+from todosync import todos
+from todosync.fanout import find_connection, text_frame
+
+MAIN = Path(__file__).parent.parent.parent / 'main.py'
+PAUSE = 0.15
+"""Seconds that are timed for one round of a fan-out; all of its work is done long before."""
+ROOM = 'benchmark'
+EVENT = 'todosync_data'
+HOUR = 3600.0
+
+committed_at = 0.0
+
+
+@event.listens_for(Session, 'after_commit')
+def note_commit(session: Session) -> None:
+    global committed_at  # noqa: PLW0603 - there is one database
+    committed_at = time.time()
+
+
+@app.post('/benchmark/rename/{todo_id}')
+async def rename(todo_id: int, title: str) -> dict[str, float]:
+    """Change a title as a handler does, and say when it was committed."""
+    database = todosync.current_server().database
+    await asyncio.to_thread(todos.update_todo, database, todo_id, {'title': title})
+    return {'committed_at': committed_at}
+
+
+@app.post('/benchmark/quiet')
+async def be_quiet() -> None:
+    """Send no pings from now on, for sockets that connect from now on: they would be measured, too."""
+    core.sio.eio.ping_interval = HOUR
+
+
+@app.post('/benchmark/fanout/{way}')
+async def fan_out(way: str, first: int, rounds: int) -> list[dict[str, float]]:
+    """Send messages to all sockets, one after the other.
+
+    :param way: ``app``, ``emit`` or ``floor``
+    :param first: the version of the first message
+    :return: for each message when it began, and the processor time of the event loop's thread
+    """
+    for sid in sids():
+        await core.sio.enter_room(sid, ROOM)
+    send = {'app': by_app, 'emit': by_emit, 'floor': by_floor}[way]()
+    results = []
+    for version in range(first, first + rounds):
+        await asyncio.sleep(PAUSE)
+        idle = await timed(None)
+        began = time.monotonic()
+        used = await timed(send(message(version)))
+        results.append({'began': began, 'cpu': max(0.0, used - idle)})
+    return results
+
+
+async def timed(work: Coroutine[Any, Any, None] | None) -> float:
+    before = time.thread_time()
+    if work is not None:
+        await work
+    await asyncio.sleep(PAUSE)
+    return time.thread_time() - before
+
+
+def message(version: int) -> dict[str, Any]:
+    """Return a message of the usual size that changes nothing: browsers take it for old news."""
+    todo = {'id': 1, 'title': 'Buy milk', 'completed': True, 'created_at': '2026-11-22T18:00:00.000000Z'}
+    return {'stream': 'benchmark', 'base': version - 1, 'version': version, 'put': [todo], 'del': []}
+
+
+def by_app() -> Callable[[Any], Coroutine[Any, Any, None]]:
+    fanout = todosync.current_server().channel(todosync.TODOS)._fanout
+
+    async def send(content: Any) -> None:
+        fanout.send(content)
+
+    return send
+
+
+def by_emit() -> Callable[[Any], Coroutine[Any, Any, None]]:
+    async def send(content: Any) -> None:
+        await core.sio.emit(EVENT, content, room=ROOM)
+
+    return send
+
+
+def by_floor() -> Callable[[Any], Coroutine[Any, Any, None]]:
+    """The least that can be done: a finished frame, written to each transport."""
+    connections = [connection for sid in sids() if (connection := find_connection(core.sio, sid))]
+
+    async def send(content: Any) -> None:
+        frame = text_frame(b'42' + orjson.dumps([EVENT, content]))
+        for connection in connections:
+            connection.transport.write(frame)
+
+    return send
+
+
+def sids() -> list[str]:
+    return [sid for sid, _ in core.sio.manager.get_participants('/', None)]
+
+
+runpy.run_path(str(MAIN), run_name='__main__')

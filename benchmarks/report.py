@@ -1,0 +1,115 @@
+"""The figures, as a table on the screen and as ``docs/performance.md``."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from .processes import machine
+
+DOCUMENT = Path(__file__).parent.parent / 'docs' / 'performance.md'
+PACKAGES = ('nicegui', 'python-socketio', 'uvicorn', 'sqlmodel', 'playwright')
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure.
+
+    :param name: what was measured
+    :param value: the result, with its unit
+    :param against: what the alternative took, measured in the same run, or what it is known to take
+    :param target: what it must reach, as text
+    :param reached: whether it does
+    """
+
+    name: str
+    value: str
+    against: str = ''
+    target: str = ''
+    reached: bool | None = None
+
+    @property
+    def verdict(self) -> str:
+        return {None: '', True: 'yes', False: 'NO'}[self.reached]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Figures that were made together.
+
+    :param title: heading
+    :param method: how they were made
+    """
+
+    title: str
+    method: str
+    figures: Sequence[Figure]
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """Return the figures as text in columns."""
+    rows = [('', 'measured', 'against', 'must reach', 'reached')]
+    rows += [(figure.name, figure.value, figure.against, figure.target, figure.verdict) for figure in figures]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def write_document(chapters: Sequence[Chapter], path: Path = DOCUMENT) -> None:
+    """Write the document."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('\n'.join(_document(chapters)) + '\n')
+
+
+def _document(chapters: Sequence[Chapter]) -> list[str]:
+    versions = ', '.join(f'{package} {version(package)}' for package in PACKAGES)
+    lines = [
+        '# Performance',
+        '',
+        '`make bench` measures this project against its alternatives in one run and writes this page. '
+        'Repeats differ by 20 to 30 % on shared machines: trust the ratios.',
+        '',
+        f'Measured on {datetime.now(UTC):%Y-%m-%d} on {machine()}; Python {platform.python_version()}, {versions}. '
+        'Processor time is what the kernel counts for the server process, all threads. Load comes from other '
+        'processes over real sockets; where a screen is meant, from a real Chromium.',
+    ]
+    for chapter in chapters:
+        lines += ['', f'## {chapter.title}', '', chapter.method, '']
+        lines += ['| | measured | against | must reach | reached |', '| --- | --- | --- | --- | --- |']
+        for figure in chapter.figures:
+            cells = (figure.name, figure.value, figure.against, figure.target, figure.verdict)
+            lines.append('| ' + ' | '.join(cells) + ' |')
+    return lines
+
+
+def median(values: Iterable[float]) -> float:
+    """Return the middle value."""
+    return statistics.median(values)
+
+
+def percentile(values: Iterable[float], percent: float) -> float:
+    """Return the value that so many percent of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def ms(seconds: float) -> str:
+    """Format a duration in milliseconds."""
+    value = seconds * 1e3
+    return f'{value:.1f} ms' if value < 10 else f'{value:.0f} ms'
+
+
+def us(seconds: float) -> str:
+    """Format a duration in microseconds."""
+    return f'{seconds * 1e6:.1f} µs'
+
+
+def size(count: float) -> str:
+    """Format a number of bytes."""
+    if count < 1000:
+        return f'{count:.0f} B'
+    return f'{count / 1e3:.1f} kB' if count < 1e6 else f'{count / 1e6:.1f} MB'
