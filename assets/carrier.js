@@ -25,7 +25,7 @@ export class Carrier {
   }
 
   vitals() {
-    const heard = this.heardAt === null ? null : Date.now() - this.heardAt;
+    const heard = this.heardAt === null ? null : performance.now() - this.heardAt;
     return { link: this.link, connected: this.ready, heard };
   }
 
@@ -210,6 +210,6 @@ export class Carrier {
   }
 
   #hear() {
-    this.heardAt = Date.now();
+    this.heardAt = performance.now();
   }
 }

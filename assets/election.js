@@ -1,26 +1,38 @@
 // @ts-check
 /**
  * Who of a browser's tabs leads. Pure logic: the channel, the lock and the clock are handed in, so that a test can run
- * it without a browser. The protocol is written down in docs/protocol.md.
+ * it without a browser. docs/protocol.md describes the protocol.
+ *
+ * Where there are locks, the lock decides; the messages then only tell who holds it, and find out a holder that does
+ * not answer. Where there are none, the messages decide.
  */
 
-export const DISCOVER_TIMEOUT_MS = 500; // no answer to `discover` for this long: nobody leads
+export const DISCOVER_TIMEOUT_MS = 500; // a question that nobody answered for this long is acted upon
 export const PING_INTERVAL_MS = 2000;
-export const SILENCE_MS = 5000; // no sign of life for this long: the leader is suspected
-export const FRESH_MS = 2000; // a leader that heard from the server this recently need not ask it again
+export const SILENCE_MS = 5000; // a leader without a sign of life for this long is suspected
+export const HANDOVER_MS = 2000; // a lock that was let go reaches a tab that runs within this time
 export const STEAL_BACKOFF_MS = 2000; // doubled with each steal ...
 export const STEAL_BACKOFF_MAX_MS = 60000; // ... up to this
-export const CALM_MS = 30000; // a leader that lasted this long makes earlier steals forgotten
-const TICK_MS = 1000;
+export const CALM_MS = 30000; // a leader heard this long after the last steal makes earlier ones forgotten
+export const TICK_MS = 1000;
 
 /**
  * @typedef {{ type: string, from: string, term?: number } & Record<string, any>} Message
- * @typedef {{ id: string, term: number, link: number, connected: boolean, seenAt: number }} KnownLeader
- * @typedef {{ now(): number, setTimeout(run: () => void, ms: number): any, clearTimeout(timer: any): void }} Clock
- * @typedef {{ request(options: { steal: boolean, granted: (release: () => void) => void, lost: () => void }):
- *   () => void }} Locks `request` returns a function that cancels the request or releases the lock
+ * @typedef {{ id: string, term: number, link: number, connected: boolean }} KnownLeader
+ * @typedef {object} Clock
+ * @property {() => number} now ms, never going backwards
+ * @property {(run: () => void, ms: number) => any} setTimeout
+ * @property {(timer: any) => void} clearTimeout
+ * @typedef {object} LockRequest
+ * @property {boolean} steal
+ * @property {() => void} granted this tab holds the lock from now on
+ * @property {() => void} lost another tab has stolen it
+ * @property {() => void} failed there are no locks to be had here, after all
+ * @typedef {{ request(request: LockRequest): () => void }} Locks `request` returns a function that cancels the request
+ *   or releases the lock
  * @typedef {{ link: number, connected: boolean, heard: number | null }} Vitals of a leader's connection; `heard` is the
  *   time in ms since the server was last heard
+ * @typedef {Message & Vitals & { beat: number }} Ping `beat` is the time in ms since a timer last ran in the leader
  * @typedef {object} Listener
  * @property {(term: number, reason: string) => void} lead this tab leads from now on
  * @property {(reason: string) => void} resign this tab does not lead any more
@@ -51,31 +63,31 @@ export class Election {
     this.state = "out";
     this.term = 0; // of this tab, while it leads
     this.highestTerm = 0; // ever heard of
-    /** @type {KnownLeader | null} */
+    /** @type {KnownLeader | null} while this tab follows */
     this.leader = null;
-    this.beatAt = 0;
+    this.patientUntil = 0; // silence up to then proves nothing
+    this.beatAt = 0; // when a timer last ran here: a frozen tab still handles messages
     this.pingedAt = 0;
-    this.seekingSince = 0;
     this.steals = 0;
     this.stolenAt = -Infinity;
     /** @type {any} */
     this.tickTimer = null;
-    /** @type {any} */
+    /** @type {any} runs while a `discover` waits for an answer: this tab is in doubt about who leads */
     this.verdictTimer = null;
     /** @type {(() => void) | null} */
     this.dropLock = null;
   }
 
-  /** Take part. @param {string} reason */
+  /** Take part; safe to call twice. @param {string} reason */
   start(reason = "start") {
     if (this.state !== "out") return;
-    this.#seek();
+    this.#seek(SILENCE_MS); // the holder of the lock may still be loading
     this.#tick();
-    this.#queueForLock();
-    this.#suspect(reason);
+    this.#requestLock("the lock was free");
+    this.#discover(reason);
   }
 
-  /** Take no part any more: the page is hidden for good, cached or frozen. @param {string} reason */
+  /** Take no part any more, as a page that is left, cached or frozen; safe to call twice. @param {string} reason */
   withdraw(reason) {
     if (this.state === "out") return;
     const led = this.state === "leader";
@@ -83,17 +95,14 @@ export class Election {
     this.leader = null;
     this.clock.clearTimeout(this.tickTimer);
     this.#clearVerdict();
-    if (led) {
-      this.send({ type: "bye", term: this.term, heir: this.locks ? null : this.listener.heir() });
-      this.listener.resign(reason);
-    }
+    if (led) this.#sayBye(this.locks ? null : this.listener.heir(), reason);
     this.#releaseLock();
   }
 
-  /** Look at once whether the leader lives: this tab was shown, focused, thawed or came back online. */
+  /** Look at once whether the leader lives: this tab was shown, focused or came back online. */
   nudge(reason = "nudged") {
     if (this.state === "leader") this.#ping();
-    else if (this.state !== "out") this.#suspect(reason);
+    else if (this.state !== "out") this.#discover(reason);
   }
 
   /** Tell the other tabs that the connection of this leader has changed. */
@@ -108,37 +117,38 @@ export class Election {
 
   /** @param {Message} message from another tab of this session */
   receive(message) {
+    this.highestTerm = Math.max(this.highestTerm, message.term ?? 0);
     if (this.state === "out") return;
-    if (typeof message.term === "number") this.highestTerm = Math.max(this.highestTerm, message.term);
     if (message.type === "discover") this.#onDiscover();
-    else if (message.type === "ping") this.#onPing(message);
+    else if (message.type === "ping") this.#onPing(/** @type {Ping} */ (message));
     else if (message.type === "bye") this.#onBye(message);
-    else if (this.leader && this.isFromLeader(message)) this.leader.seenAt = this.clock.now();
   }
 
   #onDiscover() {
     if (this.state !== "leader") return;
-    const { connected, heard } = this.listener.vitals();
-    if (connected && (heard === null || heard > FRESH_MS)) this.listener.probe(() => this.announce());
-    else this.#ping();
+    const vitals = this.#vitals();
+    if (isSignOfLife(vitals) || !vitals.connected) this.#ping();
+    else this.listener.probe(() => this.announce());
   }
 
-  /** @param {Message} ping */
+  /** @param {Ping} ping */
   #onPing(ping) {
-    const term = ping.term ?? 0;
-    if (this.state === "leader") {
-      if (outranks(term, ping.from, this.term, this.id)) this.#stepDown(`tab ${short(ping.from)} outranks this one`);
-      else this.#ping();
-      return;
-    }
     if (!isSignOfLife(ping)) return;
-    if (this.leader && !isSame(this.leader, ping) && !outranks(term, ping.from, this.leader.term, this.leader.id)) {
-      this.#suspect("another tab leads, too");
+    const { from: id, term = 0, link, connected } = ping;
+    if (this.state === "leader") {
+      if (!this.#yieldsTo(ping)) {
+        if (outranks(this.term, this.id, term, id)) this.#ping();
+        return;
+      }
+      this.#stepDown(`tab ${short(id)} outranks this one`);
+    } else if (this.leader && this.verdictTimer === null && outranks(this.leader.term, this.leader.id, term, id)) {
+      this.#discover("another tab leads, too"); // one of them may be gone: this tab follows whoever answers
       return;
     }
     const now = this.clock.now();
-    this.leader = { id: ping.from, term, link: ping.link, connected: ping.connected, seenAt: now };
+    this.leader = { id, term, link, connected };
     this.state = "follower";
+    this.patientUntil = now + SILENCE_MS - ageOf(ping);
     if (now - this.stolenAt > CALM_MS) this.steals = 0;
     this.#clearVerdict();
     this.listener.follow(this.leader);
@@ -146,41 +156,45 @@ export class Election {
 
   /** @param {Message} bye */
   #onBye(bye) {
-    if (!this.leader || !this.isFromLeader(bye)) return;
-    this.#seek();
+    if (!this.isFromLeader(bye)) return;
+    this.#seek(HANDOVER_MS);
     this.listener.lose("the leader left");
     if (!this.locks && bye.heir === this.id) this.#lead("named by the leader that left");
-    else this.#suspect("the leader left");
+    else this.#discover("the leader left");
   }
 
   #tick() {
     const now = this.clock.now();
-    this.beatAt = now;
     this.tickTimer = this.clock.setTimeout(() => this.#tick(), TICK_MS);
+    const stoodStill = now - this.beatAt > SILENCE_MS; // what was sent meanwhile was no sign of life
+    this.beatAt = now;
     if (this.state === "leader") {
-      if (now - this.pingedAt >= PING_INTERVAL_MS) this.#ping();
-    } else if (now - (this.leader ? this.leader.seenAt : this.seekingSince) > SILENCE_MS) {
-      this.#suspect("silence");
+      if (stoodStill || now - this.pingedAt >= PING_INTERVAL_MS) this.#ping();
+    } else if (now >= this.patientUntil) {
+      this.#discover("silence");
     }
   }
 
   /** Ask who leads, and act if nobody says so in time. @param {string} reason */
-  #suspect(reason) {
+  #discover(reason) {
+    if (this.verdictTimer !== null) return; // has been asked
     this.send({ type: "discover" });
-    if (this.verdictTimer !== null) return;
-    const asked = this.clock.now();
     this.verdictTimer = this.clock.setTimeout(() => {
       this.verdictTimer = null;
-      if (this.state === "leader" || this.state === "out") return;
-      if (this.leader && this.leader.seenAt >= asked) return;
-      if (this.leader) {
-        this.#seek();
-        this.listener.lose(reason);
-      }
-      if (!this.locks) this.#lead(reason);
-      // a lock that was just let go is on its way to the next tab; a holder that was never heard may still be loading
-      else if (this.clock.now() - this.seekingSince >= SILENCE_MS || reason !== "start") this.#steal(reason);
+      this.#onNoAnswer(reason);
     }, DISCOVER_TIMEOUT_MS);
+  }
+
+  /** @param {string} reason */
+  #onNoAnswer(reason) {
+    const isPatient = this.clock.now() < this.patientUntil;
+    if (this.leader) {
+      if (isPatient) return; // it lived a moment ago and may only be busy
+      this.#seek(0);
+      this.listener.lose(reason);
+    }
+    if (!this.locks) this.#lead(reason);
+    else if (!isPatient) this.#steal(reason);
   }
 
   #clearVerdict() {
@@ -188,29 +202,35 @@ export class Election {
     this.verdictTimer = null;
   }
 
-  #seek() {
+  /** @param {number} patience ms that a new leader may take to be heard, where the lock decides */
+  #seek(patience) {
     this.state = "seeking";
     this.leader = null;
-    this.seekingSince = this.clock.now();
+    this.patientUntil = this.clock.now() + patience;
+    this.#clearVerdict();
   }
 
-  #queueForLock(steal = false) {
+  /** @param {string} reason for leading, once the lock is granted */
+  #requestLock(reason, steal = false) {
     if (!this.locks) return;
-    let current = true;
+    let isCurrent = true;
     const drop = this.locks.request({
       steal,
       granted: () => {
-        if (current && this.state !== "out" && this.state !== "leader") this.#lead(steal ? "stolen" : "lock granted");
+        if (isCurrent) this.#lead(reason);
       },
       lost: () => {
-        if (!current) return;
-        this.dropLock = null;
+        if (!isCurrent) return;
+        isCurrent = false;
         if (this.state === "leader") this.#stepDown("another tab took the lock");
-        else if (this.state !== "out") this.#queueForLock();
+        else this.#requestLock("the lock was let go");
+      },
+      failed: () => {
+        if (isCurrent) this.locks = null; // the next unanswered question has this tab lead
       },
     });
     this.dropLock = () => {
-      current = false;
+      isCurrent = false;
       drop();
     };
   }
@@ -220,16 +240,15 @@ export class Election {
     this.dropLock = null;
   }
 
-  /** @param {string} reason */
+  /** Take the lock from a holder that does not answer. @param {string} reason */
   #steal(reason) {
     const now = this.clock.now();
-    const wait = Math.min(STEAL_BACKOFF_MAX_MS, STEAL_BACKOFF_MS * 2 ** this.steals);
-    if (this.steals > 0 && now - this.stolenAt < wait) return; // the next tick asks again
+    const backoff = Math.min(STEAL_BACKOFF_MAX_MS, STEAL_BACKOFF_MS * 2 ** this.steals);
+    if (this.steals > 0 && now - this.stolenAt < backoff) return; // the next tick asks again
     this.steals += 1;
     this.stolenAt = now;
-    this.stealReason = reason;
     this.#releaseLock();
-    this.#queueForLock(true);
+    this.#requestLock(`the lock was stolen: ${reason}`, true);
   }
 
   /** @param {string} reason */
@@ -237,28 +256,43 @@ export class Election {
     this.term = ++this.highestTerm;
     this.state = "leader";
     this.leader = null;
+    this.beatAt = this.clock.now(); // a frozen tab would not have come here
     this.#clearVerdict();
     this.listener.lead(this.term, reason);
     this.#ping();
   }
 
+  /** Whether this leader steps down for another; in the same term the lock, where there is one, has decided. */
+  #yieldsTo(/** @type {Message} */ { term = 0, from }) {
+    return this.locks ? term > this.term : outranks(term, from, this.term, this.id);
+  }
+
   /** @param {string} reason */
   #stepDown(reason) {
-    this.#seek();
+    this.#seek(SILENCE_MS);
+    this.#sayBye(null, reason);
     this.#releaseLock();
+    this.#requestLock("the lock was let go");
+    this.#discover(reason);
+  }
+
+  /** @param {string | null} heir @param {string} reason */
+  #sayBye(heir, reason) {
+    this.send({ type: "bye", term: this.term, heir });
     this.listener.resign(reason);
-    this.#queueForLock();
-    this.#suspect(reason);
   }
 
   #ping() {
-    const now = this.clock.now();
-    this.pingedAt = now;
-    this.send({ type: "ping", term: this.term, beat: now - this.beatAt, ...this.listener.vitals() });
+    this.pingedAt = this.clock.now();
+    this.send({ type: "ping", term: this.term, ...this.#vitals() });
+  }
+
+  #vitals() {
+    return { beat: this.clock.now() - this.beatAt, ...this.listener.vitals() };
   }
 }
 
-/** The higher term leads; in the same term the lowest TAB_ID. */
+/** Whether one leader outranks another: by the higher term, in the same term by the lower TAB_ID. */
 export function outranks(
   /** @type {number} */ term,
   /** @type {string} */ id,
@@ -269,16 +303,17 @@ export function outranks(
 }
 
 /**
- * A frozen leader's message handlers still run while its timers and its socket are dead, so a ping counts only if it
- * tells of a timer or of the server. @param {Message} ping
+ * How long ago a leader was alive for certain. That it answers proves nothing: the message handlers of a frozen tab
+ * still run, while its timers and its socket are dead.
+ * @param {{ beat: number, heard: number | null }} vitals
  */
-function isSignOfLife(ping) {
-  return Math.min(ping.beat ?? Infinity, ping.heard ?? Infinity) <= SILENCE_MS;
+function ageOf({ beat, heard }) {
+  return Math.min(beat, heard ?? Infinity);
 }
 
-/** @param {KnownLeader} leader @param {Message} ping */
-function isSame(leader, ping) {
-  return leader.id === ping.from && leader.term === ping.term;
+/** @param {{ beat: number, heard: number | null }} vitals */
+function isSignOfLife(vitals) {
+  return ageOf(vitals) <= SILENCE_MS;
 }
 
 /** @param {string} id */

@@ -113,7 +113,7 @@ export class Tab {
       send: (message) => this.post(message),
       locks: webLocks(() => `${LOCK}:${this.session.tag}`),
       clock: {
-        now: () => Date.now(),
+        now: () => performance.now(), // the time of day may be set back
         setTimeout: (run, ms) => setTimeout(run, ms),
         clearTimeout: (timer) => clearTimeout(timer),
       },

@@ -5,7 +5,7 @@
 export function webLocks(name) {
   if (!navigator.locks) return null;
   return {
-    request({ steal, granted, lost }) {
+    request({ steal, granted, lost, failed }) {
       const abort = new AbortController();
       let cancelled = false;
       let release = () => {};
@@ -14,11 +14,14 @@ export function webLocks(name) {
           ? undefined
           : new Promise((resolve) => {
               release = () => resolve(undefined);
-              granted(release);
+              granted();
             });
       navigator.locks.request(name(), steal ? { steal: true } : { signal: abort.signal }, hold).catch((error) => {
-        if (error.name !== "AbortError") throw error; // the engines agree on the name, not on the message
-        if (!cancelled) lost();
+        if (cancelled) return;
+        // the engines agree on the names, not on the messages
+        if (error.name === "AbortError") lost();
+        else if (error.name === "SecurityError") failed(); // a sandboxed frame, or storage that is forbidden
+        else throw error;
       });
       return () => {
         cancelled = true;
