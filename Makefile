@@ -1,18 +1,25 @@
 # make run    serve the app           make test   run all checks
+# make serve  serve it as in production (processes and Caddy)
 # make bench  measure                 make fix    let the formatter and the linter mend what they can
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check fix bench clean
+.PHONY: run serve test check fix bench clean
 
 run: $(VENV)/run
 	@echo 'serving on http://127.0.0.1:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)'
 	@$(BIN)/python main.py
 
+serve: $(VENV)/run
+	@scripts/ensure-caddy
+	@$(BIN)/python -m todosync serve
+
 test: check
 	@scripts/ensure-chromium
+	@scripts/ensure-postgres
+	@scripts/ensure-caddy
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/dev

@@ -41,8 +41,8 @@ class RunningServer:
         self.port = free_port()
         self.url = f'http://127.0.0.1:{self.port}'
         self.log_path = storage / 'server.log'
-        self._main = main
-        self._environment = {
+        self._command = [sys.executable, str(main)]
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(('TODOSYNC_', 'NICEGUI_', 'PYTEST_'))},
             **{f'TODOSYNC_{name}': str(value) for name, value in settings.items()},
             'TODOSYNC_STORAGE_DIR': str(storage),
@@ -62,8 +62,8 @@ class RunningServer:
         self.storage.mkdir(parents=True, exist_ok=True)
         with self.log_path.open('ab') as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(self._main)],
-                env=self._environment,
+                self._command,
+                env=self.environment,
                 cwd=self.storage,
                 stdout=log,
                 stderr=subprocess.STDOUT,

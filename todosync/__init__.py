@@ -2,6 +2,7 @@
 
 from .models import TODOS, InvalidTodoError, Todo
 from .server import SyncServer, broadcast_later, broadcast_list, current_server, setup
+from .serving import run_options
 from .settings import Settings
 from .streams import Record, Stream
 from .sync import LogEntry, Sync, TodoSync, use_sync, use_todo_sync
@@ -22,6 +23,7 @@ __all__ = [
     'broadcast_later',
     'broadcast_list',
     'current_server',
+    'run_options',
     'setup',
     'use_sync',
     'use_todo_sync',

@@ -29,18 +29,28 @@ def serve_modules() -> str:
 
     :return: the html that loads them
     """
-    directory = _assets_directory()
-    modules = sorted(directory.glob('*.js'))
-    digest = hashlib.sha256(b''.join(module.read_bytes() for module in modules)).hexdigest()[:HASH_LENGTH]
-    url = f'{URL}/{digest}'
-    app.add_static_files(url, directory, max_cache_age=YEAR)
+    url = modules_url()
+    app.add_static_files(url, modules_directory(), max_cache_age=YEAR)
     # the modules are fetched side by side, not one after the other as each is found to import the next
     preloads = [
         f'<link rel="modulepreload" href="{url}/{html.escape(module.name)}">'
-        for module in modules
+        for module in _modules()
         if module.name != ENTRY_MODULE
     ]
     return '\n'.join([f'<script type="module" src="{url}/{ENTRY_MODULE}"></script>', *preloads])
+
+
+def modules_url() -> str:
+    """Return the path of the URL under which the browser's modules are; it changes with their content."""
+    digest = hashlib.sha256(b''.join(module.read_bytes() for module in _modules())).hexdigest()[:HASH_LENGTH]
+    return f'{URL}/{digest}'
+
+
+def modules_directory() -> Path:
+    """Return where the browser's modules are: in the installed package, or beside it in a checkout."""
+    here = Path(__file__).parent
+    packaged = here / 'assets'
+    return packaged if packaged.is_dir() else here.parent / 'assets'
 
 
 def keep_tabs_apart(reason: str) -> str:
@@ -65,7 +75,5 @@ def make_router(tabs: Tabs) -> APIRouter:
     return router
 
 
-def _assets_directory() -> Path:
-    here = Path(__file__).parent
-    packaged = here / 'assets'
-    return packaged if packaged.is_dir() else here.parent / 'assets'
+def _modules() -> list[Path]:
+    return sorted(modules_directory().glob('*.js'))

@@ -19,7 +19,7 @@ from .channel import Channel
 from .database import Database
 from .jobs import Jobs
 from .models import TODOS
-from .serving import load_all_elements
+from .serving import drain_on_signal, load_all_elements
 from .settings import Settings
 from .streams import Record, Stream
 from .sync import Sync
@@ -59,6 +59,7 @@ class SyncServer:
         }
         self.views: dict[str, dict[str, Sync]] = {}
         """The views of each page, by client id and stream name."""
+        self.is_draining = False
 
     def channel(self, stream: Stream) -> Channel:
         """Return a stream's channel.
@@ -81,6 +82,7 @@ class SyncServer:
         core.sio.on('todosync_fetch', self._handle_fetch)
         core.sio.on('todosync_probe', lambda sid, data: True)
         self.commits.start()
+        drain_on_signal(self.drain)
 
     async def stop(self) -> None:
         """Stop everything, in the opposite order; safe to call twice."""
@@ -103,9 +105,14 @@ class SyncServer:
             checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {error}'}
         age = self.broadcaster.seconds_since_success()
         checks['broadcast'] = {'ok': age < api.BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
-        healthy = all(check['ok'] for check in checks.values() if isinstance(check, Mapping))
+        healthy = all(check['ok'] for check in checks.values() if isinstance(check, Mapping)) and not self.is_draining
         checks |= {'sockets': self.tabs.socket_count, 'followers': self.tabs.carried_count}
-        return healthy, {'status': 'ok' if healthy else 'unhealthy', **checks}
+        status = 'draining' if self.is_draining else 'ok' if healthy else 'unhealthy'
+        return healthy, {'status': status, **checks}
+
+    def drain(self) -> None:
+        """Call this process unhealthy from now on, so that no new request is sent to it, while it still serves."""
+        self.is_draining = True
 
     def trim_change_log(self) -> None:
         """Forget changes, and messages on the cable, that are older than the retention. Blocks."""

@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     https_port: int = Field(default=8443, ge=1, le=65535)
     socket: Path | None = None
     """The Unix socket to listen on instead of ``host`` and ``port``."""
+    static_dir: Path = Field(default_factory=lambda given: given['storage_dir'] / 'static')
+    """Where Caddy finds the files that are the same for everybody; safe to delete, they are made again."""
     behind_proxy: bool = False
     """Whether Caddy is in front of this process: it compresses answers, and sends files that it is pointed to."""
 
@@ -134,11 +136,6 @@ class Settings(BaseSettings):
         if self.data_url.startswith('postgresql'):
             return 'postgres'
         return 'sqlite' if self.is_production else 'memory'
-
-    @property
-    def static_dir(self) -> Path:
-        """Where Caddy finds files that are the same for everybody, compressed beforehand."""
-        return self.storage_dir / 'static'
 
     @property
     def exports_dir(self) -> Path:

@@ -1,0 +1,72 @@
+"""Runs what is deployed: ``todosync serve`` with its app processes and Caddy, on free ports, with its own storage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.server import ROOT, RunningServer, free_port
+from todosync import Settings, supervision
+
+STATIC_DIR = Path(tempfile.gettempdir()) / f'todosync-tests-static-{os.getuid()}'
+"""Shared by all runs: compressing the files takes longer than all tests of this package."""
+
+
+class RunningStack(RunningServer):
+    """A running ``todosync serve``; requests go through Caddy.
+
+    :param storage: its storage directory
+    :param settings: further settings, as in ``PROCESSES=2``
+    """
+
+    def __init__(self, storage: Path, **settings: Any) -> None:
+        super().__init__(storage, HTTPS_PORT=free_port(), STATIC_DIR=STATIC_DIR, **settings)
+        self.https_port = int(self.environment['TODOSYNC_HTTPS_PORT'])
+        self.runtime = supervision.runtime_directory(Settings(storage_dir=storage))
+        self._command = [sys.executable, '-m', 'todosync', 'serve', str(ROOT / 'main.py'),
+                         '--caddyfile', str(ROOT / 'Caddyfile')]  # fmt: skip
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The ids of the processes that run, by name: ``app-0``, ``app-1``, ``caddy``."""
+        running = supervision.connect(self.runtime).getAllProcessInfo()
+        return {process['name']: process['pid'] for process in running if process['pid']}
+
+    @property
+    def apps(self) -> list[str]:
+        """The names of the app processes."""
+        return [name for name in self.processes if name.startswith('app')]
+
+    def kill_process(self, name: str, signal_number: int = signal.SIGKILL) -> None:
+        """Send a signal to one of the processes."""
+        os.kill(self.processes[name], signal_number)
+
+    def ask(self, name: str, path: str) -> httpx.Response:
+        """Send a request to an app process, past Caddy."""
+        transport = httpx.HTTPTransport(uds=str(self.runtime / f'{name}.sock'))
+        with httpx.Client(transport=transport, base_url='http://app') as client:
+            return client.get(path)
+
+    def connections_of(self, name: str) -> dict[str, int]:
+        """Return how many sockets a process has, and how many tabs it reaches through another tab's socket."""
+        report = self.ask(name, '/up').json()
+        return {'sockets': report['sockets'], 'followers': report['followers']}
+
+    def connections(self) -> dict[str, int]:
+        """Return the same for all processes together."""
+        each = [self.connections_of(name) for name in self.apps]
+        return {key: sum(counts[key] for counts in each) for key in ('sockets', 'followers')}
+
+    def cookies(self) -> list[str]:
+        """Return the cookie of each process that keeps a browser there."""
+        found: dict[str, str] = {}
+        while len(found) < len(self.apps):
+            response = httpx.get(self.url + '/up')
+            found[response.cookies['todosync_process']] = response.cookies['todosync_process']
+        return list(found)

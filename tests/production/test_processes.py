@@ -1,0 +1,112 @@
+"""Several processes behind Caddy: browsers on different ones see each other, and none is lost when one dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.e2e.browser import Chromium, Tabs, eventually, shown, status
+from tests.production.stack import RunningStack
+
+STOP_LIMIT = 10.0
+
+
+@pytest.fixture
+def browsers(stack: RunningStack, chromium: Chromium) -> Iterator[list[Tabs]]:
+    """Two browsers, each on another process."""
+    browsers = []
+    for cookie in stack.cookies():
+        context = chromium.fresh_context()
+        context.add_cookies([{'name': 'todosync_process', 'value': cookie, 'url': stack.url}])
+        browsers.append(Tabs(context, stack))
+    yield browsers
+    for browser in browsers:
+        browser.context.close()
+
+
+def titles(page: Page) -> list[str]:
+    return [todo['title'] for todo in shown(page)]
+
+
+def add(page: Page, title: str) -> None:
+    field = page.get_by_role('textbox').first
+    field.fill(title)
+    field.press('Enter')
+
+
+def test_a_change_in_a_browser_on_one_process_shows_in_a_browser_on_the_other(
+    stack: RunningStack, browsers: list[Tabs]
+) -> None:
+    here, there = (browser.open() for browser in browsers)
+    assert [stack.connections_of(name) for name in stack.apps] == [{'sockets': 1, 'followers': 0}] * 2
+    add(here, 'Buy milk')
+    there.get_by_text('Buy milk').first.wait_for()
+    add(there, 'Water the plants')
+    here.get_by_text('Water the plants').first.wait_for()
+
+
+def test_all_tabs_of_a_browser_share_one_socket_of_one_process(stack: RunningStack, browsers: list[Tabs]) -> None:
+    browser = browsers[0]
+    browser.open_many(3)
+    browser.should_agree()
+    assert sorted(stack.connections_of(name)['followers'] for name in stack.apps) == [0, 2]
+
+
+def test_a_browser_whose_process_is_killed_comes_back_on_another_by_itself(
+    stack: RunningStack, browsers: list[Tabs]
+) -> None:
+    page = browsers[0].open()
+    home = next(name for name in stack.apps if stack.connections_of(name)['sockets'] == 1)
+    survivor = next(name for name in stack.apps if name != home)
+    stack.kill_process(home)
+    stack.add('Written meanwhile')
+    eventually(lambda: status(page)['connected'] and 'Written meanwhile' in titles(page))
+    assert stack.connections_of(survivor)['sockets'] == 1
+    add(page, 'Written on the other process')
+    eventually(lambda: 'Written on the other process' in [todo['title'] for todo in stack.todos()])
+    eventually(lambda: stack.ask(home, '/up').is_success)  # and the killed one is there again
+
+
+def test_caddy_is_restarted_when_it_dies_and_pages_go_on(stack: RunningStack, browsers: list[Tabs]) -> None:
+    page = browsers[0].open()
+    page.evaluate('window.same = true')
+    stack.kill_process('caddy')
+    eventually(stack.is_up)
+    stack.add('After the break')
+    eventually(lambda: 'After the break' in titles(page))
+    assert page.evaluate('window.same'), 'the page was loaded again'
+
+
+def test_a_rolling_restart_answers_every_request(stack: RunningStack) -> None:
+    before = stack.processes
+    command = [sys.executable, '-m', 'todosync', 'restart']
+    restart = subprocess.Popen(command, env=stack.environment, stdout=subprocess.PIPE, text=True)
+    written = 0
+    while restart.poll() is None:
+        stack.add(f'During the restart {written}')
+        written += 1
+    assert restart.returncode == 0
+    after = stack.processes
+    assert all(before[name] != after[name] for name in stack.apps)
+    assert before['caddy'] == after['caddy']
+    assert sum(todo['title'].startswith('During the restart') for todo in stack.todos()) == written
+
+
+def test_sigterm_stops_everything_within_ten_seconds_with_sockets_open(
+    stack: RunningStack, browsers: list[Tabs]
+) -> None:
+    for browser in browsers:
+        browser.open()
+    processes = stack.processes
+    started = time.monotonic()
+    stack.stop(signal.SIGTERM)
+    assert time.monotonic() - started < STOP_LIMIT
+    assert not [name for name, pid in processes.items() if os.path.exists(f'/proc/{pid}')]
+    stack.start()

@@ -1,0 +1,77 @@
+"""The command ``todosync``: what operators do with a deployment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from .database import Database
+from .settings import PREFIX, Settings
+
+
+@click.group(context_settings={'help_option_names': ['-h', '--help']})
+@click.version_option(package_name='todosync')
+def cli() -> None:
+    """Serve and look after a todosync app.
+
+    Settings come from environment variables (TODOSYNC_STORAGE_DIR, TODOSYNC_DATABASE_URL, ...). These commands are for
+    production: that is what TODOSYNC_ENV is unless it is set.
+    """
+    os.environ.setdefault(f'{PREFIX}ENV', 'production')
+
+
+@cli.command()
+@click.argument('main', type=click.Path(exists=True, dir_okay=False, path_type=Path), default='main.py')
+@click.option(
+    '--caddyfile',
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default='Caddyfile',
+    show_default=True,
+    help="Caddy's configuration.",
+)
+def serve(main: Path, caddyfile: Path) -> None:
+    """Run the app processes (TODOSYNC_PROCESSES of them) and Caddy until SIGTERM; restart what dies.
+
+    MAIN is the program of an app process.
+    """
+    from .supervision import serve
+
+    settings = Settings.from_environment()
+    where = f'https://{settings.domain}' if settings.domain else f'http://{settings.host}:{settings.port}'
+    click.echo(f'serving on {where} with {settings.processes} processes (Ctrl-C ends them)')
+    try:
+        serve(settings, main, caddyfile)
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@cli.command()
+def restart() -> None:
+    """Restart the app processes one after the other, so that somebody answers all the time."""
+    from .supervision import restart
+
+    try:
+        for name in restart(Settings.from_environment()):
+            click.echo(f'{name} is restarted and healthy')
+    except OSError as error:
+        raise click.ClickException(f'nothing restarted: {error}') from error
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database up to date; app processes do so by themselves when they start."""
+    database = Database(Settings.from_environment().data_url)
+    database.migrate()
+    database.close()
+    click.echo('the database is up to date')
+
+
+@cli.command('collect-static')
+def collect_static() -> None:
+    """Put the browser's files where Caddy finds them, compressed; `serve` does so by itself."""
+    from .static_files import collect
+
+    directory = Settings.from_environment().static_dir
+    click.echo(f'{collect(directory)} files written to {directory}')

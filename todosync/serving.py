@@ -1,0 +1,60 @@
+"""How one app process listens and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from nicegui import ui
+
+from .settings import Settings
+
+DRAIN_SIGNAL = signal.SIGUSR1
+"""Tells a process that it is going to be stopped."""
+STOP_GRACE = 5
+"""Seconds that requests in flight get to end before the process ends without them."""
+
+
+def run_options(settings: Settings) -> dict[str, Any]:
+    """Return what ``ui.run()`` has to be told of the settings.
+
+    :param settings: the settings
+
+    Example::
+
+        ui.run(title='Todos', **todosync.run_options(settings))
+    """
+    options: dict[str, Any] = {
+        'host': settings.host,
+        'port': settings.port,
+        'storage_secret': settings.resolve_storage_secret(),
+        'reload': False,
+        'show': False,
+        'timeout_graceful_shutdown': STOP_GRACE,
+    }
+    if settings.socket is not None:
+        # who can open the socket is the proxy: the directory is closed to others
+        options |= {'uds': str(settings.socket), 'forwarded_allow_ips': '*', 'show_welcome_message': False}
+    if settings.behind_proxy:
+        options['gzip_middleware_factory'] = None
+    return options
+
+
+def drain_on_signal(drain: Callable[[], None]) -> None:
+    """Have ``drain`` called when the process is told that it is going to be stopped."""
+    with suppress(NotImplementedError, RuntimeError, ValueError):  # not every loop, system and thread has signals
+        asyncio.get_running_loop().add_signal_handler(DRAIN_SIGNAL, drain)
+
+
+def load_all_elements() -> None:
+    """Import every NiceGUI element, for a process that is one of several.
+
+    NiceGUI serves an element's browser part only after the element has been imported. A page made by one process could
+    ask another one for a part that that one does not know yet.
+    """
+    for name in ui._LAZY_IMPORTS:
+        with suppress(ImportError):  # an element whose optional package is not installed is on nobody's page
+            getattr(ui, name)
