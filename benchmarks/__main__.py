@@ -7,10 +7,10 @@ import asyncio
 import sys
 import time
 
-from . import screen
+from . import fan_out, screen
 from .report import Chapter, table, write_document
 
-CHAPTERS = {'screen': screen.measure}
+CHAPTERS = {'screen': screen.measure, 'fan_out': fan_out.measure}
 
 
 async def measure(names: list[str], short: bool) -> list[Chapter]:
