@@ -16,4 +16,12 @@ def index() -> None:
     todo_page()
 
 
-ui.run(title='Todos', favicon='✅', dark=None, fastapi_docs=True, **todosync.run_options(settings))
+ui.run(
+    title='Todos',
+    favicon='✅',
+    dark=None,
+    language='en-US',
+    tailwind=False,
+    fastapi_docs=True,
+    **todosync.run_options(settings),
+)

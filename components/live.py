@@ -1,18 +1,35 @@
-"""Elements that show a stream by themselves: the browser renders them from its own copy, the server only knows them."""
+"""Elements that show a stream by themselves: the browser renders them from its own copy, the server only knows them.
+
+What a page shows this way costs the server one set of elements, whatever the number of rows, and nothing per tab when
+a row changes. In a prop that begins with a colon, NiceGUI's page evaluates JavaScript: ``todosync.stream(name)`` is the
+browser's copy of a stream there, and within a row ``props.item`` is what the row is of.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any, Self
 
 from nicegui import ui
 
 from todosync import Record, Sync
 
+# Quasar renders rows when no scroll event has come for 35 ms, so that a long scroll leaves them behind. An event that
+# stands for many, at this distance, has them follow.
+FOLLOW_SCROLL = """(event) => {
+    if (!event.isTrusted) return;
+    event.stopImmediatePropagation();
+    const list = event.currentTarget;
+    list.scrolling ??= setTimeout(() => {
+        list.scrolling = undefined;
+        list.dispatchEvent(new Event('scroll'));
+    }, 45);
+}"""
+
 
 class LiveText(ui.element):
     """A text that the stream derives from all rows, such as a count.
-
-    It costs the server nothing per tab: the value travels once per browser with the rows.
 
     :param sync: the page's view of the stream
     :param name: which derived value
@@ -26,17 +43,68 @@ class LiveText(ui.element):
     def __init__(self, sync: Sync, name: str, *, tag: str = 'span') -> None:
         super().__init__(tag)
         self._sync = sync
-        self._key = name
-        self.props[':textContent'] = f'{stream_expression(sync)}.derived[{json.dumps(name)}]'
+        self._name = name
+        self.props[':textContent'] = derived_expression(sync, name)
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
-        return [*super()._displayed_contents(only_visible=only_visible), str(self._sync.derived.get(self._key, ''))]
+        return [*super()._displayed_contents(only_visible=only_visible), str(self._sync.derived.get(self._name, ''))]
 
 
-class LiveList(ui.element):
+class LiveTitle(ui.element):
+    """Keeps the title of the document, which a person sees on the tab, at a text that the stream derives.
+
+    :param sync: the page's view of the stream
+    :param name: which derived value
+
+    Example::
+
+        LiveTitle(sync, 'heading')
+    """
+
+    def __init__(self, sync: Sync, name: str) -> None:
+        super().__init__('span')
+        ui.page_title(str(sync.derived.get(name, '')))
+        self.props['hidden'] = True
+        # a prop is evaluated whenever what it reads has changed, which is the one hook that a page without a script has
+        self.props[':data-title'] = f'document.title = {derived_expression(sync, name)}'
+
+
+class BrowserList(ui.element):
+    """A virtual-scrolled list of what the browser holds. What is put inside is the row, authored once for all of them.
+
+    Only the rows in view are in the document, and each keeps its own place there: the focus, or a text half typed,
+    stays with its row when others come and go.
+
+    :param items: the items, as a JavaScript expression
+    :param key: the field that tells items apart
+    :param row_height: height of a row in pixels, as a first guess
+
+    Example::
+
+        with BrowserList('todosync.log.view.entries', key='key', row_height=24):
+            ui.element().props(':textContent="props.item.text"')
+    """
+
+    def __init__(self, items: str, *, key: str, row_height: int) -> None:
+        super().__init__('q-virtual-scroll')
+        self.props[':items'] = items
+        self.props['virtual-scroll-item-size'] = row_height
+        self.props['role'] = 'list'
+        self.on('scroll.capture', js_handler=FOLLOW_SCROLL)
+        with self.default_slot:
+            self.row = ui.element('div').props('role=listitem')
+        self.row.props[':key'] = f'props.item[{json.dumps(key)}]'
+
+    def __enter__(self) -> Self:
+        self.row.default_slot.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.row.default_slot.__exit__(*exception)
+
+
+class LiveList(BrowserList):
     """A virtual-scrolled list of a stream's rows. What is put inside is the row, authored once for all of them.
-
-    Inside, ``props.item`` is the row in JavaScript: ``ui.element().props(':textContent="props.item.title"')``.
 
     :param sync: the page's view of the stream
     :param text: the field that a row shows, for tests without a browser
@@ -49,21 +117,53 @@ class LiveList(ui.element):
     """
 
     def __init__(self, sync: Sync, *, text: str, row_height: int) -> None:
-        super().__init__('q-virtual-scroll')
+        super().__init__(f'{stream_expression(sync)}.items', key='id', row_height=row_height)
         self.sync = sync
         self._field = text
-        self.props[':items'] = f'{stream_expression(sync)}.items'
-        self.props['virtual-scroll-item-size'] = row_height
+        self._where: Mapping[str, Any] = {}
 
-    def row_text(self, record: Record) -> str:
-        """Return what a row shows."""
-        return str(record[self._field])
+    def show_where(self, **fields: Any) -> None:
+        """Show only the rows that have these values; without any, all of them. Only this tab is concerned.
+
+        Example::
+
+            todos.show_where(completed=False)
+        """
+        self._where = fields
+        self.props[':items'] = self.items_expression
+
+    @property
+    def items_expression(self) -> str:
+        """The JavaScript expression of the rows that are shown."""
+        conditions = [f'item[{json.dumps(name)}] === {json.dumps(value)}' for name, value in self._where.items()]
+        chosen = f'.filter((item) => {" && ".join(conditions)})' if conditions else ''
+        return f'{stream_expression(self.sync)}.items{chosen}'
+
+    @property
+    def shown(self) -> list[Record]:
+        """The rows that are shown, in their order."""
+        return [record for record in self.sync.records if all(record[k] == v for k, v in self._where.items())]
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
-        rows = [self.row_text(record) for record in self.sync.records]
+        rows = [str(record[self._field]) for record in self.shown]
         return [*super()._displayed_contents(only_visible=only_visible), *rows]
 
 
 def stream_expression(sync: Sync) -> str:
-    """Return the JavaScript expression of a stream's reactive copy in the browser."""
+    """Return the JavaScript expression of a stream's reactive copy in the browser.
+
+    Example::
+
+        ui.element().props[':textContent'] = f'{stream_expression(sync)}.items.length'
+    """
     return f'todosync.stream({json.dumps(sync.stream.name)})'
+
+
+def derived_expression(sync: Sync, name: str) -> str:
+    """Return the JavaScript expression of what the stream derives from all rows.
+
+    Example::
+
+        ui.element().props[':textContent'] = derived_expression(sync, 'count')
+    """
+    return f'{stream_expression(sync)}.derived[{json.dumps(name)}]'

@@ -1,37 +1,41 @@
-"""The page."""
+"""The page: what is on it, from top to bottom."""
+
+from __future__ import annotations
 
 from nicegui import ui
 
-from components.live import LiveList, LiveText
-from todosync import InvalidTodoError, use_todo_sync
+from components.event_log import EventLog
+from components.leader_badge import LeaderBadge
+from components.live import LiveText, LiveTitle
+from components.theme import ThemeToggle, use_theme
+from components.todo_form import TodoForm
+from components.todo_list import TodoList
+from todosync import use_todo_sync
 
 
 def todo_page() -> None:
+    """Build the page of the todos.
+
+    Example::
+
+        @ui.page('/')
+        def index() -> None:
+            todo_page()
+    """
     sync = use_todo_sync()
-    LiveText(sync, 'heading', tag='h1')
+    use_theme()
+    ui.on_exception(_admit_failure)
+    LiveTitle(sync, 'heading')
+    with ui.element('main').classes('page'):
+        with ui.element('header').classes('page-header'):
+            LiveText(sync, 'heading', tag='h1')
+            ThemeToggle()
+        TodoForm(on_submit=sync.add)
+        TodoList(sync)
+        with ui.element('footer').classes('page-footer'):
+            LeaderBadge(sync)
+            EventLog(sync)
 
-    async def add() -> None:
-        try:
-            await sync.add(title.value or '')
-            title.value = ''
-        except InvalidTodoError as e:
-            title.error = str(e)
 
-    title = ui.input('What needs to be done?').on('keydown.enter', add)
-    ui.label().bind_text_from(sync, 'count', lambda n: f'{n} todos')
-    ui.element('div').props(':textContent="todosync.status.role + todosync.status.connected"').classes('role')
-
-    async def toggle(e) -> None:
-        await sync.update(e.args[0], completed=e.args[1])
-
-    with LiveList(sync, text='title', row_height=48).classes('w-full h-96').props('scroll'), ui.row():
-        ui.checkbox().props(':model-value="props.item.completed"').on(
-            'update:model-value', toggle, js_handler='(v) => emit(props.item.id, v)'
-        )
-        ui.element('span').props(':textContent="props.item.title"')
-    n = ui.label('0')
-    ui.timer(1, lambda: n.set_text(str(int(n.text) + 1)))
-    ui.button('hi', on_click=lambda: ui.notify('hello'))
-    ui.element('pre').props(
-        ':textContent="todosync.log.view.entries.map(e => e.time + e.category + e.text).join(String.fromCharCode(10))"'
-    )
+def _admit_failure() -> None:
+    ui.notify('That did not work and nothing was changed. Please try again.')

@@ -6,6 +6,7 @@ from .serving import run_options
 from .settings import Settings
 from .streams import Record, Stream
 from .sync import LogEntry, Sync, TodoSync, use_sync, use_todo_sync
+from .tabs import Role
 from .todos import TodoNotFoundError
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     'InvalidTodoError',
     'LogEntry',
     'Record',
+    'Role',
     'Settings',
     'Stream',
     'Sync',

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
+import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+from time import time
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast, overload
 
-from nicegui import Client, context, run, ui
+from nicegui import Client, binding, context, run, ui
 from nicegui.binding import BindableProperty
 
 from . import csrf, todos
@@ -26,23 +28,50 @@ Value = TypeVar('Value')
 View = TypeVar('View', bound='Sync')
 Category = Literal['leader', 'follower', 'cable', 'broadcast']
 
+log = logging.getLogger(__name__)
 
-class Bindable(BindableProperty, Generic[Value]):
-    """NiceGUI's bindable property, with the type of its value."""
 
-    if TYPE_CHECKING:
+class Live(BindableProperty, Generic[Value]):
+    """A read-only property that can be bound to, computed when it is read: a tab keeps no copy of what all tabs share.
 
-        def __get__(self, owner: object, _: object = None) -> Value: ...
-        def __set__(self, owner: object, value: Value) -> None: ...
+    :param read: returns the value, given the owner
+    """
+
+    def __init__(self, read: Callable[[Any], Value]) -> None:
+        super().__init__()
+        self._read = read
+
+    @overload
+    def __get__(self, owner: None, _: object = None) -> Self: ...
+    @overload
+    def __get__(self, owner: object, _: object = None) -> Value: ...
+    def __get__(self, owner: object | None, _: object = None) -> Self | Value:
+        return self if owner is None else self._read(owner)
+
+    def __set__(self, owner: object, value: Value) -> None:
+        raise AttributeError(f'{self.name} of {type(owner).__name__} changes by itself and cannot be set')
+
+    def offer(self, owner: object) -> None:
+        """Make the property one that NiceGUI need not poll, and bring what is bound to it up to date."""
+        super().__set__(owner, object())  # whatever is new makes NiceGUI read the property
+
+    def update(self, owner: object) -> None:
+        """Bring what is bound to the property up to date; costs next to nothing where nothing is."""
+        if (id(owner), (self.name,)) in binding.bindings:
+            self.offer(owner)
 
 
 @dataclass(frozen=True)
 class LogEntry:
     """One line of a tab's event log.
 
-    :param at: when, in UTC, precise to the millisecond when shown
+    :param at: when, in UTC; shown with milliseconds
     :param category: what it is about
     :param text: what happened, for a developer to read
+
+    Example::
+
+        print(sync.events[0])  # 09:41:00.123 broadcast: todos: version 41 → 42
     """
 
     at: datetime
@@ -54,7 +83,7 @@ class LogEntry:
 
 
 class Records(Sequence[Record]):
-    """A stream's rows as they are now, newest first. A new object for each version, so that bindings notice."""
+    """A stream's rows as they are whenever one looks, newest first."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -79,8 +108,8 @@ class Sync:
     :ivar version: the version of the rows
     :ivar derived: what the stream derives from all rows, by name
     :ivar role: ``leader``, ``follower``, ``alone`` or ``none``
-    :ivar is_leader: whether this tab holds the browser's socket
-    :ivar connected: whether the browser can be reached
+    :ivar is_leader: whether this tab has a socket of its own, be it to share or not
+    :ivar connected: whether the tab can be reached
     :ivar events: the event log, newest first, at most 50 entries
 
     Example::
@@ -89,71 +118,94 @@ class Sync:
         ui.label().bind_text_from(sync, 'records', lambda notes: f'{len(notes)} notes')
     """
 
-    records = Bindable[Sequence[Record]]()
-    version = Bindable[int]()
-    derived = Bindable[dict[str, Any]]()
-    role = Bindable[Role]()
-    is_leader = Bindable[bool]()
-    connected = Bindable[bool]()
-    events = Bindable[tuple[LogEntry, ...]]()
+    records = Live[Records](lambda sync: Records(sync._channel))
+    version = Live[int](lambda sync: sync._channel.replica.version)
+    derived = Live[dict[str, Any]](lambda sync: sync._channel.replica.derived)
+    role = Live[Role](lambda sync: sync._role)
+    is_leader = Live[bool](lambda sync: sync._role in {'leader', 'alone'})
+    connected = Live[bool](lambda sync: sync._role != 'none')
+    events = Live[tuple[LogEntry, ...]](lambda sync: sync._entries())
+
+    _of_rows: tuple[Live[Any], ...] = (records, version, derived)
+    _of_role: tuple[Live[Any], ...] = (role, is_leader, connected)
 
     def __init__(self, server: SyncServer, channel: Channel, client: Client) -> None:
         self._server = server
         self._channel = channel
         self._client = client
-        self._log: deque[LogEntry] = deque(maxlen=LOG_LENGTH)
-        self._listeners: list[Callable[[], None]] = []
-        self.events = ()
-        self.role = 'none'
-        self.is_leader = False
-        self.connected = False
-        self._take_over_values()
+        self._role: Role = 'none'
+        self._seen = channel.replica.version
+        self._log: deque[tuple[float, Category, str, tuple[object, ...]]] = deque(maxlen=LOG_LENGTH)
+        self._listeners: list[Callable[[], Any]] = []
+        for attribute in (*self._of_rows, *self._of_role, Sync.events):
+            attribute.offer(self)
 
     @property
     def stream(self) -> Stream:
         """The stream."""
         return self._channel.stream
 
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Have ``listener`` called in the page's context after each change of the rows."""
+    def on_change(self, listener: Callable[[], Any]) -> None:
+        """Have ``listener``, a function or a coroutine function, called in the page's context when rows have changed.
+
+        Example::
+
+            sync.on_change(lambda: ui.notify('The list has changed'))
+        """
         self._listeners.append(listener)
 
     def clear_events(self) -> None:
-        """Empty the event log, here and in the tab."""
+        """Empty the event log, here and in the tab.
+
+        Example::
+
+            ui.button('Clear', on_click=sync.clear_events)
+        """
         self._log.clear()
-        self.events = ()
+        self._update([Sync.events])
         self._client.run_javascript('todosync.log.clear()')
 
     def refresh(self) -> None:
-        """Take over the current rows; called after each broadcast."""
-        before = self.version
-        self._take_over_values()
-        self._note('broadcast', f'version {before} → {self.version}')
-        if self._listeners:
-            with self._client:
-                for listener in self._listeners:
-                    listener()
+        """Take note of new rows; the server calls this after each change, for each tab: it has to be cheap."""
+        before, self._seen = self._seen, self._channel.replica.version
+        self._note('broadcast', '%s: version %d → %d', self.stream.name, before, self._seen)
+        self._update(self._of_rows)
+        for listener in self._listeners:
+            self._client.safe_invoke(listener)
 
     def set_role(self, role: Role) -> None:
-        """Take over a new role; called when the tab's connection has changed."""
-        if role == self.role:
+        """Take note of the tab's role; the server calls this when the tab's connection has changed."""
+        if role == self._role:
             return
-        before, self.role = self.role, role
-        self.is_leader = role in {'leader', 'alone'}
-        self.connected = role != 'none'
-        if before == 'none' or role == 'none':
+        before, self._role = self._role, role
+        if 'none' in {before, role}:
             self._note('cable', 'connected' if self.connected else 'disconnected')
-        if self.connected:
-            self._note('leader' if self.is_leader else 'follower', 'this tab leads' if self.is_leader else 'following')
+        if role == 'follower':
+            self._note('follower', 'this tab follows')
+        elif role != 'none':
+            self._note('leader', 'this tab leads' if role == 'leader' else 'this tab keeps a socket of its own')
+        self._update(self._of_role)
 
-    def _take_over_values(self) -> None:
-        self.version = self._channel.replica.version
-        self.records = Records(self._channel)
-        self.derived = self._channel.replica.derived
+    def close(self) -> None:
+        """Let go of whatever is bound to this view; called when the page is deleted."""
+        self._listeners.clear()
+        binding.remove([self])
 
-    def _note(self, category: Category, text: str) -> None:
-        self._log.appendleft(LogEntry(datetime.now(UTC), category, text))
-        self.events = tuple(self._log)
+    def _update(self, attributes: Iterable[Live[Any]]) -> None:
+        try:
+            for attribute in attributes:
+                attribute.update(self)
+        except Exception:  # one page's mistake is not to keep the others from their change
+            log.exception('a binding to the %s failed', self.stream.name)
+
+    def _note(self, category: Category, text: str, *values: object) -> None:
+        self._log.appendleft((time(), category, text, values))
+        self._update([Sync.events])
+
+    def _entries(self) -> tuple[LogEntry, ...]:
+        return tuple(
+            LogEntry(datetime.fromtimestamp(at, UTC), kind, text % values) for at, kind, text, values in self._log
+        )
 
 
 class TodoSync(Sync):
@@ -169,15 +221,21 @@ class TodoSync(Sync):
         ui.label().bind_text_from(sync, 'count', lambda n: f'{n} todos')
     """
 
-    todos = Bindable[Sequence[Record]]()
-    count = Bindable[int]()
-    completed_count = Bindable[int]()
+    todos = Live[Records](lambda sync: sync.records)
+    count = Live[int](lambda sync: sync.derived['count'])
+    completed_count = Live[int](lambda sync: sync.derived['completed_count'])
+
+    _of_rows = (*Sync._of_rows, todos, count, completed_count)
 
     async def add(self, title: str) -> Todo:
         """Create a todo.
 
         :param title: 1 to 500 characters after stripping
         :raises InvalidTodoError: the title was refused; ``errors`` says why
+
+        Example::
+
+            todo = await sync.add('Buy milk')
         """
         return cast(Todo, await run.io_bound(todos.create_todo, self._server.database, {'title': title}))
 
@@ -186,6 +244,10 @@ class TodoSync(Sync):
 
         :raises InvalidTodoError: the fields were refused; ``errors`` says why
         :raises TodoNotFoundError: there is no such todo
+
+        Example::
+
+            await sync.update(todo_id, completed=True)
         """
         return cast(Todo, await run.io_bound(todos.update_todo, self._server.database, todo_id, fields))
 
@@ -193,14 +255,23 @@ class TodoSync(Sync):
         """Delete a todo.
 
         :raises TodoNotFoundError: there is no such todo
+
+        Example::
+
+            await sync.delete(todo_id)
         """
         await run.io_bound(todos.delete_todo, self._server.database, todo_id)
 
-    def _take_over_values(self) -> None:
-        super()._take_over_values()
-        self.todos = self.records
-        self.count = self.derived['count']
-        self.completed_count = self.derived['completed_count']
+    async def restore(self, todo: Record) -> None:
+        """Put a deleted todo back as it was and where it was; nothing happens if it is there.
+
+        :param todo: the todo as ``todos`` held it
+
+        Example::
+
+            await sync.restore(deleted)
+        """
+        await run.io_bound(todos.restore_todo, self._server.database, todo)
 
 
 def use_todo_sync() -> TodoSync:
@@ -242,6 +313,7 @@ def _use(stream: Stream, view: type[View]) -> View:
     if stream.name not in views:
         channel = server.channel(stream)
         views[stream.name] = view(server, channel, client)
+        client.on_delete(views[stream.name].close)
         _embed(server, channel, client)
     found = views[stream.name]
     assert isinstance(found, view)

@@ -1,0 +1,47 @@
+"""What the sync layer did in this tab, for a developer to follow."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from components.live import BrowserList
+from todosync import Sync
+
+ROW_HEIGHT = 22
+
+
+class EventLog(ui.element):
+    """The event log of this tab, newest first, rendered in the browser, so that it goes on without a connection.
+
+    :param sync: the page's view of a stream
+
+    Example::
+
+        EventLog(use_todo_sync())
+    """
+
+    def __init__(self, sync: Sync) -> None:
+        super().__init__('details')
+        self._sync = sync
+        self.classes('event-log')
+        with self:
+            with ui.element('summary'):
+                ui.label('Event log')
+                count = ui.element('span').classes('event-count')
+                count.props[':textContent'] = 'todosync.log.view.entries.length || null'
+            with ui.element('div').classes('event-panel'):
+                with BrowserList('todosync.log.view.entries', key='key', row_height=ROW_HEIGHT) as entries:
+                    ui.element('time').props(':textContent=props.item.time')
+                    category = ui.element('span').props(':textContent=props.item.category')
+                    category.props[':class'] = '`event-category event-${props.item.category}`'
+                    ui.element('span').props(':textContent=props.item.text').classes('event-text')
+                entries.classes('event-entries').props('aria-label="Event log"')
+                entries.row.classes('event')
+                clear = ui.element('button').classes('event-clear').props('type=button textContent=Clear')
+                clear.mark('event-clear').on('click', self._clear, js_handler='() => { todosync.log.clear(); emit(); }')
+
+    def _clear(self) -> None:
+        self._sync.clear_events()
+
+    def _displayed_contents(self, *, only_visible: bool) -> list[str]:
+        return [*super()._displayed_contents(only_visible=only_visible), *(str(entry) for entry in self._sync.events)]

@@ -1,0 +1,45 @@
+"""Which part this tab has in sharing the browser's one socket."""
+
+from __future__ import annotations
+
+import json
+
+from nicegui import ui
+
+from todosync import Role, Sync
+
+LABELS: dict[Role, str] = {
+    'leader': 'Leader',
+    'follower': 'Follower',
+    'alone': 'Own socket',
+    'none': 'Connecting…',
+}
+EXPLANATIONS: dict[Role, str] = {
+    'leader': "This tab holds the browser's one connection and shares it with the other tabs",
+    'follower': 'This tab shares the connection of another tab',
+    'alone': 'This tab keeps a connection for itself, because it cannot share one',
+    'none': 'This tab has no connection at the moment',
+}
+
+
+class LeaderBadge(ui.element):
+    """Shows the role of this tab, rendered in the browser, so that it is right even without a connection.
+
+    :param sync: the page's view of a stream
+
+    Example::
+
+        LeaderBadge(use_todo_sync())
+    """
+
+    def __init__(self, sync: Sync) -> None:
+        super().__init__('span')
+        self._sync = sync
+        role = 'todosync.status.role'
+        self.classes('leader-badge').props('role=status')
+        self.props[':data-role'] = role
+        self.props[':textContent'] = f'{json.dumps(LABELS)}[{role}]'
+        self.props[':title'] = f'{json.dumps(EXPLANATIONS)}[{role}]'
+
+    def _displayed_contents(self, *, only_visible: bool) -> list[str]:
+        return [*super()._displayed_contents(only_visible=only_visible), LABELS[self._sync.role]]

@@ -1,0 +1,163 @@
+"""The todos: rows to check, edit and delete, and a choice of which to show."""
+
+from __future__ import annotations
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments, ValueChangeEventArguments
+
+from components.live import LiveList
+from todosync import InvalidTodoError, Record, TodoNotFoundError, TodoSync
+
+ROW_HEIGHT = 52
+UNDO_SECONDS = 8
+FILTERS = {'All': {}, 'Active': {'completed': False}, 'Done': {'completed': True}}
+NOTHING_SHOWN = {'All': 'Nothing to do yet.', 'Active': 'All done.', 'Done': 'Nothing done yet.'}
+
+# An editor is open while its row says so. The row's field is nobody's but the person's who types into it: what others
+# do to the todo meanwhile does not touch it.
+OPEN_EDITOR = """(event) => {
+    const row = event.currentTarget.closest('.todo');
+    const field = row.querySelector('.todo-edit');
+    row.dataset.editing = '';
+    field.value = props.item.title;
+    field.focus();
+    field.select();
+}"""
+CLOSE_EDITOR = """(event) => {
+    const row = event.currentTarget.closest('.todo');
+    delete row.dataset.editing;
+    row.querySelector('.icon-edit').focus();
+}"""
+SAVE = '(event) => event.isComposing || emit(props.item.id, event.currentTarget.value)'
+SAVE_OR_CLOSE = """(event) => {
+    const row = event.currentTarget.closest('.todo');
+    if (row?.dataset.editing === undefined) return;
+    if (event.currentTarget.value.trim() !== props.item.title) emit(props.item.id, event.currentTarget.value);
+    else delete row.dataset.editing;
+}"""
+SAVED = """(id) => {
+    const row = document.getElementById(`todo-${id}`);
+    if (!row) return;
+    const focused = document.activeElement === row.querySelector('.todo-edit');
+    delete row.dataset.editing;
+    if (focused) row.querySelector('.icon-edit').focus();
+}"""
+# The focus goes to the neighbour, so that somebody without a mouse does not have to start from the top again.
+DELETE = """(event) => {
+    const row = event.currentTarget.closest('.todo');
+    (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('.icon-delete').focus();
+    emit(props.item.id);
+}"""
+
+
+class TodoList(ui.element):
+    """The todos, newest first, in a box that scrolls.
+
+    :param sync: the page's view of the todos
+
+    Example::
+
+        TodoList(use_todo_sync())
+    """
+
+    def __init__(self, sync: TodoSync) -> None:
+        super().__init__('section')
+        self.sync = sync
+        self._undo: ui.notification | None = None
+        self.classes('todo-list').props('aria-label=Todos')
+        with self:
+            self.filter = ui.toggle(list(FILTERS), value='All', on_change=self._show).mark('todo-filter')
+            self.filter.props('no-caps unelevated dense toggle-color=chosen toggle-text-color=chosen').classes(
+                'todo-filter'
+            )
+            self.rows = LiveList(sync, text='title', row_height=ROW_HEIGHT).classes('todo-rows')
+            self.rows.row.classes('todo').props[':id'] = '`todo-${props.item.id}`'
+            with self.rows:
+                self._make_row()
+            self.nothing = NothingShown(self)
+
+    def _make_row(self) -> None:
+        checkbox = ui.checkbox().mark('todo-completed').props('dense')
+        checkbox.props[':model-value'] = 'props.item.completed'
+        checkbox.props[':aria-label'] = 'props.item.title'
+        checkbox.on('update:model-value', self._toggle, js_handler='(value) => emit(props.item.id, value)')
+
+        title = ui.element('span').mark('todo-title').props(':textContent=props.item.title dir=auto')
+        title.props[':class'] = "props.item.completed ? 'todo-title todo-title-done' : 'todo-title'"
+        title.on('dblclick', js_handler=OPEN_EDITOR)
+
+        field = ui.element('input').mark('todo-edit').classes('todo-edit')
+        field.props('type=text dir=auto aria-label="New title" enterkeyhint=done autocomplete=off')
+        field.on('keydown.enter', self._edit, js_handler=SAVE)
+        field.on('blur', self._edit, js_handler=SAVE_OR_CLOSE)
+        field.on('keydown.esc', js_handler=CLOSE_EDITOR)
+
+        edit = ui.element('button').classes('icon icon-edit').props('type=button title=Edit')
+        edit.props[':aria-label'] = '`Edit ${props.item.title}`'
+        edit.on('click', js_handler=OPEN_EDITOR)
+
+        delete = ui.element('button').mark('todo-delete').classes('icon icon-delete').props('type=button title=Delete')
+        delete.props[':aria-label'] = '`Delete ${props.item.title}`'
+        delete.on('click', self._delete, js_handler=DELETE)
+
+    def _show(self, e: ValueChangeEventArguments[str]) -> None:
+        self.rows.show_where(**FILTERS[e.value])
+        self.nothing.update_text()
+
+    async def _toggle(self, e: GenericEventArguments) -> None:
+        todo_id, completed = e.args
+        try:
+            await self.sync.update(todo_id, completed=completed)
+        except TodoNotFoundError as error:
+            ui.notify(str(error))
+
+    async def _edit(self, e: GenericEventArguments) -> None:
+        todo_id, title = e.args
+        try:
+            await self.sync.update(todo_id, title=title)
+        except (InvalidTodoError, TodoNotFoundError) as error:
+            ui.notify(str(error))  # the editor stays open, with what was typed
+        else:
+            ui.run_javascript(f'({SAVED})({todo_id})')
+
+    async def _delete(self, e: GenericEventArguments) -> None:
+        todo = self.sync.records.get(e.args)
+        try:
+            await self.sync.delete(e.args)
+        except TodoNotFoundError:
+            return  # somebody else was faster
+        if todo is not None:
+            self._offer_undo(todo)
+
+    def _offer_undo(self, todo: Record) -> None:
+        async def undo() -> None:
+            await self.sync.restore(todo)
+
+        if self._undo is not None:
+            self._undo.dismiss()
+        self._undo = notification = ui.notification(
+            f'Deleted “{todo["title"]}”',
+            timeout=UNDO_SECONDS,
+            classes='todo-undo',
+            actions=[{'label': 'Undo', 'noCaps': True, ':handler': '() => {}'}],
+        ).mark('todo-undo')
+        notification.on('undo', undo)
+        notification.props['options']['actions'][0][':handler'] = f"() => getElement({notification.id}).$emit('undo')"
+
+
+class NothingShown(ui.element):
+    """What stands in the place of rows where there are none."""
+
+    def __init__(self, todo_list: TodoList) -> None:
+        super().__init__('p')
+        self._list = todo_list
+        self.classes('todo-nothing').props('role=status')
+        self.update_text()
+
+    def update_text(self) -> None:
+        """Say what fits the chosen filter."""
+        self.props['textContent'] = NOTHING_SHOWN[str(self._list.filter.value)]
+        self.props[':hidden'] = f'{self._list.rows.items_expression}.length > 0'
+
+    def _displayed_contents(self, *, only_visible: bool) -> list[str]:
+        return [] if self._list.rows.shown else [str(self.props['textContent'])]
