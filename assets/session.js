@@ -2,9 +2,9 @@
 /**
  * Which browser session this page belongs to. Tabs of different sessions, in one browser, keep apart.
  *
- * Tabs that are opened at the same moment by a browser without a cookie get a session each, of which the browser keeps
- * the last. Such a fresh page asks the server which one that is, and asks again when it meets another tab that was
- * opened at the same moment and belongs elsewhere.
+ * Tabs that are opened at the same moment by a browser without a cookie may get a session each, of which the browser
+ * keeps the last. So a page that meets another one of a different session, opened at the same moment, asks the server
+ * which session the browser has kept; the server knows whether the page may move to it.
  */
 
 const URL = "/_todosync/session";
@@ -14,7 +14,6 @@ export class Session {
   /** @param {string} tag of the session as the page tells it, empty if it does not */
   constructor(tag) {
     this.tag = tag;
-    this.fresh = false;
     /** @type {[number, number]} when this page was asked for, and when it began to run */
     this.opened = [performance.timeOrigin, Date.now()];
     this.asking = false;
@@ -29,9 +28,7 @@ export class Session {
         body: JSON.stringify({ client_id: clientId }),
       });
       if (!response.ok) return;
-      const { tag, fresh } = await response.json();
-      this.tag = tag;
-      this.fresh = fresh;
+      this.tag = (await response.json()).tag;
     } catch {
       // the server is away; without a tag the server itself refuses to mix sessions
     }
@@ -39,16 +36,16 @@ export class Session {
 
   /** What other tabs are told. */
   get mark() {
-    return { session: this.tag, opened: this.fresh ? this.opened : null };
+    return { session: this.tag, opened: this.opened };
   }
 
   /**
-   * A message of another session was heard: if both pages are fresh and were opened together, settle again.
-   * @param {{ session: string, opened: [number, number] | null }} mark @param {string} clientId
+   * A message of another session was heard: if the pages were opened together, settle again.
+   * @param {{ opened: [number, number] }} mark @param {string} clientId
    * @param {() => void} onChange called when this page turns out to belong elsewhere
    */
   meet(mark, clientId, onChange) {
-    if (this.asking || !this.fresh || !mark.opened || !overlap(this.opened, mark.opened)) return;
+    if (this.asking || !overlap(this.opened, mark.opened)) return;
     this.asking = true;
     setTimeout(async () => {
       const before = this.tag;

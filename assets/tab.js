@@ -53,10 +53,8 @@ export class Tab {
       this.#goAlone("this browser has no BroadcastChannel");
       return;
     }
-    this.channel = new BroadcastChannel(CHANNEL);
-    this.channel.onmessage = (event) => this.#receive(event.data);
     this.#watchPage();
-    this.election.start();
+    this.#takePart();
   }
 
   /** The page keeps NiceGUI's own socket. @param {any} socket @param {string} clientId @param {string} reason */
@@ -127,6 +125,19 @@ export class Tab {
         heir: () => this.carrier?.heir() ?? null,
       },
     });
+  }
+
+  #takePart() {
+    this.channel = new BroadcastChannel(CHANNEL);
+    this.channel.onmessage = (event) => this.#receive(event.data);
+    this.election.start();
+  }
+
+  /** @param {string} reason */
+  #takeNoPart(reason) {
+    this.election.withdraw(reason);
+    this.channel?.close(); // a message would evict a page from the back-forward cache
+    this.channel = null;
   }
 
   #watchPage() {
@@ -262,9 +273,7 @@ export class Tab {
 
   /** @param {string} reason */
   #goAlone(reason) {
-    this.election.withdraw(reason);
-    this.channel?.close();
-    this.channel = null;
+    this.#takeNoPart(reason);
     this.log.add("cable", `this tab keeps a socket of its own: ${reason}`);
     Object.assign(this.status, { role: "alone", leader: this.id });
     this.#carry(0);
@@ -288,16 +297,20 @@ export class Tab {
     if (this.election.leader) {
       this.post({ type: "leave", to: this.election.leader.id, clientId: this.socket?.clientId });
     }
-    this.election.withdraw(reason);
-    if (this.status.role === "alone") this.carrier?.close();
-    else this.#disconnect();
+    if (this.status.role === "alone") {
+      this.carrier?.close();
+    } else {
+      this.#takeNoPart(reason);
+      this.#disconnect();
+    }
   }
 
   /** @param {string} reason */
   #comeBack(reason) {
+    if (this.channel) return; // it had not left
     this.log.add("cable", reason);
     if (this.status.role === "alone") this.#carry(0);
-    else this.election.start();
+    else this.#takePart();
   }
 
   /** This page belongs to another session than it was thought to: take part in that one's election. */

@@ -69,8 +69,8 @@ def make_router(tabs: Tabs) -> APIRouter:
     async def settle_session(page: Page, request: Request) -> JSONResponse:
         if refusal := csrf.refusal(request):
             return JSONResponse({'errors': [refusal]}, status_code=403)
-        tag, fresh = tabs.settle_session(page.client_id, request.session.get('id'))
-        return JSONResponse({'tag': tag, 'fresh': fresh}, headers={'Cache-Control': 'no-store'})
+        tag = tabs.settle_session(page.client_id, request.session.get('id'))
+        return JSONResponse({'tag': tag}, headers={'Cache-Control': 'no-store'})
 
     return router
 

@@ -152,32 +152,23 @@ class Tabs:
         """Return what tells a client's session from others in its browser, empty while that is not settled."""
         return '' if _is_fresh(client) else _tag(self._session_id(client))
 
-    def settle_session(self, client_id: str, session_id: str | None) -> tuple[str, bool]:
-        """Settle which session a page belongs to that was asked for without a cookie.
+    def settle_session(self, client_id: str, session_id: str | None) -> str:
+        """Settle which session a page belongs to that was opened while the browser had no cookie yet.
 
         A browser without a cookie that opens several pages at once gets a session for each and keeps the last. Its
-        pages may all take that one over; nobody else has ever seen the sessions that they leave.
+        pages may all move to that one; nobody but this browser has ever seen the sessions that they leave.
 
         :param client_id: the page
         :param session_id: the session that the browser has kept
-        :return: the tag of the page's session, and whether the page was asked for without a cookie
+        :return: the tag of the page's session
         """
         client = Client.instances.get(client_id)
         if client is None:
-            return '', False
-        fresh = _is_fresh(client)
-        if fresh and session_id is not None and self._is_twin(client, session_id):
+            return ''
+        own = self._session_id(client)
+        if own is not None and session_id is not None and own != session_id and _are_twins(own, session_id):
             self._adopted[client_id] = session_id
-        return _tag(self._session_id(client)), fresh
-
-    def _is_twin(self, client: Client, session_id: str) -> bool:
-        return any(
-            _own_session_id(other) == session_id
-            and _is_fresh(other)
-            and abs(other.created - client.created) < OPENED_TOGETHER
-            and other.ip == client.ip
-            for other in Client.instances.values()
-        )
+        return _tag(self._session_id(client))
 
     async def _handle_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> Any:
         query = parse_qs(environ.get('QUERY_STRING', ''))
@@ -319,6 +310,19 @@ class Tabs:
 def _own_session_id(client: Client) -> str | None:
     session_id = client.request.scope.get('session', {}).get('id')
     return None if session_id is None else str(session_id)
+
+
+def _are_twins(*session_ids: str) -> bool:
+    """Return whether two sessions were made for pages that one browser without a cookie opened at once."""
+    first, second = (_first_page(session_id) for session_id in session_ids)
+    if first is None or second is None:
+        return False
+    return first.ip == second.ip and abs(first.created - second.created) < OPENED_TOGETHER
+
+
+def _first_page(session_id: str) -> Client | None:
+    pages = (client for client in Client.instances.values() if _is_fresh(client))
+    return next((client for client in pages if _own_session_id(client) == session_id), None)
 
 
 def _is_fresh(client: Client) -> bool:

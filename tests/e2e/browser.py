@@ -253,14 +253,24 @@ def stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def offline(page: Page, is_offline: bool) -> None:
-    """Cut one tab off the network, or end that."""
-    session = cdp(page)
-    session.send('Network.enable')
-    session.send(
-        'Network.emulateNetworkConditions',
-        {'offline': is_offline, 'latency': 0, 'downloadThroughput': -1, 'uploadThroughput': -1},
-    )
+@contextlib.contextmanager
+def offline(*pages: Page) -> Iterator[None]:
+    """Cut tabs off the network for the time of a block."""
+    sessions = [cdp(page) for page in pages]  # the same for both calls: each session has an opinion of its own
+    _emulate_network(sessions, offline=True)
+    try:
+        yield
+    finally:
+        _emulate_network(sessions, offline=False)
+        for session in sessions:
+            session.detach()
+
+
+def _emulate_network(sessions: list[CDPSession], *, offline: bool) -> None:
+    for session in sessions:
+        session.send('Network.enable')
+        conditions = {'offline': offline, 'latency': 0, 'downloadThroughput': -1, 'uploadThroughput': -1}
+        session.send('Network.emulateNetworkConditions', conditions)
 
 
 def _only(items: list[Result]) -> Result | None:
