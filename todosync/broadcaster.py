@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -13,10 +12,13 @@ import orjson
 
 from .cable import Cable
 from .database import Database
-from .jobs import Jobs
+from .failed_executions import FailedExecutions
+from .local_jobs import SAFETY_INTERVAL, LocalJobs
 from .streams import Stream
 
 JOB_ID = 'broadcast'
+RETRY_INTERVAL = 0.5
+"""Seconds from a broadcast that failed to the next; the time doubles with each that fails as well."""
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 class Broadcaster:
     """Publishes every change of the given streams, whoever made it.
 
+    :param jobs: runs the broadcasts
+    :param failed: where one that fails is recorded
     :param clock: returns the time in seconds, for the age of the last success
     """
 
@@ -31,7 +35,8 @@ class Broadcaster:
         self,
         database: Database,
         cable: Cable,
-        jobs: Jobs,
+        jobs: LocalJobs,
+        failed: FailedExecutions,
         streams: Iterable[Stream],
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -39,22 +44,31 @@ class Broadcaster:
         self._database = database
         self._cable = cable
         self._jobs = jobs
+        self._failed = failed
         self._clock = clock
         self._streams = list(streams)
         self._published: dict[str, int] = {}
+        self._unsubscribe: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._running = False
         self._pending = False
+        self._failures = 0
         self._last_success = clock()
 
     def start(self) -> None:
-        """Take today's versions as published and register the job. Blocks."""
+        """Take today's versions as published, and broadcast from now on. Blocks."""
         with self._database.read() as session:
             self._published = {stream.name: stream.version(session) for stream in self._streams}
-        for stream in self._streams:
-            self._cable.subscribe(stream.name, partial(self._note_published, stream.name))
+        self._unsubscribe = [
+            self._cable.subscribe(stream.name, partial(self._note_published, stream.name)) for stream in self._streams
+        ]
         self._last_success = self._clock()
-        self._jobs.add_local(JOB_ID, self.run)
+        self._jobs.add(JOB_ID, self.run)
+
+    def stop(self) -> None:
+        """Listen to the cable no more; the job ends with the local jobs. Safe to call twice."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
 
     def broadcast_later(self) -> None:
         """Have everything that is committed by now broadcast. Returns at once, from any thread; never raises.
@@ -76,13 +90,13 @@ class Broadcaster:
         while True:
             with self._lock:
                 self._pending = False
-            try:
-                for stream in self._streams:
-                    self._broadcast(stream)
+            failed = [stream for stream in self._streams if not self._succeeds(stream)]
+            if not failed:
                 self._last_success = self._clock()
-            except Exception as error:  # whatever it is, the next run covers what this one missed
-                log.exception('the broadcast failed; the next one makes up for it')
-                self._jobs.record_failure(JOB_ID, error, traceback.format_exc())
+                self._failures = 0
+            else:
+                self._jobs.wake(JOB_ID, after=min(RETRY_INTERVAL * 2**self._failures, SAFETY_INTERVAL))
+                self._failures += 1
             with self._lock:
                 if not self._pending:
                     self._running = False
@@ -91,6 +105,15 @@ class Broadcaster:
     def seconds_since_success(self) -> float:
         """Return how long ago a broadcast last went well."""
         return self._clock() - self._last_success
+
+    def _succeeds(self, stream: Stream) -> bool:
+        try:
+            self._broadcast(stream)
+        except Exception as error:  # whatever it is, the next run covers what this one missed
+            log.exception('the broadcast of the %s failed; the next one makes up for it', stream.name)
+            self._failed.record(JOB_ID, error)
+            return False
+        return True
 
     def _broadcast(self, stream: Stream) -> None:
         since = self._published[stream.name]

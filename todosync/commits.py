@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import psycopg
 from sqlalchemy import URL
 
-COMMIT_CHANNEL = 'todosync_commits'
 POLL_INTERVAL = 1.0
 """Seconds after which PostgreSQL is taken to have committed something, should a notification have been lost."""
 RETRY_INTERVAL = 0.2
@@ -104,15 +103,27 @@ class CommitWatcher(_Watching):
             return None  # locked or unreadable for a moment; a later read differs from None and calls back
 
 
+class NoSignal:
+    """For a database to which nobody else can commit."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
 class CommitListener(_Watching):
     """Hears the commits that triggers notify of, see ``PostgresDialect``; connects again when it has to.
 
     :param url: SQLAlchemy URL of the database
+    :param topic: which commits, the channel of the notifications
     :param on_commit: called in the listener's own thread; must be quick and must not raise
     """
 
-    def __init__(self, url: URL, on_commit: Callable[[], None]) -> None:
-        super().__init__(f'listen to {url.database}')
+    def __init__(self, url: URL, topic: str, on_commit: Callable[[], None]) -> None:
+        super().__init__(f'listen to {topic}')
+        self._topic = topic
         self._conninfo = url.set(drivername='postgresql').render_as_string(hide_password=False)
         self._on_commit = on_commit
 
@@ -120,7 +131,7 @@ class CommitListener(_Watching):
         while not self._stopping.is_set():
             try:
                 with psycopg.connect(self._conninfo, **CONNECTION) as connection:
-                    connection.execute(f'LISTEN {COMMIT_CHANNEL}')
+                    connection.execute(f'LISTEN {self._topic}')
                     self._listen(connection)
             except psycopg.Error as error:
                 log.warning('commits cannot be listened to, trying again: %s', error)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from .commits import CommitSignal
-from .dialects import BUSY_TIMEOUT, dialect_of
+from .dialects import BUSY_TIMEOUT, DATA, dialect_of
 from .streams import Stream
 
 
@@ -110,7 +110,7 @@ class Database:
         :param interval: seconds between two looks, where looking is needed
         :param on_commit: called in a thread of the signal's own; must be quick and must not raise
         """
-        return self._dialect.commit_signal(interval, on_commit)
+        return self._dialect.commit_signal(DATA, interval, on_commit)
 
     def close(self) -> None:
         """Close all pooled connections; safe to call twice."""

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
 
-from .commits import COMMIT_CHANNEL, CommitListener, CommitSignal, CommitWatcher
+from .commits import CommitListener, CommitSignal, CommitWatcher, NoSignal
+from .ownership import FileOwnership, Ownership, PostgresOwnership, SoleOwnership
 from .streams import Stream
 
 BUSY_TIMEOUT = 10.0
@@ -16,6 +17,8 @@ BUSY_TIMEOUT = 10.0
 ONE_WRITER_LOCK = 715_031_883
 """The key of PostgreSQL's advisory lock that makes versions visible in their order: no reader skips one."""
 TAKE_TURN = f'SELECT pg_advisory_xact_lock({ONE_WRITER_LOCK})'
+DATA = 'todosync_data'
+"""The topic of commits that change a stream."""
 ANY_CHANGE = 'INSERT OR UPDATE OR DELETE OR TRUNCATE'
 
 
@@ -31,15 +34,19 @@ class Dialect(Protocol):
     def change_log_ddl(self, stream: Stream) -> list[str]:
         """Return the statements that create a stream's change log, and the triggers that write it."""
 
-    def signal_ddl(self, table: str) -> list[str]:
-        """Return the statements after which commits that change a table are signalled."""
+    def signal_ddl(self, topic: str, table: str) -> list[str]:
+        """Return the statements after which commits that change a table are signalled under a topic."""
 
-    def commit_signal(self, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
+    def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return what calls back after commits.
 
+        :param topic: those commits at least
         :param interval: seconds between two looks, where looking is needed
         :param on_commit: called in a thread of the signal's own; must be quick and must not raise
         """
+
+    def make_ownership(self) -> Ownership:
+        """Return what one of the processes that share the database can hold."""
 
 
 def dialect_of(url: str) -> Dialect:
@@ -73,7 +80,7 @@ class SqliteDialect:
         if self._path is None:
             options: dict[str, Any] = {'pool_size': 1, 'max_overflow': 0, 'connect_args': {'check_same_thread': False}}
         else:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             options = {'pool_size': 8, 'max_overflow': -1}  # threads are what bounds them; an open file costs nothing
         engine = create_engine(self._url, poolclass=QueuePool, execution_options={'begin': 'BEGIN'}, **options)
         event.listen(engine, 'connect', _configure_sqlite)
@@ -104,14 +111,17 @@ class SqliteDialect:
             *trigger('on_delete', f'DELETE ON {source}', 'OLD', 'del'),
         ]
 
-    def signal_ddl(self, table: str) -> list[str]:
+    def signal_ddl(self, topic: str, table: str) -> list[str]:
         """Return nothing: every commit is seen."""
         return []
 
-    def commit_signal(self, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
-        """Return a watcher of the file's version."""
-        assert self._path is not None, 'nobody else can commit to a database in memory'
-        return CommitWatcher(self._path, interval, on_commit)
+    def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
+        """Return a watcher of the file's version; nobody else can commit to a database in memory."""
+        return NoSignal() if self._path is None else CommitWatcher(self._path, interval, on_commit)
+
+    def make_ownership(self) -> Ownership:
+        """Return a lock on a file beside the database."""
+        return SoleOwnership() if self._path is None else FileOwnership(self._path.with_suffix('.owner'))
 
 
 class PostgresDialect:
@@ -173,21 +183,25 @@ class PostgresDialect:
             *trigger('on_renumber', 'AFTER UPDATE', 'ROW', f'IF OLD.id <> NEW.id THEN {write_old}; END IF'),
             *trigger('on_delete', 'AFTER DELETE', 'ROW', write_old),
             *trigger('on_truncate', 'BEFORE TRUNCATE', 'STATEMENT', write_all),
-            *self.signal_ddl(source),
+            *self.signal_ddl(DATA, source),
         ]
 
-    def signal_ddl(self, table: str) -> list[str]:
+    def signal_ddl(self, topic: str, table: str) -> list[str]:
         """Return the trigger that notifies; PostgreSQL sends a transaction's notifications on commit, once."""
         return [
             'CREATE OR REPLACE FUNCTION todosync_signal() RETURNS trigger LANGUAGE plpgsql AS '
-            f"$$ BEGIN PERFORM pg_notify('{COMMIT_CHANNEL}', ''); RETURN NULL; END $$",
+            "$$ BEGIN PERFORM pg_notify(TG_ARGV[0], ''); RETURN NULL; END $$",
             f'CREATE OR REPLACE TRIGGER {table}_signal AFTER {ANY_CHANGE} ON {table} '
-            'FOR EACH STATEMENT EXECUTE FUNCTION todosync_signal()',
+            f"FOR EACH STATEMENT EXECUTE FUNCTION todosync_signal('{topic}')",
         ]
 
-    def commit_signal(self, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
+    def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return a listener to the notifications."""
-        return CommitListener(self._url, on_commit)
+        return CommitListener(self._url, topic, on_commit)
+
+    def make_ownership(self) -> Ownership:
+        """Return an advisory lock."""
+        return PostgresOwnership(self._url)
 
 
 def _begin(connection: Connection) -> None:

@@ -1,140 +1,264 @@
-"""APScheduler wiring: local jobs in memory, durable jobs in a file of their own, and a record of what failed."""
+"""Durable jobs: in a store that outlives the process, run by one of the processes that share it."""
 
 from __future__ import annotations
 
+import inspect
 import logging
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
-from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.jobstores.base import JobLookupError
-from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+import orjson
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
+from apscheduler.jobstores.base import ConflictingIdError
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, delete, insert, select
-from sqlalchemy.pool import StaticPool
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.util import obj_to_ref, ref_to_obj
+
+from .database import forbid_event_loop
+from .dialects import dialect_of
+from .failed_executions import FailedExecutions
+from .job_policy import JobInterruptedError, policy_of
+from .job_store import DurableJobStore, Execution
+from .local_jobs import make_scheduler
 
 THREADS = 3
-SAFETY_INTERVAL = 10.0
-"""Seconds between two runs of a local job that nobody woke; waking it is the normal way."""
+OWNER_INTERVAL = 0.5
+"""Seconds between two looks whether the durable jobs have lost their owner."""
+RETRY_INTERVAL = 1.0
+"""Seconds between two attempts to use a store that cannot be used, or to read it again after an error."""
+TOPIC = 'todosync_jobs'
+RECURRING = 'recurring:'
+ATTEMPT = '#'
+"""What separates a job's id from the number of its attempt, from the second on."""
 
 log = logging.getLogger(__name__)
-metadata = MetaData()
-failed_executions = Table(
-    'failed_executions',
-    metadata,
-    Column('id', Integer, primary_key=True),
-    Column('job_id', String, nullable=False),
-    Column('failed_at', String, nullable=False),
-    Column('error', String, nullable=False),
-    Column('traceback', String, nullable=False),
-)
 
 
 @dataclass(frozen=True)
-class FailedExecution:
-    """One run of a job that raised."""
+class QueueState:
+    """The durable jobs of all processes.
 
-    job_id: str
-    failed_at: str
-    error: str
-    traceback: str
+    :param waiting: how many wait, for their time or for a thread
+    :param running: how many run
+    :param failed: how many have failed and are kept on record
+    :param is_owner: whether this process is the one that runs them
+    """
+
+    waiting: int
+    running: int
+    failed: int
+    is_owner: bool
 
 
 class Jobs:
-    """Runs jobs in a pool of three threads.
+    """Runs durable jobs in a pool of three threads.
 
-    Local jobs live in this process's memory. Durable jobs live in a store that outlives the process. They have a
-    scheduler each, because APScheduler holds one lock while it reads its stores: waking a local job from the event
-    loop must not wait for a file.
+    Any process can add a job, and the one that owns the store runs it. A job starts once, whatever happens to its
+    process; one that was running when its process ended counts as failed with :class:`JobInterruptedError`, and is
+    tried again only if it asks for that, see :func:`todosync.job_policy.job`.
 
-    :param store_url: SQLAlchemy URL of the durable store and of the failed executions; ``sqlite://`` is in memory
+    :param store_url: SQLAlchemy URL of the jobs and the failed executions; ``sqlite://`` is in memory
+    :param poll_interval: seconds between two looks for jobs that other processes have added, where looking is needed
     """
 
-    def __init__(self, store_url: str = 'sqlite://') -> None:
-        in_memory = store_url == 'sqlite://'
-        # one shared connection is what keeps an in-memory database alive
-        options: dict[str, Any] = (
-            {'poolclass': StaticPool, 'connect_args': {'check_same_thread': False}} if in_memory else {}
-        )
-        self._engine = create_engine(store_url, **options)
-        executors = {'default': ThreadPoolExecutor(THREADS)}
-        # None: a job that is late, after a stop of the process, runs late instead of never
-        defaults = {'coalesce': True, 'misfire_grace_time': None}
-        self.local = BackgroundScheduler(executors=executors, job_defaults=defaults, timezone=UTC)
-        self.durable = BackgroundScheduler(
-            jobstores={'default': SQLAlchemyJobStore(engine=self._engine)},
-            executors={'default': ThreadPoolExecutor(THREADS)},
-            job_defaults=defaults,
-            timezone=UTC,
-        )
-        for scheduler in (self.local, self.durable):
-            scheduler.add_listener(self._record_failure, EVENT_JOB_ERROR)
+    def __init__(self, store_url: str = 'sqlite://', poll_interval: float = 0.01) -> None:
+        self._dialect = dialect_of(store_url)
+        self._engine = self._dialect.for_writing(self._dialect.make_engine())
+        self._ownership = self._dialect.make_ownership()
+        self._signal = self._dialect.commit_signal(TOPIC, poll_interval, self._wake)
+        self._recurring: dict[str, tuple[str, CronTrigger]] = {}
+        self._stopping = threading.Event()
+        self._owner: threading.Thread | None = None
+        self._is_owner = False
+        self._scheduler: BackgroundScheduler | None = None
+        self._store = DurableJobStore(self._engine, THREADS)
+        self.failed = FailedExecutions(self._engine)
 
     def start(self) -> None:
-        """Start both schedulers. Blocks for the time it takes to open the store."""
-        metadata.create_all(self._engine)
-        self.local.start()
-        self.durable.start()
+        """Open the store, and begin to run jobs as soon as no other process does; safe to call twice.
+
+        :raises sqlalchemy.exc.OperationalError: the store cannot be opened
+        """
+        if self._owner is not None:
+            return
+        with self._engine.begin() as connection:
+            self._store.create_tables(connection)
+            self.failed.create_table(connection)
+            for statement in self._dialect.signal_ddl(TOPIC, self._store.jobs_t.name):
+                connection.exec_driver_sql(statement)
+        self._scheduler = make_scheduler(
+            THREADS, jobstores={'default': self._store}, jobstore_retry_interval=RETRY_INTERVAL
+        )
+        self._scheduler.add_listener(self._end, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
+        self._scheduler.start(paused=True)
+        self._stopping.clear()
+        self._owner = threading.Thread(target=self._compete, name='own the jobs', daemon=True)
+        self._owner.start()
+        self._signal.start()
 
     def stop(self) -> None:
         """Wait for running jobs and stop; safe to call twice."""
-        for scheduler in (self.local, self.durable):
-            if scheduler.running:
-                scheduler.shutdown(wait=True)
+        if self._owner is None:
+            return
+        self._stopping.set()
+        self._signal.stop()
+        self._owner.join()
+        self._owner = None
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+            self._scheduler = None
+        self._ownership.release()
+        self._is_owner = False
         self._engine.dispose()
 
-    def add_local(self, job_id: str, run: Callable[[], None]) -> None:
-        """Add a job of this process that runs when woken, see :meth:`wake`.
+    def enqueue(
+        self, run: Callable[..., Any], *arguments: Any, at: datetime | None = None, job_id: str | None = None
+    ) -> str:
+        """Have a durable job run in the process that owns the store. Blocks: call it in a thread.
 
-        Two runs may overlap for an instant, when one is woken while another is ending.
+        :param run: a function that can be imported, since only its name is stored
+        :param arguments: JSON values
+        :param at: when (default: now)
+        :param job_id: replaces the job that waits under this id (default: a new id)
+        :return: the id
+        :raises ValueError: the function cannot be imported by name
+        :raises TypeError: it is a coroutine function, or an argument is no JSON value
+        :raises sqlalchemy.exc.OperationalError: the store cannot be written to; the job was not added
+
+        Example::
+
+            jobs.enqueue(remind, todo.id, at=datetime.now(UTC) + timedelta(hours=1))
         """
-        self.local.add_job(run, 'interval', seconds=SAFETY_INTERVAL, id=job_id, max_instances=2)
+        if inspect.iscoroutinefunction(run):
+            raise TypeError(f'{run.__qualname__} is a coroutine function; jobs run in threads')
+        execution = Execution(job_id or uuid4().hex, obj_to_ref(run), orjson.dumps(arguments).decode())
+        self._add(execution, at or datetime.now(UTC), replace=job_id is not None)
+        return execution.job_id
 
-    def wake(self, job_id: str) -> None:
-        """Run a local job now. Returns at once; never raises, not even while the app is stopping."""
-        try:
-            self.local.modify_job(job_id, next_run_time=datetime.now(UTC))
-        except JobLookupError:
-            log.debug('job %s is gone, the app is stopping', job_id)
+    def cancel(self, job_id: str) -> bool:
+        """Remove a durable job that waits, for its time or for another attempt. Blocks.
 
-    def add_recurring(self, job_id: str, run: str, *, hours: float) -> None:
-        """Add a durable job, or update the one with this id.
-
-        :param run: where to find the function, as in ``'package.module:function'``; it has to be importable, since
-            only this text is stored
-        :param hours: time between two runs
+        :return: whether there was one
         """
-        self.durable.add_job(run, 'interval', hours=hours, id=job_id, replace_existing=True)
+        forbid_event_loop('Cancelling a job')
+        assert self._scheduler is not None, 'start() first'
+        found = [waiting.id for waiting in self._scheduler.get_jobs() if waiting.id.partition(ATTEMPT)[0] == job_id]
+        for waiting_id in found:
+            self._scheduler.remove_job(waiting_id)
+        return bool(found)
 
-    def failures(self) -> list[FailedExecution]:
-        """Return the failed executions, newest first. Blocks."""
-        table = failed_executions
-        query = select(table.c.job_id, table.c.failed_at, table.c.error, table.c.traceback).order_by(table.c.id.desc())
-        with self._engine.connect() as connection:
-            return [FailedExecution(*row) for row in connection.execute(query)]
+    def add_recurring(self, name: str, run: Callable[[], None], cron: str) -> None:
+        """Have a durable job run again and again. Call it before :meth:`start`.
 
-    def record_failure(self, job_id: str, error: BaseException, traceback: str) -> None:
-        """Keep a failed execution. Blocks; never raises, a job must go on even where its failure cannot be kept."""
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(
-                    insert(failed_executions).values(
-                        job_id=job_id,
-                        failed_at=datetime.now(UTC).isoformat(),
-                        error=f'{type(error).__name__}: {error}',
-                        traceback=traceback,
-                    )
-                )
-        except Exception:
-            log.exception('could not record that job %s failed', job_id)
+        :param run: a function that can be imported
+        :param cron: when, in the five fields of cron, in UTC; a run that no process was there for is made up for once
+        """
+        self._recurring[RECURRING + name] = (obj_to_ref(run), CronTrigger.from_crontab(cron, timezone=UTC))
 
-    def prune_failures(self, before: datetime) -> None:
-        """Forget the executions that failed before a moment. Blocks."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(failed_executions).where(failed_executions.c.failed_at < before.isoformat()))
+    def queue(self) -> QueueState:
+        """Return the state of the durable jobs. Blocks."""
+        return QueueState(*self._store.counts(), failed=self.failed.count(), is_owner=self._is_owner)
 
-    def _record_failure(self, event: JobExecutionEvent) -> None:
-        self.record_failure(event.job_id, event.exception, event.traceback or '')
+    def _wake(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.wakeup()
+
+    def _compete(self) -> None:
+        """Own the durable jobs whenever nobody else does."""
+        while True:
+            try:
+                may_own = self._ownership.acquire()
+                if may_own and not self._is_owner:
+                    self._take_over()
+                elif not may_own and self._is_owner:
+                    self._step_down()
+            except Exception:
+                log.exception('the durable jobs could not be taken over, trying again')
+            if self._stopping.wait(OWNER_INTERVAL):
+                return
+
+    def _take_over(self) -> None:
+        assert self._scheduler is not None
+        for execution in self._store.interrupted():
+            self._fail(execution, JobInterruptedError('the process that ran it has ended'))
+            self._store.end(execution.job_id)
+        self._schedule_recurring(self._scheduler)
+        self._scheduler.resume()
+        self._is_owner = True
+
+    def _step_down(self) -> None:
+        assert self._scheduler is not None
+        log.warning('another process may own the durable jobs now')
+        self._scheduler.pause()
+        self._is_owner = False
+
+    def _schedule_recurring(self, scheduler: BackgroundScheduler) -> None:
+        """Schedule what is declared; a job that is already in the store keeps its time, or no restart would run it."""
+        stored = {waiting.id: waiting for waiting in scheduler.get_jobs() if waiting.id.startswith(RECURRING)}
+        for job_id in stored.keys() - self._recurring.keys():
+            scheduler.remove_job(job_id)
+        for job_id, (run, trigger) in self._recurring.items():
+            arguments = [run, '[]', 1]
+            known = stored.get(job_id)
+            if known is None or list(known.args) != arguments or str(known.trigger) != str(trigger):
+                scheduler.add_job(perform, trigger, args=arguments, id=job_id, replace_existing=True)
+
+    def _add(self, execution: Execution, at: datetime, *, replace: bool = False) -> None:
+        forbid_event_loop('Adding a job')
+        assert self._scheduler is not None, 'start() first'
+        arguments = [execution.run, execution.arguments, execution.attempt]
+        self._scheduler.add_job(perform, DateTrigger(at), args=arguments, id=execution.job_id, replace_existing=replace)
+
+    def _end(self, event: JobExecutionEvent) -> None:
+        """Take note that a durable job has ended; as long as that cannot be stored, its thread is not free."""
+        execution = self._store.running[event.job_id]
+        while True:
+            try:
+                if event.exception is not None:
+                    self._fail(execution, event.exception)
+                self._store.end(execution.job_id)
+                break
+            except Exception:
+                log.exception('could not store that job %s has ended, trying again', execution.job_id)
+                if self._stopping.wait(RETRY_INTERVAL):
+                    return
+        self._wake()
+
+    def _fail(self, execution: Execution, error: BaseException) -> None:
+        policy = policy_of(_resolve(execution.run))
+        if isinstance(error, policy.discard_on):
+            log.info('job %s is discarded: %s', execution.job_id, error)
+            return
+        wait = policy.seconds_until_retry(error, execution.attempt)
+        if wait is None:
+            self.failed.record(execution.job_id, error)
+            return
+        attempt = execution.attempt + 1
+        job_id = f'{execution.job_id.partition(ATTEMPT)[0]}{ATTEMPT}{attempt}'
+        log.warning('job %s failed and is tried again in %g s: %r', execution.job_id, wait, error)
+        with suppress(ConflictingIdError):  # the process ended after this and before the end of the attempt was stored
+            self._add(replace(execution, job_id=job_id, attempt=attempt), datetime.now(UTC) + timedelta(seconds=wait))
+
+
+def perform(run: str, arguments: str, attempt: int) -> None:
+    """Run a durable job; what the store holds refers to this function.
+
+    :param run: where to find the job's own function
+    :param arguments: a JSON array
+    :param attempt: 1 for the first
+    """
+    ref_to_obj(run)(*orjson.loads(arguments))
+
+
+def _resolve(run: str) -> Callable[..., Any]:
+    try:
+        function: Callable[..., Any] = ref_to_obj(run)
+    except LookupError:
+        return perform  # the program no longer has the function: nothing says how its failures are to be met
+    return function

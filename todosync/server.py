@@ -6,24 +6,27 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nicegui import Client, app, core, ui
 
-from . import api, browser, nicegui_contract
+from . import api, browser, exports, maintenance, nicegui_contract
 from .broadcaster import Broadcaster
 from .cable import Cable, MemoryCable, PostgresCable, SqliteCable
 from .cache import Cache, DiskCache, MemoryCache
 from .channel import Channel
 from .database import Database
 from .jobs import Jobs
+from .local_jobs import LocalJobs
 from .models import TODOS
 from .serving import drain_on_signal, load_all_elements
 from .settings import Settings
 from .streams import Record, Stream
 from .sync import Sync
 from .tabs import Role, Tabs
+
+BROADCAST_MAX_AGE = 60.0
+"""Seconds without a successful broadcast run after which a process is not healthy; it runs every 10 by itself."""
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +44,9 @@ class SyncServer:
         self.database = Database(settings.data_url, on_commit=self._on_commit)
         self.cache = self._make_cache()
         self.cable = self._make_cable()
-        self.jobs = Jobs(f'sqlite:///{settings.queue_path}' if settings.is_production else 'sqlite://')
-        self.broadcaster = Broadcaster(self.database, self.cable, self.jobs, self.streams)
+        self.jobs = Jobs(settings.queue_url, settings.poll_interval)
+        self.local_jobs = LocalJobs(self.jobs.failed)
+        self.broadcaster = Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, self.streams)
         self.commits = self.database.commit_signal(settings.poll_interval, self.broadcaster.broadcast_later)
         self.cannot_share_sockets = nicegui_contract.mismatch()
         self.tabs = Tabs(
@@ -104,7 +108,7 @@ class SyncServer:
             log.exception('the health check could not read the database')
             checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {error}'}
         age = self.broadcaster.seconds_since_success()
-        checks['broadcast'] = {'ok': age < api.BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
+        checks['broadcast'] = {'ok': age < BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
         healthy = all(check['ok'] for check in checks.values() if isinstance(check, Mapping)) and not self.is_draining
         checks |= {'sockets': self.tabs.socket_count, 'followers': self.tabs.carried_count}
         status = 'draining' if self.is_draining else 'ok' if healthy else 'unhealthy'
@@ -114,26 +118,21 @@ class SyncServer:
         """Call this process unhealthy from now on, so that no new request is sent to it, while it still serves."""
         self.is_draining = True
 
-    def trim_change_log(self) -> None:
-        """Forget changes, and messages on the cable, that are older than the retention. Blocks."""
-        limit = datetime.now(UTC) - timedelta(seconds=self.settings.change_log_retention)
-        self.cable.trim(self.settings.cable_retention)
-        for stream in self.streams:
-            with self.database.write() as session:
-                stream.trim(session, limit)
-        self.jobs.prune_failures(limit)
-
     def _open(self) -> None:
         self.settings.prepare_storage()
         self.database.migrate()
         for stream in self.streams:
             self.database.install_change_log(stream)
         self.cable.start()
+        for run, cron in maintenance.SCHEDULE.items():
+            self.jobs.add_recurring(run.__name__, run, cron)
         self.jobs.start()
+        self.local_jobs.start()
         self.broadcaster.start()
-        self.jobs.add_recurring('trim_change_log', f'{__name__}:trim_change_log', hours=1)
 
     def _close(self) -> None:
+        self.broadcaster.stop()
+        self.local_jobs.stop()
         self.jobs.stop()
         self.cable.stop()
         self.cache.close()
@@ -214,6 +213,7 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
         load_all_elements()
     app.state.todosync = server
     app.include_router(api.make_router(server))
+    app.include_router(exports.make_router(server))
     app.include_router(browser.make_router(server.tabs))
     ui.add_head_html(browser.serve_modules(), shared=True)
     if server.cannot_share_sockets:
@@ -265,8 +265,3 @@ def broadcast_list(stream: Stream = TODOS) -> list[Record]:
     """
     records: list[Record] = current_server().channel(stream).read_list()[stream.name]
     return records
-
-
-def trim_change_log() -> None:
-    """Run the recurring job of this name on this process's server."""
-    current_server().trim_change_log()

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     cache_size_limit: int = Field(default=256 * 2**20, gt=0)
     change_log_retention: float = Field(default=86_400, gt=0)
     cable_retention: float = Field(default=86_400, gt=0)
+    failure_retention: float = Field(default=30 * 86_400, gt=0)
     reconnect_timeout: float = Field(default=60, gt=0)
     """How long a page's server side waits for its browser to come back before it is forgotten."""
     tabs_per_socket: int = Field(default=100, ge=1)
@@ -112,6 +113,13 @@ class Settings(BaseSettings):
     def data_url(self) -> str:
         """The SQLAlchemy URL of the database that keeps the data."""
         return self.database_url or f'sqlite:///{self.storage_dir.absolute() / f"{self.env}.sqlite3"}'
+
+    @property
+    def queue_url(self) -> str:
+        """The SQLAlchemy URL of the store of durable jobs and failed executions; ``sqlite://`` is in memory."""
+        if self.data_url.startswith('postgresql'):
+            return self.data_url
+        return f'sqlite:///{self.queue_path.absolute()}' if self.is_production else 'sqlite://'
 
     @property
     def cache_dir(self) -> Path:

@@ -1,0 +1,64 @@
+"""What happens when a durable job raises: another attempt, a record of the failure, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Function = TypeVar('Function', bound=Callable[..., Any])
+
+
+class JobInterruptedError(Exception):
+    """The process that ran the job ended before the job did; how far it got is not known."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """See :func:`job`, whose parameters these are."""
+
+    attempts: int = 1
+    wait: float = 3.0
+    retry_on: tuple[type[Exception], ...] = (Exception,)
+    discard_on: tuple[type[Exception], ...] = ()
+
+    def seconds_until_retry(self, error: BaseException, attempt: int) -> float | None:
+        """Return how long to wait after an attempt that raised, ``None`` when it was the last."""
+        if attempt >= self.attempts or not isinstance(error, self.retry_on):
+            return None
+        return float(self.wait * 2 ** (attempt - 1))
+
+
+def job(
+    *,
+    attempts: int = Policy.attempts,
+    wait: float = Policy.wait,
+    retry_on: tuple[type[Exception], ...] = Policy.retry_on,
+    discard_on: tuple[type[Exception], ...] = Policy.discard_on,
+) -> Callable[[Function], Function]:
+    """Say what is to happen when a function that runs as a durable job raises.
+
+    Without it, a job runs once, and its failure is recorded.
+
+    :param attempts: how often to try before the failure is recorded
+    :param wait: seconds before the second attempt; the time doubles with each further one
+    :param retry_on: the errors to try again after; :class:`JobInterruptedError` stands for a process that ended
+    :param discard_on: the errors after which the job is dropped without a record
+
+    Example::
+
+        @job(attempts=5, retry_on=(OSError,), discard_on=(TodoNotFoundError,))
+        def remind(todo_id: int) -> None: ...
+    """
+
+    def decorate(function: Function) -> Function:
+        function.job_policy = Policy(attempts, wait, retry_on, discard_on)  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+def policy_of(function: Callable[..., Any]) -> Policy:
+    """Return the policy that a function was decorated with, or the usual one."""
+    policy = getattr(function, 'job_policy', None)
+    return policy if isinstance(policy, Policy) else Policy()

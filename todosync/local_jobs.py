@@ -1,0 +1,83 @@
+"""Jobs of this process, kept in memory: run when woken, and now and then by themselves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.events import EVENT_JOB_ERROR
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from .failed_executions import FailedExecutions
+
+THREADS = 3
+SAFETY_INTERVAL = 10.0
+"""Seconds between two runs of a job that nobody woke; waking it is the normal way."""
+
+log = logging.getLogger(__name__)
+
+
+class LocalJobs:
+    """Runs jobs in a pool of three threads.
+
+    Apart from the durable ones, because APScheduler holds one lock while it reads its stores: waking a job from the
+    event loop must not wait for a file.
+
+    :param failed: where a job that raises is recorded
+    """
+
+    def __init__(self, failed: FailedExecutions) -> None:
+        self._failed = failed
+        self._scheduler: BackgroundScheduler | None = None
+
+    def start(self) -> None:
+        """Begin to run jobs; safe to call twice."""
+        if self._scheduler is None:
+            self._scheduler = make_scheduler(THREADS)
+            self._scheduler.add_listener(
+                lambda event: self._failed.record(event.job_id, event.exception), EVENT_JOB_ERROR
+            )
+            self._scheduler.start()
+
+    def stop(self) -> None:
+        """Wait for running jobs, and forget all; safe to call twice."""
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+            self._scheduler = None
+
+    def add(self, job_id: str, run: Callable[[], None]) -> None:
+        """Add a job that runs when woken, and every 10 s by itself. Call it after :meth:`start`.
+
+        Runs may overlap for an instant, when one is woken while another is ending.
+        """
+        assert self._scheduler is not None, 'start() first'
+        # a run that has returned counts until its thread gets to say so: no number of instances is too high to allow
+        self._scheduler.add_job(run, 'interval', seconds=SAFETY_INTERVAL, id=job_id, max_instances=1000)
+
+    def wake(self, job_id: str, *, after: float = 0.0) -> None:
+        """Run a job now, or after some seconds. Returns at once, from any thread; never raises, not while stopping."""
+        scheduler = self._scheduler
+        try:
+            if scheduler is not None:
+                scheduler.modify_job(job_id, next_run_time=datetime.now(UTC) + timedelta(seconds=after))
+        except JobLookupError:
+            log.debug('job %s is gone, the app is stopping', job_id)
+
+
+def make_scheduler(threads: int, **options: object) -> BackgroundScheduler:
+    """Return a scheduler that logs no line for each run, and runs a job late, once, rather than never.
+
+    :param threads: how many jobs run at a time
+    :param options: of ``BackgroundScheduler``
+    """
+    for chatty in ('apscheduler.scheduler', 'apscheduler.executors.default'):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return BackgroundScheduler(
+        executors={'default': ThreadPoolExecutor(threads)},
+        job_defaults={'coalesce': True, 'misfire_grace_time': None},
+        timezone=UTC,
+        **options,
+    )
