@@ -1,0 +1,88 @@
+"""Downloads of a whole stream, as CSV and JSON: written to a file once per version, and sent from there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from anyio import to_thread
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
+
+from .streams import Record, Stream
+
+if TYPE_CHECKING:
+    from .server import SyncServer
+
+Format = Literal['csv', 'json']
+MEDIA_TYPES: dict[Format, str] = {'csv': 'text/csv; charset=utf-8', 'json': 'application/json'}
+KEPT_FOR = 3600.0
+"""Seconds that the file of an older version stays, for downloads that have begun."""
+FORMULA_STARTS = ('=', '+', '-', '@', '\t', '\r')
+
+
+def make_router(server: SyncServer) -> APIRouter:
+    """Return the routes ``GET /<stream>/export.csv`` and ``GET /<stream>/export.json`` for each stream."""
+    router = APIRouter(tags=['exports'])
+
+    def add_route(stream: Stream, format_: Format) -> None:
+        @router.get(f'/{stream.name}/export.{format_}', name=f'export_{stream.name}_{format_}')
+        async def export() -> Response:
+            """Download all rows, newest first."""
+            path = await to_thread.run_sync(write_export, server, stream, format_)
+            headers = {
+                'Cache-Control': 'no-cache',
+                'Content-Disposition': f'attachment; filename="{stream.name}.{format_}"',
+            }
+            if server.settings.behind_proxy:
+                headers['X-Accel-Redirect'] = f'/{path.name}'
+                return Response(media_type=MEDIA_TYPES[format_], headers=headers)
+            return FileResponse(path, media_type=MEDIA_TYPES[format_], headers=headers)
+
+    for stream in server.streams:
+        for format_ in MEDIA_TYPES:
+            add_route(stream, format_)
+    return router
+
+
+def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
+    """Write the current rows to a file, unless that has been done. Blocks.
+
+    :return: the file; it stays for at least an hour
+    :raises OSError: the file cannot be written
+    """
+    directory = server.settings.exports_dir
+    entry = server.channel(stream).read_message()
+    path = directory / f'{stream.name}-{entry.version}.{format_}'
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        records: list[Record] = orjson.loads(entry.value)[stream.name]
+        _remove_old(directory, f'{stream.name}-*.{format_}')
+        with NamedTemporaryFile(dir=directory, delete=False) as draft:
+            draft.write(orjson.dumps(records) if format_ == 'json' else _csv(stream, records))
+        Path(draft.name).rename(path)
+    return path
+
+
+def _csv(stream: Stream, records: list[Record]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(stream.fields)
+    writer.writerows([_cell(record[name]) for name in stream.fields] for record in records)
+    return text.getvalue().encode('utf-8-sig')  # with the mark by which spreadsheets know that it is UTF-8
+
+
+def _cell(value: Any) -> Any:
+    # a spreadsheet would run what somebody has typed as a title as a formula
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def _remove_old(directory: Path, pattern: str) -> None:
+    for path in directory.glob(pattern):
+        if path.stat().st_mtime < time.time() - KEPT_FOR:
+            path.unlink(missing_ok=True)
