@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+
 from itsdangerous import Signer
 from nicegui.storage import Storage
 from starlette.requests import Request

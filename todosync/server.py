@@ -10,7 +10,7 @@ from typing import Any
 
 from nicegui import Client, app, core, ui
 
-from . import api, browser, exports, nicegui_contract
+from . import api, browser, exports, maintenance, nicegui_contract
 from .broadcaster import Broadcaster
 from .cable import Cable, MemoryCable, PostgresCable, SqliteCable
 from .cache import Cache, DiskCache, MemoryCache
