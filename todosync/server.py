@@ -19,7 +19,7 @@ from .database import Database
 from .jobs import Jobs
 from .local_jobs import LocalJobs
 from .models import TODOS
-from .serving import drain_on_signal, load_all_elements
+from .serving import AfterStart, drain_on_signal, load_all_elements
 from .settings import Settings
 from .streams import Record, Stream
 from .sync import Sync
@@ -64,6 +64,7 @@ class SyncServer:
         self.views: dict[str, dict[str, Sync]] = {}
         """The views of each page, by client id and stream name."""
         self.is_draining = False
+        self._starting: asyncio.Task[None] | None = None
 
     def channel(self, stream: Stream) -> Channel:
         """Return a stream's channel.
@@ -75,7 +76,12 @@ class SyncServer:
         return channel
 
     async def start(self) -> None:
-        """Bring the database up to date, load the lists, and begin to broadcast."""
+        """Bring the database up to date, load the lists, and begin to broadcast; later calls wait for the first."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+        await asyncio.shield(self._starting)
+
+    async def _start(self) -> None:
         await asyncio.to_thread(self._open)
         for channel in self.channels.values():
             await channel.start()
@@ -90,6 +96,8 @@ class SyncServer:
 
     async def stop(self) -> None:
         """Stop everything, in the opposite order; safe to call twice."""
+        if self._starting is not None:
+            await asyncio.wait([self._starting])  # what is stopped half way through its start would run on
         await asyncio.to_thread(self.commits.stop)
         self.tabs.stop()
         for channel in self.channels.values():
@@ -212,6 +220,7 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
     if server.settings.is_production:
         load_all_elements()
     app.state.todosync = server
+    app.add_middleware(AfterStart, start=server.start)
     app.include_router(api.make_router(server))
     app.include_router(exports.make_router(server))
     app.include_router(browser.make_router(server.tabs))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 from nicegui import ui
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .settings import Settings
 
@@ -41,6 +42,25 @@ def run_options(settings: Settings) -> dict[str, Any]:
     if settings.behind_proxy:
         options['gzip_middleware_factory'] = None
     return options
+
+
+class AfterStart:
+    """Lets requests wait until the app has started: NiceGUI takes them before that.
+
+    :param app: what answers the requests
+    :param start: returns when the app has started; a failure is its own business
+    """
+
+    def __init__(self, app: ASGIApp, start: Callable[[], Awaitable[None]]) -> None:
+        self.app = app
+        self._start = start
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope['type'] != 'lifespan':
+            with suppress(Exception):  # it has been logged, and /up tells what does not work
+                await self._start()
+        await self.app(scope, receive, send)
 
 
 def drain_on_signal(drain: Callable[[], None]) -> None:
