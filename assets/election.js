@@ -68,6 +68,7 @@ export class Election {
     this.patientUntil = 0; // silence up to then proves nothing
     this.beatAt = 0; // when a timer last ran here: a frozen tab still handles messages
     this.pingedAt = 0;
+    this.askedAt = -Infinity;
     this.steals = 0;
     this.stolenAt = -Infinity;
     /** @type {any} */
@@ -135,6 +136,7 @@ export class Election {
   #onPing(ping) {
     if (!isSignOfLife(ping)) return;
     const { from: id, term = 0, link, connected } = ping;
+    const now = this.clock.now();
     if (this.state === "leader") {
       if (!this.#yieldsTo(ping)) {
         if (outranks(this.term, this.id, term, id)) this.#ping();
@@ -142,10 +144,10 @@ export class Election {
       }
       this.#stepDown(`tab ${short(id)} outranks this one`);
     } else if (this.leader && this.verdictTimer === null && outranks(this.leader.term, this.leader.id, term, id)) {
-      this.#discover("another tab leads, too"); // one of them may be gone: this tab follows whoever answers
+      // one of them may be gone: this tab asks, though not after each ping, and follows whoever answers
+      if (now - this.askedAt >= DISCOVER_TIMEOUT_MS) this.#discover("another tab leads, too");
       return;
     }
-    const now = this.clock.now();
     this.leader = { id, term, link, connected };
     this.state = "follower";
     this.patientUntil = now + SILENCE_MS - ageOf(ping);
@@ -178,6 +180,7 @@ export class Election {
   /** Ask who leads, and act if nobody says so in time. @param {string} reason */
   #discover(reason) {
     if (this.verdictTimer !== null) return; // has been asked
+    this.askedAt = this.clock.now();
     this.send({ type: "discover" });
     this.verdictTimer = this.clock.setTimeout(() => {
       this.verdictTimer = null;

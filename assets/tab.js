@@ -248,8 +248,8 @@ export class Tab {
       this.setConnected(true);
     } else if (answer.reason === "expired") {
       this.expire();
-    } else if (answer.reason === "leader") {
-      this.joinedTo = ""; // the leader's connection has just changed; its next ping says so
+    } else if (answer.reason === "leader" || answer.reason === "overtaken") {
+      this.joinedTo = ""; // the leader's connection has just changed, or this tab's; the next ping says so
     } else {
       const reasons = { full: "the leader carries as many tabs as it may", session: "the leader is of another session" };
       this.#goAlone(reasons[/** @type {'full' | 'session'} */ (answer.reason)]);

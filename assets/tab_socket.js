@@ -29,6 +29,7 @@ export class TabSocket {
     /** @type {Frame[]} */
     this.unacknowledged = [];
     this.lastNumber = 0;
+    this.linkNumber = 0;
     /** @type {Link | null} */
     this.link = null;
     /** @type {any} */
@@ -76,6 +77,7 @@ export class TabSocket {
   /** Before a link is set up: what its handshake must say. @returns {Record<string, any>} */
   query() {
     this.#fire(this.managerHandlers, "reconnect_attempt"); // has NiceGUI update next_message_id
+    this.options.query.link_number = ++this.linkNumber; // a handshake that arrives after a later one counts no more
     return this.options.query;
   }
 

@@ -23,8 +23,9 @@ Role = Literal['leader', 'follower', 'alone', 'none']
 """What a tab is: ``leader`` holds the browser's socket, a ``follower`` is carried by it, ``alone`` is a tab that keeps
 a socket for itself because it cannot share one, ``none`` has no connection."""
 
-Refusal = Literal['leader', 'expired', 'session', 'full']
-"""Why a tab is not carried: the socket is no leader's (yet), the page is forgotten, another session, too many."""
+Refusal = Literal['leader', 'overtaken', 'expired', 'session', 'full']
+"""Why a tab is not carried: the socket is no leader's (yet), the tab has connected in another way since it asked, the
+page is forgotten, another session, too many."""
 RELAYED_EVENTS = frozenset({'event', 'javascript_response', 'log'})
 """The frames of NiceGUI's page that must arrive exactly once."""
 TAG_LENGTH = 16
@@ -75,6 +76,7 @@ class Tabs:
         self._leaders: dict[str, Leader] = {}
         self._routes: dict[str, Route] = {}
         self._received: dict[str, int] = {}
+        self._links: dict[str, int] = {}
         self._adopted: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._nicegui: dict[str, Any] = {}
@@ -146,6 +148,7 @@ class Tabs:
         """Forget a client that NiceGUI has deleted."""
         self._release(client.id)
         self._received.pop(client.id, None)
+        self._links.pop(client.id, None)
         self._adopted.pop(client.id, None)
 
     def session_tag(self, client: Client) -> str:
@@ -173,6 +176,8 @@ class Tabs:
     async def _handle_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> Any:
         query = parse_qs(environ.get('QUERY_STRING', ''))
         client_id = query.get('client_id', [''])[0]
+        if self._is_overtaken(client_id, query.get('link_number', [None])[0]):
+            return False
         return await self._on_own_socket(client_id, lambda: self._nicegui['connect'](sid, environ, auth))
 
     async def _handle_handshake(self, sid: str, data: dict[str, Any]) -> Any:
@@ -211,7 +216,10 @@ class Tabs:
             return _refusal('leader')
         if client is None:
             return _refusal('expired')
-        if reason := self._reason_not_to_carry(client, leading_client, leader):
+        reason = self._reason_not_to_carry(client, leading_client, leader)
+        if reason is None and self._is_overtaken(client_id, data.get('link_number')):
+            reason = 'overtaken'
+        if reason is not None:
             return _refusal(reason)
         route = Route(sid, str(data['tab']), f'carried-{next(self._numbers)}')
         # no socket environment: the leader's would carry the leader's client id, and be refused
@@ -256,6 +264,17 @@ class Tabs:
             self._received[client_id] = received = number
             self._nicegui[event](sid, payload)
         return {'ok': True, 'received': received}
+
+    def _is_overtaken(self, client_id: str, link_number: str | int | None) -> bool:
+        """Return whether a page has tried to connect in another way since it made this attempt.
+
+        Attempts travel by different sockets, so an old one may arrive late; it must not undo the one that counts.
+        """
+        if link_number is None:
+            return False
+        latest = max(int(link_number), self._links.get(client_id, 0))
+        self._links[client_id] = latest
+        return int(link_number) < latest
 
     def _speaks_for(self, sid: str, client_id: str) -> bool:
         route = self._routes.get(client_id)

@@ -10,6 +10,7 @@ import {
   TICK_MS,
   outranks,
 } from "/assets/election.js";
+import { ElectionTab } from "./election_tab.js";
 import { equal, ok, test } from "./harness.js";
 import { World } from "./world.js";
 
@@ -20,7 +21,7 @@ const EITHER_WAY = [LOCKS, NO_LOCKS];
 
 /** A browser whose tabs were opened one after the other, so that the first leads. @param {string} ids, one letter each */
 function browser(ids, { locks } = LOCKS) {
-  const world = new World({ Election, locks });
+  const world = new World({ locks, makeTab: (world, id) => new ElectionTab(world, id, Election) });
   for (const id of ids) {
     world.open(id);
     world.settle(1000);
@@ -30,7 +31,7 @@ function browser(ids, { locks } = LOCKS) {
 
 /** How each tab sees it, such as "a leads, b follows a". @param {World} world */
 function views(world) {
-  const here = world.tabs.filter((tab) => tab.condition !== "gone");
+  const here = world.tabs.filter((tab) => !tab.isGone);
   return here.map(({ id, election: { state, leader } }) => `${id} ${leader ? `follows ${leader.id}` : VERBS[state]}`).join(", ");
 }
 const VERBS = { leader: "leads", seeking: "seeks", out: "is out", follower: "follows nobody" };

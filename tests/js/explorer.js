@@ -12,11 +12,13 @@ import {
   STEAL_BACKOFF_MS,
   TICK_MS,
 } from "/assets/election.js";
+import { ElectionTab } from "./election_tab.js";
 import { makeRandom } from "./harness.js";
 import { World } from "./world.js";
 
 const TAKE_OVER_MS = SILENCE_MS + TICK_MS + DISCOVER_TIMEOUT_MS;
 const SETUP_MS = 1500;
+const FAULT_SHARE = 0.05; // of the actions of a random sequence
 
 /**
  * @typedef {object} Scenario
@@ -42,7 +44,8 @@ export class Violation extends Error {
 
 /** @param {Scenario} scenario @param {string[]} actions @returns {World} */
 export function replay(scenario, actions) {
-  const world = new World(scenario);
+  const { locks, Election } = scenario;
+  const world = new World({ locks, makeTab: (world, id) => new ElectionTab(world, id, Election) });
   for (const id of scenario.open) {
     world.open(id);
     world.settle(SETUP_MS);
@@ -93,8 +96,8 @@ export function wander(scenario, seed, steps) {
   for (let step = 0; step < steps; step += 1) {
     const [pending, timers, faults] = [world.pending(), timerActions(world), faultActions(world, scenario)];
     const kind = random();
-    const action =
-      kind < 0.05 && faults.length ? pick(faults) : pick(pending.length && kind < 0.8 ? pending : [...pending, ...timers]);
+    const mayFail = faults.length && (kind < FAULT_SHARE || !timers.length);
+    const action = mayFail ? pick(faults) : pick(pending.length && kind < 0.8 ? pending : [...pending, ...timers]);
     if (!action) break;
     actions.push(action);
     world.perform(action);
@@ -110,7 +113,7 @@ export function wander(scenario, seed, steps) {
 export function check(world, scenario, actions) {
   try {
     settleAndAgree(world);
-    for (const tab of world.tabs) if (!tab.isRunning && tab.condition !== "gone") world.perform(`revive ${tab.id}`);
+    for (const tab of world.tabs) if (!tab.isRunning && !tab.isGone) world.perform(`revive ${tab.id}`);
     if (!world.isServerUp) world.perform("server up");
     settleAndAgree(world);
   } catch (error) {
@@ -173,7 +176,7 @@ function timerActions(world) {
 
 /** @param {World} world @param {Scenario} scenario */
 function faultActions(world, { later = [], faults = ALL_FAULTS }, mayFail = true) {
-  const revivals = world.tabs.filter((tab) => !tab.isRunning && tab.condition !== "gone").map((tab) => `revive ${tab.id}`);
+  const revivals = world.tabs.filter((tab) => !tab.isRunning && !tab.isGone).map((tab) => `revive ${tab.id}`);
   if (!mayFail) return revivals;
   const closed = later.filter((id) => !world.tabs.some((tab) => tab.id === id));
   const tabFaults = faults.filter((fault) => fault !== "server");
@@ -204,7 +207,7 @@ function fingerprint(world) {
   const ago = (/** @type {number} */ time, /** @type {number} */ limit) => Math.max(time - world.now, -limit);
   const tabs = world.tabs.map((tab) => {
     const { election: e, connection } = tab;
-    if (tab.condition === "gone") return tab.id;
+    if (tab.isGone) return tab.id;
     return [
       tab.id,
       tab.condition,
@@ -215,6 +218,7 @@ function fingerprint(world) {
       ago(e.patientUntil, 1),
       ago(e.beatAt, SILENCE_MS + 1),
       ago(e.pingedAt, PING_INTERVAL_MS),
+      ago(e.askedAt, DISCOVER_TIMEOUT_MS),
       e.steals,
       ago(e.stolenAt, Math.max(CALM_MS, STEAL_BACKOFF_MAX_MS) + 1),
       tab.timers.map((timer) => [timer.run.name, ago(timer.due, 0), timer === tab.nextTimer]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mimetypes
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -26,7 +25,7 @@ DIRECTORIES = {
 }
 PAGE = """<!doctype html><meta charset="utf-8"><title>tests</title>
 <script type="importmap">{"imports": {"vue": "/nicegui/vue.esm-browser.prod.js"}}</script>"""
-SANDBOXED = 'window document navigator location BroadcastChannel setTimeout clearTimeout performance Date Math'
+SANDBOXED = 'window document navigator BroadcastChannel Promise setTimeout clearTimeout performance'
 """The globals that a module under ``/sandbox/<name>/`` takes from ``globalThis.sandboxes[name]``."""
 TIMEOUT_MS = 120_000
 
@@ -35,9 +34,9 @@ NAMES = {file: re.findall(r'^test\("(.*)", ', (HERE / file).read_text(), re.MULT
 
 
 @pytest.fixture(scope='module')
-def errors(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+def errors(request: pytest.FixtureRequest) -> dict[str, str]:
     """The error of each test of a file, by the test's name."""
-    yield _run(request.param)
+    return _run(request.param)
 
 
 @pytest.mark.parametrize(

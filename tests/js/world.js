@@ -1,86 +1,21 @@
 /**
  * A browser's tabs, without a browser: a clock that moves when told to, a BroadcastChannel that keeps the order between
- * two tabs and no other, and Web Locks as specified. Everything that may happen next is an action with a name; which
- * one happens is the test's choice, so a list of names replays a run.
+ * two tabs and no other, and Web Locks. Everything that may happen next is an action with a name; which one happens is
+ * the test's choice, so a list of names replays a run.
+ */
+
+import { LockManager } from "./locks.js";
+
+/**
+ * @typedef {'running' | 'frozen' | 'wedged' | 'stopped' | 'gone'} Condition of a tab: in a `frozen` one, which was told
+ *   so, and in a `wedged` one, which was not, only message handlers run; in a `stopped` one nothing does
+ * @typedef {{ due: number, run: () => void, number: number }} Timer
  */
 
 /**
- * @typedef {import("../../assets/election.js").Election} Election
- * @typedef {import("../../assets/election.js").LockRequest} LockRequest
- * @typedef {'running' | 'frozen' | 'wedged' | 'stopped' | 'gone'} Condition of a tab: in a `frozen` one, which was told
- *   so, and in a `wedged` one, which was not, only message handlers run; in a `stopped` one nothing does
+ * What all simulated tabs have. Subclasses supply `election`, `receive`, `leave`, `comeBack`, `look` and `onServer`.
+ * @property {import("../../assets/election.js").Election} election
  */
-
-/** A lock manager as in https://w3c.github.io/web-locks/: its callbacks are tasks of the tab that asked. */
-export class LockManager {
-  constructor() {
-    /** @type {LockEntry | null} */
-    this.held = null;
-    /** @type {LockEntry[]} */
-    this.queue = [];
-  }
-
-  /** @param {SimulatedTab} tab @param {LockRequest} request @returns {() => void} */
-  request(tab, request) {
-    const entry = new LockEntry(tab, request);
-    if (request.steal) {
-      const victim = this.held;
-      if (victim) victim.tab.tasks.push({ name: "lock lost", run: () => victim.cancelled || victim.request.lost() });
-      this.held = null;
-      this.queue.unshift(entry);
-    } else {
-      this.queue.push(entry);
-    }
-    this.#process();
-    return () => this.#drop(entry);
-  }
-
-  /** @param {SimulatedTab} tab */
-  forget(tab) {
-    this.queue = this.queue.filter((entry) => entry.tab !== tab);
-    if (this.held?.tab === tab) this.held = null;
-    this.#process();
-  }
-
-  #process() {
-    if (this.held || !this.queue.length) return;
-    const entry = /** @type {LockEntry} */ (this.queue.shift());
-    this.held = entry;
-    entry.tab.tasks.push({ name: "lock granted", run: () => this.#callBack(entry) });
-  }
-
-  /** @param {LockEntry} entry */
-  #callBack(entry) {
-    entry.calledBack = true;
-    if (entry.cancelled) this.#release(entry);
-    else entry.request.granted();
-  }
-
-  /** @param {LockEntry} entry */
-  #drop(entry) {
-    entry.cancelled = true;
-    this.queue = this.queue.filter((queued) => queued !== entry);
-    if (entry.calledBack) this.#release(entry); // before that, the lock is stuck until the tab runs its callback
-  }
-
-  /** @param {LockEntry} entry */
-  #release(entry) {
-    if (this.held !== entry) return;
-    this.held = null;
-    this.#process();
-  }
-}
-
-class LockEntry {
-  /** @param {SimulatedTab} tab @param {LockRequest} request */
-  constructor(tab, request) {
-    this.tab = tab;
-    this.request = request;
-    this.cancelled = false;
-    this.calledBack = false;
-  }
-}
-
 export class SimulatedTab {
   /** @param {World} world @param {string} id */
   constructor(world, id) {
@@ -88,20 +23,31 @@ export class SimulatedTab {
     this.id = id;
     /** @type {Condition} */
     this.condition = "running";
-    /** @type {{ due: number, run: () => void, number: number }[]} */
+    /** @type {Timer[]} */
     this.timers = [];
-    /** @type {{ name: string, run: () => void }[]} in this order; none runs in a frozen tab */
+    /** @type {{ name: string, run: () => void }[]} run in this order, and not in a frozen tab */
     this.tasks = [];
-    /** @type {{ link: number, connected: boolean, heardAt: number | null } | null} while it leads */
-    this.connection = null;
-    /** @type {string[]} what the election told the tab */
-    this.told = [];
-    this.election = this.#makeElection();
-    this.election.start();
+    this.clock = {
+      now: () => world.now,
+      /** @param {() => void} run @param {number} ms */
+      setTimeout: (run, ms) => {
+        const timer = { due: world.now + ms, run, number: ++world.timerCount };
+        this.timers.push(timer);
+        return timer;
+      },
+      /** @param {Timer} timer */
+      clearTimeout: (timer) => {
+        this.timers = this.timers.filter((other) => other !== timer);
+      },
+    };
   }
 
   get isRunning() {
     return this.condition === "running";
+  }
+
+  get isGone() {
+    return this.condition === "gone";
   }
 
   get handlesMessages() {
@@ -112,11 +58,13 @@ export class SimulatedTab {
     return this.election.state === "leader";
   }
 
+  /** @returns {string | undefined} */
+  get follows() {
+    return this.election?.leader?.id;
+  }
+
   get nextTimer() {
-    return this.timers.reduce(
-      (first, timer) => (first && (first.due < timer.due || (first.due === timer.due && first.number < timer.number)) ? first : timer),
-      this.timers[0],
-    );
+    return this.timers.reduce((first, timer) => (isBefore(timer, first) ? timer : first), this.timers[0]);
   }
 
   fireTimer() {
@@ -125,88 +73,12 @@ export class SimulatedTab {
     this.world.now = Math.max(this.world.now, timer.due);
     timer.run();
   }
-
-  /** The server is there, or not. @param {boolean} isUp */
-  onServer(isUp) {
-    const { connection } = this;
-    if (!connection || connection.connected === isUp) return;
-    this.tasks.push({
-      name: isUp ? "connect" : "disconnect",
-      run: () => {
-        if (this.connection !== connection || this.world.isServerUp !== isUp) return;
-        connection.connected = isUp;
-        if (isUp) connection.link += 1;
-        if (isUp) connection.heardAt = this.world.now;
-        this.election.announce();
-      },
-    });
-  }
-
-  #makeElection() {
-    const { world } = this;
-    return new world.Election({
-      id: this.id,
-      send: (message) => world.post(this, message),
-      locks: world.locks && { request: (request) => /** @type {LockManager} */ (world.locks).request(this, request) },
-      clock: {
-        now: () => world.now,
-        setTimeout: (run, ms) => {
-          const timer = { due: world.now + ms, run, number: ++world.timerCount };
-          this.timers.push(timer);
-          return timer;
-        },
-        clearTimeout: (timer) => {
-          this.timers = this.timers.filter((other) => other !== timer);
-        },
-      },
-      listener: {
-        lead: (term) => this.#lead(term),
-        resign: () => this.#resign(),
-        follow: (leader) => this.told.push(`follow ${leader.id} in term ${leader.term}`),
-        lose: (reason) => this.told.push(`lose: ${reason}`),
-        vitals: () => this.#vitals(),
-        probe: (answered) => this.#probe(answered),
-        heir: () => world.tabs.find((tab) => tab.election?.leader?.id === this.id)?.id ?? null,
-      },
-    });
-  }
-
-  /** @param {number} term */
-  #lead(term) {
-    this.told.push(`lead in term ${term}`);
-    this.world.reigns.push({ id: this.id, term });
-    this.connection = { link: 0, connected: false, heardAt: null };
-    if (this.world.isServerUp) this.onServer(true);
-  }
-
-  #resign() {
-    this.told.push("resign");
-    this.connection = null;
-  }
-
-  #vitals() {
-    const { link = 0, connected = false, heardAt = null } = this.connection ?? {};
-    return { link, connected, heard: heardAt === null ? null : this.world.now - heardAt };
-  }
-
-  /** @param {() => void} answered */
-  #probe(answered) {
-    const { connection } = this;
-    this.tasks.push({
-      name: "probe answered",
-      run: () => {
-        if (this.connection !== connection || !connection || !this.world.isServerUp) return;
-        connection.heardAt = this.world.now;
-        answered();
-      },
-    });
-  }
 }
 
 export class World {
-  /** @param {{ Election: typeof Election, locks: boolean }} parts */
-  constructor({ Election, locks }) {
-    this.Election = Election;
+  /** @param {{ locks: boolean, makeTab: (world: World, id: string) => SimulatedTab }} parts */
+  constructor({ locks, makeTab }) {
+    this.makeTab = makeTab;
     this.locks = locks ? new LockManager() : null;
     this.now = 1000;
     this.timerCount = 0;
@@ -221,8 +93,8 @@ export class World {
 
   /** @param {string} id */
   open(id) {
-    const tab = new SimulatedTab(this, id);
-    this.tabs = [...this.tabs.filter((other) => other.id !== id), tab].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const tab = this.makeTab(this, id);
+    this.tabs = [...this.tabs, tab].sort((a, b) => (a.id < b.id ? -1 : 1));
     return tab;
   }
 
@@ -244,7 +116,7 @@ export class World {
   /** @param {SimulatedTab} sender @param {Record<string, any>} message */
   post(sender, message) {
     for (const tab of this.tabs) {
-      if (tab.id === sender.id || tab.condition === "gone") continue;
+      if (tab.id === sender.id || tab.isGone) continue;
       const pair = `${sender.id}>${tab.id}`;
       if (!this.channel.has(pair)) this.channel.set(pair, []);
       this.channel.get(pair)?.push({ from: sender.id, ...message });
@@ -268,13 +140,13 @@ export class World {
     else if (verb === "fire") this.tab(object).fireTimer();
     else if (verb === "open") this.open(object);
     else if (verb === "server") this.#setServer(object === "up");
-    else if (verb === "nudge") this.tab(object).election.nudge();
+    else if (verb === "nudge") this.tab(object).look();
     else this.#change(this.tab(object), verb);
   }
 
   /** @param {SimulatedTab} tab @param {string} verb */
   #change(tab, verb) {
-    if (verb === "close" || verb === "freeze") tab.election.withdraw(verb);
+    if (verb === "close" || verb === "freeze") tab.leave();
     if (verb === "close" || verb === "crash") this.#remove(tab);
     else if (verb === "freeze") tab.condition = "frozen";
     else if (verb === "wedge") tab.condition = "wedged";
@@ -287,7 +159,7 @@ export class World {
   #revive(tab) {
     const wasFrozen = tab.condition === "frozen";
     tab.condition = "running";
-    if (wasFrozen) tab.election.start();
+    if (wasFrozen) tab.comeBack();
   }
 
   /** @param {SimulatedTab} tab */
@@ -302,7 +174,7 @@ export class World {
   /** @param {string} pair */
   #deliver(pair) {
     const message = this.channel.get(pair)?.shift();
-    this.tab(pair.split(">")[1]).election.receive(/** @type {any} */ (message));
+    this.tab(pair.split(">")[1]).receive(message);
   }
 
   /** @param {boolean} isUp */
@@ -328,7 +200,7 @@ export class World {
   #drain() {
     for (let steps = 0; steps < 2000; ) {
       const pending = this.pending();
-      for (const action of pending) if (this.#isPossible(action)) this.perform(action);
+      for (const action of pending) if (this.isPossible(action)) this.perform(action);
       steps += pending.length || 1;
       if (pending.length) continue;
       const next = this.#nextToFire();
@@ -339,7 +211,7 @@ export class World {
   }
 
   /** Whether an action is still pending, after others. @param {string} action */
-  #isPossible(action) {
+  isPossible(action) {
     const [verb, object] = action.split(" ");
     return verb === "task" ? this.tab(object).tasks.length > 0 : (this.channel.get(object)?.length ?? 0) > 0;
   }
@@ -351,4 +223,9 @@ export class World {
     }
     return next;
   }
+}
+
+/** @param {Timer} timer @param {Timer} other */
+function isBefore(timer, other) {
+  return timer.due < other.due || (timer.due === other.due && timer.number < other.number);
 }
