@@ -43,6 +43,15 @@ class RunningStack(RunningServer):
         """The names of the app processes."""
         return [name for name in self.processes if name.startswith('app')]
 
+    def is_up(self) -> bool:
+        """Return whether Caddy answers and all app processes are healthy."""
+        try:
+            return httpx.get(f'{self.url}/up').status_code < 400 and all(
+                self.ask(name, '/up').is_success for name in self.apps
+            )
+        except (OSError, httpx.TransportError):
+            return False
+
     def kill_process(self, name: str, signal_number: int = signal.SIGKILL) -> None:
         """Send a signal to one of the processes."""
         os.kill(self.processes[name], signal_number)
