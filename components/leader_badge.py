@@ -38,6 +38,7 @@ class LeaderBadge(ui.element):
         role = 'todosync.status.role'
         self.classes('leader-badge').props('role=status')
         self.props[':data-role'] = role
+        self.props[':data-connected'] = 'todosync.status.connected'
         self.props[':textContent'] = f'{json.dumps(LABELS)}[{role}]'
         self.props[':title'] = f'{json.dumps(EXPLANATIONS)}[{role}]'
 

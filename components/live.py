@@ -106,6 +106,8 @@ class BrowserList(ui.element):
 class LiveList(BrowserList):
     """A virtual-scrolled list of a stream's rows. What is put inside is the row, authored once for all of them.
 
+    Tests find the list by the name of its stream, which is its marker.
+
     :param sync: the page's view of the stream
     :param text: the field that a row shows, for tests without a browser
     :param row_height: height of a row in pixels, as a first guess
@@ -121,6 +123,7 @@ class LiveList(BrowserList):
         self.sync = sync
         self._field = text
         self._where: Mapping[str, Any] = {}
+        self.mark(sync.stream.name)
 
     def show_where(self, **fields: Any) -> None:
         """Show only the rows that have these values; without any, all of them. Only this tab is concerned.

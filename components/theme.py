@@ -206,6 +206,7 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
 .leader-badge[data-role=leader]::before { background: var(--leader); }
 .leader-badge[data-role=follower]::before { background: var(--follower); }
 .leader-badge[data-role=alone]::before { background: var(--cable); }
+.leader-badge[data-connected=false]::before { opacity: .3; }
 
 .event-log { flex: 1; }
 .event-log[open] { flex-basis: 100%; order: -1; }
@@ -258,8 +259,7 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
 
 /* NiceGUI's own sign of a lost connection, as a quiet pill instead of a box */
 #popup {
-    top: .5rem;
-    bottom: auto;
+    bottom: 3.25rem;
     left: 50%;
     translate: -50% 0;
     margin: 0;

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from asgi_correlation_id import CorrelationIdMiddleware
 from nicegui import Client, app, core, ui
 
-from . import api, browser, exports, maintenance, nicegui_contract
+from . import api, browser, exports, maintenance, metrics, nicegui_contract
 from .broadcaster import Broadcaster
 from .cable import Cable, MemoryCable, PostgresCable, SqliteCable
 from .cache import Cache, DiskCache, MemoryCache
@@ -21,12 +22,16 @@ from .local_jobs import LocalJobs
 from .models import TODOS
 from .serving import AfterStart, drain_on_signal, load_all_elements
 from .settings import Settings
+from .status import StatusBoard, take_report
 from .streams import Record, Stream
 from .sync import Sync
 from .tabs import Role, Tabs
 
 BROADCAST_MAX_AGE = 60.0
 """Seconds without a successful broadcast run after which a process is not healthy; it runs every 10 by itself."""
+
+CABLE_MAX_SILENCE = 30.0
+"""Seconds without hearing itself after which a process takes its cable for broken; it speaks every 5."""
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +68,7 @@ class SyncServer:
         }
         self.views: dict[str, dict[str, Sync]] = {}
         """The views of each page, by client id and stream name."""
+        self.status = StatusBoard(self.cable, lambda: take_report(self))
         self.is_draining = False
         self._starting: asyncio.Task[None] | None = None
 
@@ -92,16 +98,19 @@ class SyncServer:
         core.sio.on('todosync_fetch', self._handle_fetch)
         core.sio.on('todosync_probe', lambda sid, data: True)
         self.commits.start()
+        self.status.start()
         drain_on_signal(self.drain)
 
     async def stop(self) -> None:
         """Stop everything, in the opposite order; safe to call twice."""
         if self._starting is not None:
             await asyncio.wait([self._starting])  # what is stopped half way through its start would run on
+        await asyncio.to_thread(self.status.stop)
         await asyncio.to_thread(self.commits.stop)
         self.tabs.stop()
         for channel in self.channels.values():
             await channel.stop()
+        self.views.clear()
         await asyncio.to_thread(self._close)
 
     def health(self) -> tuple[bool, dict[str, Any]]:
@@ -118,8 +127,13 @@ class SyncServer:
         age = self.broadcaster.seconds_since_success()
         checks['broadcast'] = {'ok': age < BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
         healthy = all(check['ok'] for check in checks.values() if isinstance(check, Mapping)) and not self.is_draining
+        silence = self.status.seconds_since_echo()
+        # no reason to send nobody here: people can read and write, and see what others write when they come back
+        checks['cable'] = {'ok': silence < CABLE_MAX_SILENCE, 'seconds_since_echo': round(silence, 1)}
         checks |= {'sockets': self.tabs.socket_count, 'followers': self.tabs.carried_count}
         status = 'draining' if self.is_draining else 'ok' if healthy else 'unhealthy'
+        if status == 'ok' and not checks['cable']['ok']:
+            status = 'degraded'
         return healthy, {'status': status, **checks}
 
     def drain(self) -> None:
@@ -221,8 +235,10 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
         load_all_elements()
     app.state.todosync = server
     app.add_middleware(AfterStart, start=server.start)
+    app.add_middleware(CorrelationIdMiddleware)
     app.include_router(api.make_router(server))
     app.include_router(exports.make_router(server))
+    app.include_router(metrics.make_router(server.status))
     app.include_router(browser.make_router(server.tabs))
     ui.add_head_html(browser.serve_modules(), shared=True)
     if server.cannot_share_sockets:

@@ -1,0 +1,195 @@
+"""The page for operators: how all processes are doing, now and in the last ten minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from nicegui import run, ui
+
+from components.theme import ThemeToggle, use_theme
+from todosync import FailedExecution, ProcessReport, current_server
+
+REFRESH_INTERVAL = 2.0
+FAILURES_SHOWN = 20
+CHART_SIZE = (160, 36)
+MEGABYTE = 2**20
+CSS = """
+.status-page { height: auto; max-width: 60rem; padding-bottom: 2rem; gap: 1rem; }
+.status-page .page-header { margin: 0; }
+.status-note { color: var(--muted); font-size: .875rem; }
+.status-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem; }
+.status-tile { background: var(--surface); border: 1px solid var(--line); border-radius: .75rem; padding: .75rem 1rem; }
+.status-name { color: var(--muted); font-size: .8125rem; }
+.status-value { font-size: 1.375rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.status-charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .75rem; }
+.status-charts svg { display: block; width: 100%; height: 2.25rem; margin-top: .25rem; overflow: visible; }
+.status-charts polyline { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.status-page h2 { margin: .5rem 0 0; font-size: 1rem; font-weight: 600; line-height: 1.4; }
+.status-table { background: var(--surface); color: var(--ink); border: 1px solid var(--line); border-radius: .75rem; }
+.status-table th, .status-table td { font-variant-numeric: tabular-nums; }
+.status-failure { background: var(--surface); border: 1px solid var(--line); border-radius: .75rem; padding: .5rem 1rem; }
+.status-failure pre { overflow-x: auto; font-size: .75rem; }
+"""
+
+History = Sequence[ProcessReport]
+
+TILES: Mapping[str, Callable[[Sequence[ProcessReport]], str]] = {
+    'Browsers': lambda reports: f'{sum(report.browsers for report in reports):,}',
+    'Tabs': lambda reports: f'{sum(report.tabs for report in reports):,}',
+    'Leaders (sockets)': lambda reports: f'{sum(report.leaders for report in reports):,}',
+    'Followers': lambda reports: f'{sum(report.followers for report in reports):,}',
+    'Version of todos': lambda reports: f'{max(report.versions["todos"] for report in reports):,}',
+    'Last broadcast run': lambda reports: f'{max(report.broadcast_age for report in reports):.0f} s ago',
+    'Cache hits': lambda reports: _share(
+        sum(report.cache_hits for report in reports), sum(report.cache_misses for report in reports)
+    ),
+    'Jobs waiting': lambda reports: f'{max(report.jobs_waiting for report in reports):,}',
+    'Jobs running': lambda reports: f'{max(report.jobs_running for report in reports):,}',
+    'Failed jobs': lambda reports: f'{max(report.jobs_failed for report in reports):,}',
+}
+CHARTS: Mapping[str, tuple[Callable[[History], list[float]], str]] = {
+    'Tabs': (lambda history: [report.tabs for report in history], '{:.0f}'),
+    'Changes': (lambda history: _rates(history, lambda report: report.versions['todos']), '{:.1f} /s'),
+    'Processor': (lambda history: _rates(history, lambda report: 100 * report.cpu_seconds), '{:.0f} %'),
+    'Memory': (lambda history: [report.memory_bytes / MEGABYTE for report in history], '{:.0f} MB'),
+}
+COLUMNS: Mapping[str, Callable[[ProcessReport], str]] = {
+    'Process': lambda report: report.process + (' (runs the jobs)' if report.owns_jobs else ''),
+    'Up': lambda report: str(timedelta(seconds=int(report.at - report.started_at))),
+    'Browsers': lambda report: f'{report.browsers:,}',
+    'Tabs': lambda report: f'{report.tabs:,}',
+    'Sockets': lambda report: f'{report.leaders:,}',
+    'Version': lambda report: ', '.join(f'{version:,}' for version in report.versions.values()),
+    'Processor time': lambda report: f'{report.cpu_seconds:,.0f} s',
+    'Memory': lambda report: f'{report.memory_bytes / MEGABYTE:,.0f} MB',
+    'Open files': lambda report: f'{report.open_files:,}',
+}
+
+
+def status_page() -> None:
+    """Build the page; it keeps itself up to date.
+
+    Example::
+
+        @ui.page('/status')
+        def status() -> None:
+            status_page()
+    """
+    use_theme()
+    ui.add_css(CSS)
+    ui.page_title('Status')
+    with ui.element('main').classes('page status-page'):
+        with ui.element('header').classes('page-header'):
+            ui.element('h1').props('textContent=Status')
+            ThemeToggle()
+        note = ui.label().classes('status-note').mark('status-note')
+        tiles = _Tiles()
+        charts = _Charts()
+        ui.element('h2').props('textContent=Processes')
+        columns = [{'name': name, 'label': name, 'field': name, 'align': 'left'} for name in COLUMNS]
+        processes = ui.table(columns=columns, rows=[], row_key='Process').classes('status-table').props('flat dense')
+        failures = _Failures()
+
+    def refresh() -> None:
+        histories = current_server().status.histories()
+        reports = [history[-1] for history in histories]
+        note.text = f'{len(reports)} processes, as of {datetime.now(UTC):%H:%M:%S} UTC'
+        if reports:
+            tiles.show(reports)
+            charts.show(histories)
+            processes.rows = [{name: read(report) for name, read in COLUMNS.items()} for report in reports]
+
+    async def refresh_failures() -> None:
+        failures.show(await run.io_bound(current_server().jobs.failed.newest, FAILURES_SHOWN))
+
+    refresh()
+    ui.timer(REFRESH_INTERVAL, refresh)
+    ui.timer(5 * REFRESH_INTERVAL, refresh_failures)
+
+
+class _Tiles:
+    """Numbers over all processes."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, ui.label] = {}
+        with ui.element('div').classes('status-tiles'):
+            for name in TILES:
+                with ui.element('div').classes('status-tile'):
+                    ui.label(name).classes('status-name')
+                    self._values[name] = ui.label('–').classes('status-value').mark(f'tile {name}')
+
+    def show(self, reports: Sequence[ProcessReport]) -> None:
+        for name, read in TILES.items():
+            self._values[name].text = read(reports)
+
+
+class _Charts:
+    """Lines over the last minutes, all processes together."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, tuple[ui.label, ui.html]] = {}
+        with ui.element('div').classes('status-charts'):
+            for name in CHARTS:
+                with ui.element('div').classes('status-tile'):
+                    label = ui.label(name).classes('status-name')
+                    self._parts[name] = label, ui.html(sanitize=False)
+
+    def show(self, histories: Sequence[History]) -> None:
+        for name, (read, format_) in CHARTS.items():
+            label, chart = self._parts[name]
+            values = _summed([read(history) for history in histories])
+            label.text = f'{name}: {format_.format(values[-1])}' if values else name
+            chart.content = _line(values)
+
+
+class _Failures:
+    """The last failed executions, each with its traceback."""
+
+    def __init__(self) -> None:
+        self._shown: list[str] = []
+        self._rows = ui.element('section').style('display: grid; gap: .5rem')
+
+    def show(self, failures: Sequence[FailedExecution]) -> None:
+        if [failure.failed_at for failure in failures] == self._shown:
+            return
+        self._shown = [failure.failed_at for failure in failures]
+        self._rows.clear()
+        with self._rows:
+            ui.element('h2').props('textContent="Failed jobs"')
+            for failure in failures:
+                with ui.element('details').classes('status-failure'):
+                    with ui.element('summary'):
+                        ui.label(f'{failure.failed_at} {failure.job_id}: {failure.error}').style('display: inline')
+                    with ui.element('pre'):
+                        ui.label(failure.traceback)
+
+
+def _share(hits: int, misses: int) -> str:
+    return f'{hits / (hits + misses):.0%}' if hits + misses else '–'
+
+
+def _rates(history: History, read: Callable[[ProcessReport], float]) -> list[float]:
+    """Return what a count has grown by, per second, from each report to the next."""
+    return [(read(later) - read(earlier)) / max(later.at - earlier.at, 0.001) for earlier, later in pairwise(history)]
+
+
+def _summed(series: Sequence[list[float]]) -> list[float]:
+    """Add up series that end at the same time and may have begun at different ones."""
+    length = max(map(len, series), default=0)
+    return [sum(values[n] for values in series if -n <= len(values)) for n in range(-length, 0)]
+
+
+def _line(values: Sequence[float]) -> str:
+    if len(values) < 2:
+        return ''
+    width, height = CHART_SIZE
+    top = max(*values, 1e-9)
+    points = ' '.join(
+        f'{n * width / (len(values) - 1):.1f},{height - value * height / top:.1f}' for n, value in enumerate(values)
+    )
+    return (
+        f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
+        f'<polyline points="{points}"/></svg>'
+    )
