@@ -315,9 +315,11 @@ export class Tab {
 
   /** This page belongs to another session than it was thought to: take part in that one's election. */
   #changeSession() {
-    this.election.withdraw("this page belongs to another session");
+    this.#takeNoPart("this page belongs to another session");
+    this.carrier?.close(); // it may have gone alone meanwhile
+    this.carrier = null;
     this.#disconnect();
-    this.election.start();
+    this.#takePart();
   }
 }
 
