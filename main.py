@@ -3,6 +3,7 @@
 from nicegui import ui
 
 import todosync
+from components.status_page import status_page
 from components.todo_page import todo_page
 
 settings = todosync.Settings.from_environment()
@@ -14,6 +15,12 @@ todosync.setup(settings)
 def index() -> None:
     """Show the todo list."""
     todo_page()
+
+
+@ui.page('/status')
+def status() -> None:
+    """Show operators how all processes are doing."""
+    status_page()
 
 
 ui.run(

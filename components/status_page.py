@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -19,17 +19,22 @@ CSS = """
 .status-page { height: auto; max-width: 60rem; padding-bottom: 2rem; gap: 1rem; }
 .status-page .page-header { margin: 0; }
 .status-note { color: var(--muted); font-size: .875rem; }
-.status-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem; }
-.status-tile { background: var(--surface); border: 1px solid var(--line); border-radius: .75rem; padding: .75rem 1rem; }
+.status-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .75rem; }
+.status-tile, .status-table, .status-failure {
+    background: var(--surface);
+    color: var(--ink);
+    border: 1px solid var(--line);
+    border-radius: .75rem;
+}
+.status-tile { padding: .75rem 1rem; }
 .status-name { color: var(--muted); font-size: .8125rem; }
 .status-value { font-size: 1.375rem; font-weight: 600; font-variant-numeric: tabular-nums; }
 .status-charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .75rem; }
 .status-charts svg { display: block; width: 100%; height: 2.25rem; margin-top: .25rem; overflow: visible; }
 .status-charts polyline { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .status-page h2 { margin: .5rem 0 0; font-size: 1rem; font-weight: 600; line-height: 1.4; }
-.status-table { background: var(--surface); color: var(--ink); border: 1px solid var(--line); border-radius: .75rem; }
 .status-table th, .status-table td { font-variant-numeric: tabular-nums; }
-.status-failure { background: var(--surface); border: 1px solid var(--line); border-radius: .75rem; padding: .5rem 1rem; }
+.status-failure { padding: .5rem 1rem; }
 .status-failure pre { overflow-x: auto; font-size: .75rem; }
 """
 
@@ -38,10 +43,10 @@ History = Sequence[ProcessReport]
 TILES: Mapping[str, Callable[[Sequence[ProcessReport]], str]] = {
     'Browsers': lambda reports: f'{sum(report.browsers for report in reports):,}',
     'Tabs': lambda reports: f'{sum(report.tabs for report in reports):,}',
-    'Leaders (sockets)': lambda reports: f'{sum(report.leaders for report in reports):,}',
+    'Leaders': lambda reports: f'{sum(report.leaders for report in reports):,}',
     'Followers': lambda reports: f'{sum(report.followers for report in reports):,}',
     'Version of todos': lambda reports: f'{max(report.versions["todos"] for report in reports):,}',
-    'Last broadcast run': lambda reports: f'{max(report.broadcast_age for report in reports):.0f} s ago',
+    'Last broadcast': lambda reports: f'{max(report.broadcast_age for report in reports):.0f} s ago',
     'Cache hits': lambda reports: _share(
         sum(report.cache_hits for report in reports), sum(report.cache_misses for report in reports)
     ),
@@ -49,12 +54,13 @@ TILES: Mapping[str, Callable[[Sequence[ProcessReport]], str]] = {
     'Jobs running': lambda reports: f'{max(report.jobs_running for report in reports):,}',
     'Failed jobs': lambda reports: f'{max(report.jobs_failed for report in reports):,}',
 }
-CHARTS: Mapping[str, tuple[Callable[[History], list[float]], str]] = {
-    'Tabs': (lambda history: [report.tabs for report in history], '{:.0f}'),
-    'Changes': (lambda history: _rates(history, lambda report: report.versions['todos']), '{:.1f} /s'),
-    'Processor': (lambda history: _rates(history, lambda report: 100 * report.cpu_seconds), '{:.0f} %'),
-    'Memory': (lambda history: [report.memory_bytes / MEGABYTE for report in history], '{:.0f} MB'),
+CHARTS: Mapping[str, tuple[Callable[[History], list[float]], Callable[[Iterable[float]], float], str]] = {
+    'Tabs': (lambda history: [report.tabs for report in history], sum, '{:.0f}'),
+    'Changes': (lambda history: _rates(history, lambda report: report.versions['todos']), max, '{:.1f} /s'),
+    'Processor': (lambda history: _rates(history, lambda report: 100 * report.cpu_seconds), sum, '{:.0f} %'),
+    'Memory': (lambda history: [report.memory_bytes / MEGABYTE for report in history], sum, '{:.0f} MB'),
 }
+"""What to read of one process, how to put processes together, and how to write it."""
 COLUMNS: Mapping[str, Callable[[ProcessReport], str]] = {
     'Process': lambda report: report.process + (' (runs the jobs)' if report.owns_jobs else ''),
     'Up': lambda report: str(timedelta(seconds=int(report.at - report.started_at))),
@@ -84,7 +90,7 @@ def status_page() -> None:
         with ui.element('header').classes('page-header'):
             ui.element('h1').props('textContent=Status')
             ThemeToggle()
-        note = ui.label().classes('status-note').mark('status-note')
+        note = ui.label().classes('status-note')
         tiles = _Tiles()
         charts = _Charts()
         ui.element('h2').props('textContent=Processes')
@@ -95,14 +101,14 @@ def status_page() -> None:
     def refresh() -> None:
         histories = current_server().status.histories()
         reports = [history[-1] for history in histories]
-        note.text = f'{len(reports)} processes, as of {datetime.now(UTC):%H:%M:%S} UTC'
+        note.text = f'As of {datetime.now(UTC):%H:%M:%S} UTC'
         if reports:
             tiles.show(reports)
             charts.show(histories)
             processes.rows = [{name: read(report) for name, read in COLUMNS.items()} for report in reports]
 
     async def refresh_failures() -> None:
-        failures.show(await run.io_bound(current_server().jobs.failed.newest, FAILURES_SHOWN))
+        failures.show(await run.io_bound(current_server().jobs.failed.newest, FAILURES_SHOWN) or [])
 
     refresh()
     ui.timer(REFRESH_INTERVAL, refresh)
@@ -118,7 +124,7 @@ class _Tiles:
             for name in TILES:
                 with ui.element('div').classes('status-tile'):
                     ui.label(name).classes('status-name')
-                    self._values[name] = ui.label('–').classes('status-value').mark(f'tile {name}')
+                    self._values[name] = ui.label('-').classes('status-value').mark(f'tile {name}')
 
     def show(self, reports: Sequence[ProcessReport]) -> None:
         for name, read in TILES.items():
@@ -137,9 +143,9 @@ class _Charts:
                     self._parts[name] = label, ui.html(sanitize=False)
 
     def show(self, histories: Sequence[History]) -> None:
-        for name, (read, format_) in CHARTS.items():
+        for name, (read, combine, format_) in CHARTS.items():
             label, chart = self._parts[name]
-            values = _summed([read(history) for history in histories])
+            values = _combined([read(history) for history in histories], combine)
             label.text = f'{name}: {format_.format(values[-1])}' if values else name
             chart.content = _line(values)
 
@@ -167,7 +173,7 @@ class _Failures:
 
 
 def _share(hits: int, misses: int) -> str:
-    return f'{hits / (hits + misses):.0%}' if hits + misses else '–'
+    return f'{hits / (hits + misses):.0%}' if hits + misses else '-'
 
 
 def _rates(history: History, read: Callable[[ProcessReport], float]) -> list[float]:
@@ -175,10 +181,10 @@ def _rates(history: History, read: Callable[[ProcessReport], float]) -> list[flo
     return [(read(later) - read(earlier)) / max(later.at - earlier.at, 0.001) for earlier, later in pairwise(history)]
 
 
-def _summed(series: Sequence[list[float]]) -> list[float]:
-    """Add up series that end at the same time and may have begun at different ones."""
+def _combined(series: Sequence[list[float]], combine: Callable[[Iterable[float]], float]) -> list[float]:
+    """Put series together that end at the same time and may have begun at different ones."""
     length = max(map(len, series), default=0)
-    return [sum(values[n] for values in series if -n <= len(values)) for n in range(-length, 0)]
+    return [combine(values[n] for values in series if -n <= len(values)) for n in range(-length, 0)]
 
 
 def _line(values: Sequence[float]) -> str:

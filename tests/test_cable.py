@@ -8,13 +8,14 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.postgres import PostgresServer
+from tests.waiting import wait_until
 from todosync.cable import Cable, MemoryCable, PostgresCable, SqliteCable
 
 TIMEOUT = 10.0
@@ -262,17 +263,17 @@ def test_publishing_on_a_stopped_sqlite_cable_is_refused(tmp_path: Path) -> None
 
 
 def test_the_postgres_cable_delivers_after_a_restart_of_the_server(
-    postgres: PostgresServer, postgres_url: str, caplog: pytest.LogCaptureFixture
+    postgres_of_its_own: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = Store('postgres', postgres_url)
+    store = Store('postgres', postgres_of_its_own.create_database())
     cable, other, inbox = store.cable(), store.cable(), Inbox()
     cable.subscribe('todos', inbox)
     other.publish('todos', b'before')
     inbox.wait_for(1)
-    postgres.stop('immediate')
+    postgres_of_its_own.stop('immediate')
     with pytest.raises(OSError, match='the cable failed'):
         other.publish('todos', b'refused')
-    postgres.start()
+    postgres_of_its_own.start()
     other.publish('todos', b'after')  # at once: nobody has to wait until the connections are there again
     assert inbox.wait_for(2) == [b'before', b'after']
     assert 'lost its connection' in caplog.text
@@ -293,13 +294,3 @@ def run_publisher(store: Store) -> subprocess.Popen[str]:
     """Run a process that publishes each line that it is given."""
     command = [sys.executable, '-c', PUBLISHER, store.kind, store.where, 'todos']
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds that another thread brings about."""
-    pause = threading.Event()
-    for _ in range(int(TIMEOUT / 0.01)):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError('the condition did not come to hold')

@@ -1,9 +1,11 @@
 """A todo list that is live in every tab over one socket, and the sync layer under it, for NiceGUI."""
 
+from .failed_executions import FailedExecution
 from .models import TODOS, InvalidTodoError, Todo
 from .server import SyncServer, broadcast_later, broadcast_list, current_server, setup
 from .serving import run_options
 from .settings import Settings
+from .status import ProcessReport
 from .streams import Record, Stream
 from .sync import LogEntry, Sync, TodoSync, use_sync, use_todo_sync
 from .tabs import Role
@@ -11,8 +13,10 @@ from .todos import TodoNotFoundError
 
 __all__ = [
     'TODOS',
+    'FailedExecution',
     'InvalidTodoError',
     'LogEntry',
+    'ProcessReport',
     'Record',
     'Role',
     'Settings',

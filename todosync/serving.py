@@ -11,6 +11,7 @@ from typing import Any
 from nicegui import ui
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from . import logs
 from .settings import Settings
 
 DRAIN_SIGNAL = signal.SIGUSR1
@@ -35,6 +36,7 @@ def run_options(settings: Settings) -> dict[str, Any]:
         'reload': False,
         'show': False,
         'timeout_graceful_shutdown': STOP_GRACE,
+        'log_config': logs.configuration(settings),
     }
     if settings.socket is not None:
         # who can open the socket is the proxy: the directory is closed to others

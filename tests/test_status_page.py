@@ -1,0 +1,48 @@
+"""The page for operators."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from nicegui import ui
+from nicegui.testing import User
+
+from components.status_page import TILES
+from todosync import current_server
+from todosync.testing import TodoUser, todosync_storage
+
+__all__ = ['todosync_storage']
+
+
+@pytest.fixture
+async def operator(user: User) -> User:
+    await user.open('/status')
+    return user
+
+
+def tile(user: User, name: str) -> str:
+    (label,) = user.find(kind=ui.label, marker=f'tile {name}').elements
+    return label.text
+
+
+async def test_every_tile_has_a_figure_and_the_process_is_listed(user: User) -> None:
+    await user.open('/')
+    await TodoUser(user).add('Buy milk')
+    server = current_server()
+    await asyncio.to_thread(server.status.report)
+    await user.open('/status')
+    assert tile(user, 'Version of todos') == '1'
+    assert tile(user, 'Failed jobs') == '0'
+    assert all(tile(user, name) for name in TILES)
+    (table,) = user.find(ui.table).elements
+    assert [row['Process'].split()[0] for row in table.rows] == [server.status.reports()[0].process]
+
+
+async def test_a_failed_job_shows_with_its_traceback(operator: User) -> None:
+    try:
+        raise ValueError('the disk is on fire')
+    except ValueError as error:
+        await asyncio.to_thread(current_server().jobs.failed.record, 'backup', error)
+    await operator.should_see('the disk is on fire', retries=200)
+    await operator.should_see('Traceback')
