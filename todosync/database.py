@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
@@ -131,7 +131,9 @@ def _explained() -> Iterator[None]:
     """Tell what a request did wrong from what the database cannot do now."""
     try:
         yield
-    except (OperationalError, InterfaceError, InternalError) as error:
+    except (DataError, IntegrityError, ProgrammingError):
+        raise
+    except DBAPIError as error:
         raise DatabaseUnavailableError(str(error.orig).strip().partition('\n')[0]) from error
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError('too many requests are using it') from error

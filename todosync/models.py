@@ -17,7 +17,8 @@ TITLE_MAX_LENGTH = 500
 ID_MAX = 2**63 - 1
 """The largest id that the database can hold."""
 SQLITE_IS_A_TIME = (
-    "{0} GLOB '????-??-?? ??:??:??*' AND {0} >= '0001' AND datetime(substr({0}, 1, 19)) = substr({0}, 1, 19) "
+    "{0} GLOB '????-??-?? ??:??:??*' AND {0} >= '0001' "
+    "AND datetime(substr({0}, 1, 19), '+0 days') IS substr({0}, 1, 19) "
     "AND (length({0}) = 19 OR substr({0}, 20) GLOB '.[0-9]*' AND substr({0}, 21) NOT GLOB '*[^0-9]*')"
 )
 """What SQLite, whose columns take any text, has to check for a column of times."""
@@ -29,7 +30,13 @@ def utc_now() -> datetime:
 
 
 class Todo(SQLModel, table=True):
-    """One todo as it is stored. The SQL defaults make ``INSERT INTO todos(title) VALUES ('...')`` complete."""
+    """One todo as it is stored. The SQL defaults make ``INSERT INTO todos(title) VALUES ('...')`` complete.
+
+    Example::
+
+        with database.write() as session:
+            session.add(Todo(title='Buy milk'))
+    """
 
     __tablename__ = 'todos'
     __table_args__ = (
@@ -73,7 +80,7 @@ def clean_title(title: str) -> str:
 
     :param title: as a person typed it
     :return: the stripped title, 1 to 500 characters
-    :raises PydanticCustomError: blank, too long, or holding a NUL character
+    :raises PydanticCustomError: blank, too long, or holding what no database can store
     """
     title = title.strip()
     if not title:
@@ -82,6 +89,8 @@ def clean_title(title: str) -> str:
         raise PydanticCustomError('title', f'Title is too long (maximum is {TITLE_MAX_LENGTH} characters)')
     if '\0' in title:
         raise PydanticCustomError('title', 'Title contains a NUL character, which cannot be stored')
+    if any('\ud800' <= character <= '\udfff' for character in title):
+        raise PydanticCustomError('title', 'Title contains half a character, which cannot be stored')
     return title
 
 
@@ -114,6 +123,13 @@ class InvalidTodoError(ValueError):
     """A todo was refused, and nothing was written.
 
     :param errors: one sentence for each reason, meant for the person who sent it
+
+    Example::
+
+        try:
+            await sync.add(title)
+        except InvalidTodoError as error:
+            ui.notify(str(error))
     """
 
     def __init__(self, errors: list[str]) -> None:

@@ -80,7 +80,11 @@ class Settings(BaseSettings):
             settings = cls()
             settings.prepare_storage()
         except ValidationError as error:
-            lines = [f'{PREFIX}{problem["loc"][0]}'.upper() + f': {problem["msg"]}' for problem in error.errors()]
+            lines = [
+                f'{PREFIX}{str(problem["loc"][0]).upper()}: {problem["msg"]}'
+                for problem in error.errors()
+                if problem['type'] != 'default_factory_not_called'  # only a consequence of the others
+            ]
             raise SystemExit('\n'.join(lines)) from None
         except OSError as error:
             raise SystemExit(f'{PREFIX}STORAGE_DIR: {error}') from None

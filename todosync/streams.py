@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Column, DateTime, Table, TypeDecorator, delete, desc, func, select
@@ -122,9 +123,10 @@ class Stream:
 
     def trim(self, session: Session, before: datetime) -> None:
         """Forget the changes made before a moment; the newest one stays, it holds the version."""
-        limit = before.strftime('%Y-%m-%d %H:%M:%S')
-        newest = select(func.max(self._log.c.version)).scalar_subquery()
-        session.connection().execute(delete(self._log).where(self._log.c.at < limit, self._log.c.version < newest))
+        log = self._log
+        newest = select(func.max(log.c.version)).scalar_subquery()
+        old = (log.c.at < before.astimezone(UTC)) & (log.c.version < newest)
+        session.connection().execute(delete(log).where(old))
 
     def snapshot(self, session: Session) -> Snapshot:
         """Read the whole list and its version in one read transaction."""
@@ -155,9 +157,10 @@ class Stream:
         found = {record['id'] for record in put}
         return Delta(self.name, since, int(newest), put, [id_ for id_ in ids if id_ not in found])
 
-    @property
+    @cached_property
     def _log(self) -> Any:
-        return table(self.change_log, column('version'), column(self.change_key), column('at'))
+        at = column('at', DateTime(timezone=True))
+        return table(self.change_log, column('version'), column(self.change_key), at)
 
     def _select(self) -> Any:
         return select(*(_wire(self.table.c[name]) for name in self.fields))

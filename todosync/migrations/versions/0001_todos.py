@@ -14,9 +14,10 @@ branch_labels = None
 depends_on = None
 
 SQLITE_NOW = "(strftime('%Y-%m-%d %H:%M:%f000', 'now'))"
-# datetime() turns the 30th of February into the 2nd of March instead of refusing it
+# datetime() with a modifier turns the 30th of February into the 2nd of March, by which it is found out
 SQLITE_IS_A_TIME = (
-    "{0} GLOB '????-??-?? ??:??:??*' AND {0} >= '0001' AND datetime(substr({0}, 1, 19)) = substr({0}, 1, 19) "
+    "{0} GLOB '????-??-?? ??:??:??*' AND {0} >= '0001' "
+    "AND datetime(substr({0}, 1, 19), '+0 days') IS substr({0}, 1, 19) "
     "AND (length({0}) = 19 OR substr({0}, 20) GLOB '.[0-9]*' AND substr({0}, 21) NOT GLOB '*[^0-9]*')"
 )
 
