@@ -27,6 +27,11 @@ class FailedExecution:
 
     :param failed_at: when, in ISO 8601, UTC
     :param error: the kind of error and its message
+
+    Example::
+
+        for failed in current_server().jobs.failed.newest():
+            print(failed.failed_at, failed.error)
     """
 
     job_id: str

@@ -41,6 +41,11 @@ class SyncServer:
 
     :param settings: the settings
     :param streams: the tables of one's own that are to be kept alive besides the todos
+
+    Example::
+
+        server = todosync.setup(settings)
+        print(server.health())
     """
 
     def __init__(self, settings: Settings, streams: Iterable[Stream] = ()) -> None:
@@ -255,6 +260,11 @@ def current_server() -> SyncServer:
     """Return the server that ``setup()`` made.
 
     :raises RuntimeError: ``setup()`` has not been called
+
+    Example::
+
+        with todosync.current_server().database.write() as session:  # in a thread
+            session.add(Note(text='Call Ann'))
     """
     server = getattr(app.state, 'todosync', None)
     if not isinstance(server, SyncServer):

@@ -15,7 +15,15 @@ Shape = TypeVar('Shape', bound=BaseModel)
 
 
 class TodoNotFoundError(LookupError):
-    """There is no todo with this id (any more); nothing was written."""
+    """There is no todo with this id (any more); nothing was written.
+
+    Example::
+
+        try:
+            await sync.delete(todo_id)
+        except TodoNotFoundError:
+            pass  # somebody else was faster
+    """
 
     def __init__(self, todo_id: int) -> None:
         super().__init__(f'There is no todo {todo_id}; it may have been deleted')
