@@ -178,13 +178,16 @@ export class Election {
   }
 
   /** Ask who leads, and act if nobody says so in time. @param {string} reason */
-  #discover(reason) {
+  #discover(reason, isRepeated = false) {
     if (this.verdictTimer !== null) return; // has been asked
     this.askedAt = this.clock.now();
     this.send({ type: "discover" });
     this.verdictTimer = this.clock.setTimeout(() => {
       this.verdictTimer = null;
-      this.#onNoAnswer(reason);
+      // a tab that stood still may run its timers before it is handed the answers: it asks once more
+      const isLate = this.clock.now() - this.askedAt > DISCOVER_TIMEOUT_MS + TICK_MS;
+      if (isLate && !isRepeated) this.#discover(reason, true);
+      else this.#onNoAnswer(reason);
     }, DISCOVER_TIMEOUT_MS);
   }
 

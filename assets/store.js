@@ -16,6 +16,7 @@ export class StreamState {
     this.order = order;
     /** @type {Map<number, Item>} */
     this.byId = new Map();
+    this.shown = -1; // the version that is on the screen, be it only a part of it
     this.view = shallowReactive({
       version: -1,
       /** @type {Item[]} */
@@ -29,13 +30,18 @@ export class StreamState {
     return this.view.version;
   }
 
-  /** @param {StreamMessage} message @returns {'applied' | 'old' | 'gap'} */
+  /**
+   * Take over a message, unless it is older than what is held, or starts from a version that is not reached yet.
+   * A partial snapshot is shown, but it is no version that a delta can start from.
+   * @param {StreamMessage} message @returns {'applied' | 'old' | 'gap'}
+   */
   apply(message) {
-    if (message.version <= this.version) return "old";
+    if (message.version <= this.version || message.version < this.shown) return "old";
     if (message.base === undefined) this.#reset(message);
     else if (message.base > this.version) return "gap";
     else this.#change(message);
     if (message.derived) this.view.derived = message.derived;
+    this.shown = message.version;
     this.view.version = message.partial ? -1 : message.version;
     return "applied";
   }

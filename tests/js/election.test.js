@@ -351,6 +351,20 @@ test("a leader that is only busy for a second is not robbed by a tab that was sh
   }
 });
 
+test("a tab that stood still while it asked does not act before it is handed the answers", () => {
+  for (const way of EITHER_WAY) {
+    const world = browser("ab", way);
+    world.perform("nudge b");
+    world.perform("stop b");
+    world.settle(20_000);
+    world.perform("revive b");
+    world.perform("fire b");
+    world.perform("fire b");
+    world.settle(TAKE_OVER_MS);
+    equal([views(world), world.reigns.length], ["a leads, b follows a", 1]);
+  }
+});
+
 test("a tab that is shown after its leader fell silent acts within 500 ms", () => {
   for (const way of EITHER_WAY) {
     const world = browser("ab", way);
@@ -372,6 +386,17 @@ test("after the machine has slept the leader still leads", () => {
       equal([views(world), world.reigns.length], ["a leads, b follows a, c follows a", 1]);
     }
   }
+});
+
+test("a leader that stood still gives a sign of life as soon as its timers run again", () => {
+  const world = browser("ab", NO_LOCKS);
+  const a = world.tab("a");
+  world.now += 60_000;
+  world.perform("server down");
+  world.perform("task a"); // it says that it is disconnected, which is no sign of life
+  world.channel.clear();
+  a.fireTimer();
+  equal(sent(world, "a>b").map(({ type, beat }) => [type, beat]), [["ping", 0]]);
 });
 
 // stealing
@@ -423,6 +448,20 @@ test("a leader that lasted makes earlier steals forgotten", () => {
   equal(b.election.steals, 0);
 });
 
+test("a lock that is granted after it was stolen counts for nothing", () => {
+  const world = browser("");
+  /** @type {import("../../assets/election.js").LockRequest[]} */
+  const requests = [];
+  world.locks.request = (tab, request) => {
+    requests.push(request);
+    return () => {};
+  };
+  const { election } = world.open("a");
+  requests[0].lost();
+  requests[0].granted();
+  equal([election.state, requests.length], ["seeking", 2]);
+});
+
 // terms
 
 test("a leader leads in a term above all it has heard of, even while it took no part", () => {
@@ -443,6 +482,14 @@ test("a leader that hears a higher term steps down and follows", () => {
     equal(a.election.leader, { id: "z", term: 2, link: 1, connected: true });
     ok(a.told.includes("resign"), "it resigned");
   }
+});
+
+test("a leader that steps down says so, and its followers look for the next one at once", () => {
+  const world = browser("ab");
+  world.tab("a").election.receive(ping(world, "z", { term: 2 }));
+  equal(sent(world, "a>b")[0], { from: "a", type: "bye", term: 1, heir: null });
+  world.perform("deliver a>b");
+  equal([world.tab("b").election.state, sent(world, "b>a").map(({ type }) => type)], ["seeking", ["discover"]]);
 });
 
 test("a leader does not step down for a ping that is no sign of life", () => {

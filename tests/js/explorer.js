@@ -113,9 +113,13 @@ export function wander(scenario, seed, steps) {
 export function check(world, scenario, actions) {
   try {
     settleAndAgree(world);
-    for (const tab of world.tabs) if (!tab.isRunning && !tab.isGone) world.perform(`revive ${tab.id}`);
+    const [leader] = world.leaders;
+    const revived = world.tabs.filter((tab) => !tab.isRunning && !tab.isGone);
+    for (const { id } of revived) world.perform(`revive ${id}`);
     if (!world.isServerUp) world.perform("server up");
+    const isNewest = revived.every(({ election }) => election.highestTerm < (leader?.election.term ?? 0));
     settleAndAgree(world);
+    if (isNewest && leader !== world.leaders[0]) throw new Error(`${leader.id} led, and lost the lead to an older one`);
   } catch (error) {
     throw new Violation(/** @type {Error} */ (error).message, scenario, actions);
   }

@@ -244,7 +244,7 @@ class Connection {
 }
 
 /** The rules of `Tabs` in `todosync/tabs.py`. */
-class Server {
+export class Server {
   constructor() {
     /** @type {Connection[]} */
     this.connections = [];
@@ -271,7 +271,7 @@ class Server {
 
   /** @param {Connection} connection @returns {boolean} whether it is accepted */
   onConnect({ clientId, sid, linkNumber }) {
-    if (this.#isOvertaken(clientId, linkNumber)) return false;
+    if (this.isOvertaken(clientId, linkNumber)) return false;
     this.routes.delete(clientId);
     this.sids.set(clientId, (this.sids.get(clientId) ?? new Set()).add(sid));
     return true;
@@ -303,13 +303,18 @@ class Server {
   /** @param {string} sid @param {any} data */
   #join(sid, { client_id: clientId, tab, link_number: linkNumber }) {
     if (!this.leaders.has(sid)) return { ok: false, reason: "leader" };
-    if (this.#isOvertaken(clientId, linkNumber)) return { ok: false, reason: "overtaken" };
+    if (this.isOvertaken(clientId, linkNumber)) return { ok: false, reason: "overtaken" };
     this.routes.set(clientId, { tab, sid });
     return { ok: true, received: this.received.get(clientId) ?? 0 };
   }
 
+  /** @param {number} number @param {number} received */
+  isNext(number, received) {
+    return number === received + 1;
+  }
+
   /** @param {string} clientId @param {number} linkNumber */
-  #isOvertaken(clientId, linkNumber) {
+  isOvertaken(clientId, linkNumber) {
     const latest = Math.max(linkNumber, this.links.get(clientId) ?? 0);
     this.links.set(clientId, latest);
     return linkNumber < latest;
@@ -321,7 +326,7 @@ class Server {
     const speaksForIt = route ? route.sid === sid : this.sids.get(clientId)?.has(sid);
     if (!speaksForIt || !RELAYED_EVENTS.includes(event) || data.client_id !== clientId) return { ok: false };
     const received = this.received.get(clientId) ?? 0;
-    if (number !== received + 1) return { ok: true, received };
+    if (!this.isNext(number, received)) return { ok: true, received };
     this.received.set(clientId, number);
     this.done.set(clientId, [...(this.done.get(clientId) ?? []), data.args]);
     return { ok: true, received: number };
@@ -383,10 +388,10 @@ class RelayTab extends SimulatedTab {
 }
 
 export class RelayWorld extends World {
-  /** @param {{ locks: boolean }} parts */
-  constructor({ locks }) {
+  /** @param {boolean} locks @param {Server} server */
+  constructor(locks, server = new Server()) {
     super({ locks, makeTab: (world, id) => new RelayTab(/** @type {RelayWorld} */ (world), id) });
-    this.server = new Server();
+    this.server = server;
     currentWorld = this;
   }
 
