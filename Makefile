@@ -1,12 +1,13 @@
 # make run    serve the app           make test   run all checks
 # make serve  serve it as in production (processes and Caddy)
+# make chaos  random faults: SEED=7 MINUTES=10
 # make bench  measure                 make fix    let the formatter and the linter mend what they can
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run serve test check fix bench clean
+.PHONY: run serve test check fix bench chaos clean
 
 run: $(VENV)/run
 	@echo 'serving on http://127.0.0.1:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)'
@@ -32,6 +33,10 @@ bench: $(VENV)/dev
 	@scripts/ensure-chromium
 	@echo 'measuring; takes about ten minutes, on a machine that does nothing else'
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(VENV)/dev
+	@scripts/ensure-chromium
+	@$(BIN)/python -m tests.e2e.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
 
 fix: $(VENV)/dev
 	$(BIN)/ruff check --fix .

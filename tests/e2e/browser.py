@@ -257,20 +257,21 @@ def stopped(pid: int) -> Iterator[None]:
 def offline(*pages: Page) -> Iterator[None]:
     """Cut tabs off the network for the time of a block."""
     sessions = [cdp(page) for page in pages]  # the same for both calls: each session has an opinion of its own
-    _emulate_network(sessions, offline=True)
+    for session in sessions:
+        emulate_network(session, offline=True)
     try:
         yield
     finally:
-        _emulate_network(sessions, offline=False)
         for session in sessions:
+            emulate_network(session, offline=False)
             session.detach()
 
 
-def _emulate_network(sessions: list[CDPSession], *, offline: bool) -> None:
-    for session in sessions:
-        session.send('Network.enable')
-        conditions = {'offline': offline, 'latency': 0, 'downloadThroughput': -1, 'uploadThroughput': -1}
-        session.send('Network.emulateNetworkConditions', conditions)
+def emulate_network(session: CDPSession, *, offline: bool) -> None:
+    """Cut the session's tab off the network, or end that."""
+    session.send('Network.enable')
+    conditions = {'offline': offline, 'latency': 0, 'downloadThroughput': -1, 'uploadThroughput': -1}
+    session.send('Network.emulateNetworkConditions', conditions)
 
 
 def _only(items: list[Result]) -> Result | None:

@@ -1,0 +1,378 @@
+"""Random faults against real browsers and a real server, checked all along against the database.
+
+The same seed draws the same steps; what the machine makes of their timing is its own affair. Run it with
+``make chaos SEED=7 MINUTES=10``; it prints each step before taking it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import CDPSession, Page, sync_playwright
+
+from tests.e2e.browser import (
+    Chromium,
+    Tabs,
+    cdp,
+    crash,
+    dump,
+    emulate_network,
+    eventually,
+    freeze,
+    renderer_pid,
+    status,
+    thaw,
+)
+from tests.server import RunningServer, running_server
+
+MAX_TABS = 6
+STEPS_BETWEEN_CHECKS = 12
+PAUSE_MAX = 0.4
+"""Seconds between two steps at the most: hand-overs take less, so that steps fall before, into and after them."""
+AGREEMENT_TIMEOUT = 60.0
+
+
+class Violation(AssertionError):
+    """Something was lost, done twice, shown wrongly, or went back."""
+
+
+@dataclass
+class ChaosTab:
+    """A tab, what is wrong with it at the moment, and what it has shown."""
+
+    name: str
+    page: Page
+    frozen: bool = False
+    stopped_pid: int | None = None
+    offline: CDPSession | None = None
+    loaded_at: float = 0.0
+    version: int = -1
+
+    @property
+    def responsive(self) -> bool:
+        return not self.frozen and self.stopped_pid is None
+
+
+class Chaos:
+    """One run.
+
+    :param seed: draws the steps
+    :param say: called with a line for each step
+    """
+
+    def __init__(self, seed: int, server: RunningServer, browser: Chromium, say: Callable[[str], None]) -> None:
+        self._random = random.Random(seed)
+        self._say = say
+        self._server = server
+        self._browser = browser
+        self._tabs: list[ChaosTab] = []
+        self._count = 0
+        self._acknowledged: set[str] = set()
+        self._deleted: set[str] = set()
+        self._entered: dict[str, tuple[ChaosTab, float]] = {}
+        self.steps = 0
+        self._actions: list[tuple[int, Callable[[], str | None]]] = [
+            (10, self._open),
+            (6, self._close),
+            (5, self._reload),
+            (3, self._crash),
+            (4, self._freeze),
+            (4, self._thaw),
+            (3, self._stop_renderer),
+            (4, self._continue_renderer),
+            (4, self._go_offline),
+            (5, self._go_online),
+            (4, self._show),
+            (1, self._restart_server),
+            (1, self._kill_server),
+            (14, self._enter_in_a_tab),
+            (10, self._write_by_rest),
+            (8, self._write_by_sql),
+        ]
+
+    def run(self, seconds: float) -> None:
+        """Take steps for a time, and end with everything healed and in agreement.
+
+        :raises Violation: what must hold did not
+        """
+        deadline = time.monotonic() + seconds
+        self._step(self._open)
+        while time.monotonic() < deadline:
+            actions = [action for weight, action in self._actions for _ in range(weight)]
+            self._step(self._random.choice(actions))
+            time.sleep(self._random.uniform(0, PAUSE_MAX))
+            if self.steps % STEPS_BETWEEN_CHECKS == 0:
+                self.settle()
+        self.settle()
+
+    def settle(self) -> None:
+        """End all faults; then every tab must agree with the database, and nothing be lost or doubled."""
+        self._say('settle')
+        for tab in self._tabs:
+            self._heal(tab)
+        if not self._tabs:
+            self._step(self._open)
+        tabs = Tabs(self._browser.context, self._server)
+        tabs.pages = [tab.page for tab in self._tabs]
+        try:
+            tabs.should_agree(timeout=AGREEMENT_TIMEOUT)
+        except AssertionError as error:
+            raise Violation(f'{error}\n{dump(tabs.pages)}') from error
+        self._check_versions()
+        self._check_titles()
+
+    def _step(self, action: Callable[[], str | None]) -> None:
+        self.steps += 1
+        done = action()
+        if done:
+            self._say(f'{self.steps} {done}')
+        self._check_versions()
+
+    def _pick(self, condition: Callable[[ChaosTab], bool]) -> ChaosTab | None:
+        fitting = [tab for tab in self._tabs if condition(tab)]
+        return self._random.choice(fitting) if fitting else None
+
+    def _new_title(self, where: str) -> str:
+        self._count += 1
+        return f'{self._count} {where}'
+
+    # what happens to tabs
+
+    def _open(self) -> str | None:
+        if len(self._tabs) >= MAX_TABS:
+            return None
+        self._count += 1
+        tab = ChaosTab(f'tab {self._count}', self._browser.context.new_page())
+        self._tabs.append(tab)
+        with contextlib.suppress(Exception):  # the server may be away
+            tab.page.goto(self._server.url, wait_until='commit', timeout=5000)
+        return f'open {tab.name}'
+
+    def _close(self) -> str | None:
+        if len(self._tabs) < 2 or not (tab := self._pick(lambda tab: tab.stopped_pid is None)):
+            return None
+        self._tabs.remove(tab)
+        tab.page.close(run_before_unload=False)
+        return f'close {tab.name}'
+
+    def _reload(self) -> str | None:
+        if not (tab := self._pick(lambda tab: tab.responsive and tab.offline is None)):
+            return None
+        with contextlib.suppress(Exception):
+            tab.page.reload(wait_until='commit', timeout=5000)
+        return f'reload {tab.name}'
+
+    def _crash(self) -> str | None:
+        if len(self._tabs) < 2 or not (tab := self._pick(lambda tab: tab.responsive)):
+            return None
+        self._tabs.remove(tab)
+        crash(tab.page)
+        with contextlib.suppress(Exception):
+            tab.page.close()
+        return f'crash {tab.name}'
+
+    def _freeze(self) -> str | None:
+        if not (tab := self._pick(lambda tab: tab.responsive)):
+            return None
+        tab.frozen = True
+        freeze(tab.page)
+        return f'freeze {tab.name}'
+
+    def _thaw(self) -> str | None:
+        if not (tab := self._pick(lambda tab: tab.frozen)):
+            return None
+        tab.frozen = False
+        thaw(tab.page)
+        return f'thaw {tab.name}'
+
+    def _stop_renderer(self) -> str | None:
+        if any(tab.stopped_pid for tab in self._tabs):
+            return None
+        if not (tab := self._pick(lambda tab: tab.responsive)):
+            return None
+        pid = renderer_pid(tab.page)
+        os.kill(pid, signal.SIGSTOP)
+        tab.stopped_pid = pid
+        return f'stop {tab.name}'
+
+    def _continue_renderer(self) -> str | None:
+        if not (tab := self._pick(lambda tab: tab.stopped_pid is not None)):
+            return None
+        self._continue(tab)
+        return f'continue {tab.name}'
+
+    def _go_offline(self) -> str | None:
+        if not (tab := self._pick(lambda tab: tab.responsive and tab.offline is None)):
+            return None
+        tab.offline = cdp(tab.page)
+        emulate_network(tab.offline, offline=True)
+        return f'cut off {tab.name}'
+
+    def _go_online(self) -> str | None:
+        if not (tab := self._pick(lambda tab: tab.responsive and tab.offline is not None)):
+            return None
+        self._bring_online(tab)
+        return f'bring back {tab.name}'
+
+    def _show(self) -> str | None:
+        if not (tab := self._pick(lambda tab: tab.responsive)):
+            return None
+        tab.page.bring_to_front()
+        return f'show {tab.name}'
+
+    # what happens to the server
+
+    def _restart_server(self) -> str:
+        self._server.restart()
+        return 'restart the server'
+
+    def _kill_server(self) -> str:
+        self._server.kill()
+        time.sleep(self._random.uniform(0, 2))
+        self._server.start()
+        return 'kill the server'
+
+    # who writes
+
+    def _enter_in_a_tab(self) -> str | None:
+        if not (tab := self._pick(lambda tab: tab.responsive)):
+            return None
+        title = self._new_title(f'in {tab.name}')
+        try:
+            entry = tab.page.get_by_role('textbox').first
+            entry.fill(title, timeout=2000)
+            entry.press('Enter', timeout=2000)
+            if entry.input_value(timeout=2000) == '':  # the page took it; without a connection it stays in the field
+                loaded_at = tab.page.evaluate('performance.timeOrigin')
+                self._entered[title] = (tab, loaded_at)
+        except Exception as error:
+            if 'Timeout' not in str(error) and 'closed' not in str(error) and 'navigat' not in str(error):
+                raise
+            return f'could not enter {title!r}'
+        return f'enter {title!r}'
+
+    def _write_by_rest(self) -> str:
+        title = self._new_title('by REST')
+        self._server.add(title)
+        self._acknowledged.add(title)
+        return f'post {title!r}'
+
+    def _write_by_sql(self) -> str:
+        title = self._new_title('by SQL')
+        connection = sqlite3.connect(self._server.storage / 'development.sqlite3', timeout=10)
+        with connection:
+            kind = self._random.choice(['insert', 'toggle', 'delete'])
+            if kind == 'insert':
+                connection.execute('INSERT INTO todos(title) VALUES (?)', (title,))
+                self._acknowledged.add(title)
+            elif kind == 'toggle':
+                connection.execute('UPDATE todos SET completed = NOT completed')
+            else:
+                oldest = connection.execute('SELECT id, title FROM todos ORDER BY id LIMIT 1').fetchall()
+                connection.executemany('DELETE FROM todos WHERE id = ?', [(row[0],) for row in oldest])
+                self._deleted.update(row[1] for row in oldest)
+        connection.close()
+        return f'{kind} by SQL'
+
+    # what must hold
+
+    def _check_versions(self) -> None:
+        for tab in self._tabs:
+            if not tab.responsive:
+                continue
+            try:
+                loaded_at, version = tab.page.evaluate(
+                    "[performance.timeOrigin, window.todosync.stream('todos').version]"
+                )
+            except Exception:
+                continue  # the page is being loaded
+            if loaded_at == tab.loaded_at and version < tab.version:
+                raise Violation(f'{tab.name} went back from version {tab.version} to {version}')
+            tab.loaded_at, tab.version = loaded_at, version
+
+    def _check_titles(self) -> None:
+        titles = [todo['title'] for todo in self._server.todos()]
+        if doubled := {title for title in titles if titles.count(title) > 1}:
+            raise Violation(f'done twice: {doubled}')
+        if lost := self._acknowledged - self._deleted - set(titles):
+            raise Violation(f'acknowledged and lost: {lost}')
+        entered = {title for title, (tab, at) in self._entered.items() if tab in self._tabs and tab.loaded_at == at}
+        if lost := entered - self._deleted - set(titles):
+            raise Violation(f'entered in a tab that was never left, and lost: {lost}')
+
+    # the end of faults
+
+    def _heal(self, tab: ChaosTab) -> None:
+        if tab.stopped_pid is not None:
+            self._continue(tab)
+        if tab.frozen:
+            tab.frozen = False
+            thaw(tab.page)
+        if tab.offline is not None:
+            self._bring_online(tab)
+        if not tab.page.url.startswith(self._server.url):  # it was opened or reloaded while the server was away
+            tab.page.goto(self._server.url, wait_until='commit')
+        eventually(lambda: status(tab.page))
+
+    def _continue(self, tab: ChaosTab) -> None:
+        assert tab.stopped_pid is not None
+        os.kill(tab.stopped_pid, signal.SIGCONT)
+        tab.stopped_pid = None
+
+    def _bring_online(self, tab: ChaosTab) -> None:
+        assert tab.offline is not None
+        emulate_network(tab.offline, offline=False)
+        tab.offline.detach()
+        tab.offline = None
+
+
+def run_chaos(seed: int, seconds: float, directory: Path, say: Callable[[str], None]) -> int:
+    """Run chaos against a server and a browser of its own.
+
+    :return: how many steps were taken
+    :raises Violation: what must hold did not
+    """
+    say(f'seed {seed}, {seconds:.0f} s')
+    with sync_playwright() as playwright, running_server(directory / 'storage') as server:
+        browser = Chromium(playwright, directory / 'profile')
+        browser.start()
+        try:
+            chaos = Chaos(seed, server, browser, say)
+            chaos.run(seconds)
+            return chaos.steps
+        finally:
+            browser.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description='Random faults, checked against the database.')
+    parser.add_argument('--seed', type=int, default=random.randrange(10**6))
+    parser.add_argument('--minutes', type=float, default=10)
+    arguments = parser.parse_args()
+    started = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f'{time.monotonic() - started:7.2f} {line}', flush=True)  # noqa: T201
+
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            steps = run_chaos(arguments.seed, arguments.minutes * 60, Path(directory), say)
+        except Violation as violation:
+            say(f'VIOLATION with seed {arguments.seed}: {violation}')
+            sys.exit(1)
+        say(f'{steps} steps without a violation, seed {arguments.seed}')
+
+
+if __name__ == '__main__':
+    main()
