@@ -3,7 +3,11 @@
 
 /** @typedef {import("./election.js").Message} Message */
 
-const PROBE_TIMEOUT_MS = 2000;
+import { awaitTabEnd } from "./web_locks.js";
+
+export const PROBE_TIMEOUT_MS = 2000;
+export const FOLLOWER_SILENCE_MS = 15000; // where there are no locks: a follower that answers no ping has ended
+const SWEEP_MS = 5000;
 const REFUSED = "Implicit handshake failed"; // in NiceGUI's words
 
 export class Carrier {
@@ -15,8 +19,9 @@ export class Carrier {
     this.ready = false;
     /** @type {number | null} */
     this.heardAt = null;
-    /** @type {Map<string, Set<string>>} the streams of each carried tab */
+    /** @type {Map<string, { clientId: string, heardAt: number, unwatch: () => void }>} by TAB_ID */
     this.carried = new Map();
+    this.sweepTimer = navigator.locks ? null : setInterval(() => this.#sweep(), SWEEP_MS);
     /** @type {Set<string>} */
     this.subscribed = new Set();
     this.socket = /** @type {import("./tab_socket.js").TabSocket} */ (tab.socket);
@@ -51,6 +56,8 @@ export class Carrier {
 
   close() {
     this.ready = false;
+    if (this.sweepTimer !== null) clearInterval(this.sweepTimer);
+    this.#dropAll();
     this.real.disconnect();
     this.real.offAny();
     this.real.off();
@@ -58,11 +65,14 @@ export class Carrier {
 
   /** @param {Message} message from a follower */
   receive(message) {
+    const known = this.carried.get(message.from);
+    if (known) known.heardAt = performance.now();
     if (message.type === "join") this.#join(message);
     else if (message.type === "leave") this.#leave(message);
     else if (message.type === "up") this.#up(message);
     else if (message.type === "post" && this.ready) this.real.emit(message.event, message.data);
     else if (message.type === "ask") this.#answer(message);
+    else if (message.type === "here" && !known && this.ready) this.#post("rejoin", { to: message.from });
   }
 
   #listen() {
@@ -122,7 +132,7 @@ export class Carrier {
 
   #onDisconnect() {
     this.ready = false;
-    this.carried.clear();
+    this.#dropAll();
     this.tab.setConnected(false);
     this.socket.detach();
     this.tab.election.announce();
@@ -142,7 +152,7 @@ export class Carrier {
     this.#request("todosync_join", { ...query, tab: from }, (answer) => {
       this.#post("joined", { to: from, ...answer });
       if (!answer.ok) return;
-      this.carried.set(from, new Set(Object.keys(streams)));
+      this.#watch(from, query.client_id);
       for (const [name, { version, order }] of Object.entries(streams)) {
         const held = this.tab.store.stream(name, order);
         if (!this.subscribed.has(name)) this.#subscribe(name);
@@ -153,8 +163,31 @@ export class Carrier {
 
   /** @param {Message} message */
   #leave(message) {
-    this.carried.delete(message.from);
-    if (this.ready) this.real.emit("todosync_leave", { client_id: message.clientId });
+    this.#drop(message.from, message.clientId);
+  }
+
+  /** @param {string} tabId @param {string} clientId */
+  #watch(tabId, clientId) {
+    this.carried.get(tabId)?.unwatch();
+    const unwatch = awaitTabEnd(tabId, () => this.#drop(tabId, clientId));
+    this.carried.set(tabId, { clientId, heardAt: performance.now(), unwatch });
+  }
+
+  /** A tab has left, or ended: the server is to keep its messages until it comes back. @param {string} tabId @param {string} clientId */
+  #drop(tabId, clientId) {
+    this.carried.get(tabId)?.unwatch();
+    this.carried.delete(tabId);
+    if (this.ready) this.real.emit("todosync_leave", { client_id: clientId });
+  }
+
+  #dropAll() {
+    for (const { unwatch } of this.carried.values()) unwatch();
+    this.carried.clear();
+  }
+
+  #sweep() {
+    const limit = performance.now() - FOLLOWER_SILENCE_MS;
+    for (const [tabId, { clientId, heardAt }] of this.carried) if (heardAt < limit) this.#drop(tabId, clientId);
   }
 
   /** @param {Message} message */

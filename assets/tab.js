@@ -5,7 +5,7 @@ import { reactive } from "vue";
 import { Carrier } from "./carrier.js";
 import { keepDrafts, restoreDrafts } from "./drafts.js";
 import { Election, short } from "./election.js";
-import { webLocks } from "./web_locks.js";
+import { holdTabLock, webLocks } from "./web_locks.js";
 
 export const CHANNEL = "todos-sync";
 export const LOCK = "todos-sync-leader";
@@ -32,6 +32,7 @@ export class Tab {
     this.carrier = null;
     /** @type {BroadcastChannel | null} */
     this.channel = null;
+    this.releaseTabLock = () => {};
     this.joinedTo = ""; // the leader, its term and its connection, of the last join
     /** @type {any} */
     this.joinTimer = null;
@@ -130,12 +131,14 @@ export class Tab {
   #takePart() {
     this.channel = new BroadcastChannel(CHANNEL);
     this.channel.onmessage = (event) => this.#receive(event.data);
-    this.election.start();
+    // only then may a leader wait for the lock, which would be its own if it came first
+    this.releaseTabLock = holdTabLock(this.id, () => this.election.start());
   }
 
   /** @param {string} reason */
   #takeNoPart(reason) {
     this.election.withdraw(reason);
+    this.releaseTabLock();
     this.channel?.close(); // a message would evict a page from the back-forward cache
     this.channel = null;
   }
@@ -208,6 +211,8 @@ export class Tab {
     } else if (this.joinedTo !== place) {
       this.joinedTo = place;
       this.#join();
+    } else {
+      this.post({ type: "here", to: leader.id }); // a leader that thinks otherwise has this tab join again
     }
   }
 

@@ -43,7 +43,11 @@ class RunningServer:
         self.log_path = storage / 'server.log'
         self._command = [sys.executable, str(main)]
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(('TODOSYNC_', 'NICEGUI_', 'PYTEST_'))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(('TODOSYNC_', 'NICEGUI_', 'PYTEST_'))
+            },
             **{f'TODOSYNC_{name}': str(value) for name, value in settings.items()},
             'TODOSYNC_STORAGE_DIR': str(storage),
             'TODOSYNC_PORT': str(self.port),

@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 from urllib.parse import parse_qs
 
 import socketio
-from nicegui import Client, app
+from nicegui import Client, app, core
 from starlette.middleware.sessions import SessionMiddleware
 
 Role = Literal['leader', 'follower', 'alone', 'none']
@@ -262,7 +262,10 @@ class Tabs:
         received = self._received.get(client_id, 0)
         if number == received + 1:
             self._received[client_id] = received = number
-            self._nicegui[event](sid, payload)
+            try:
+                self._nicegui[event](sid, payload)
+            except Exception as error:  # it has been received all the same, and must not be sent again
+                core.app.handle_exception(error)
         return {'ok': True, 'received': received}
 
     def _is_overtaken(self, client_id: str, link_number: str | int | None) -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from playwright._impl._errors import TargetClosedError
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
 from tests.e2e.browser import (
@@ -43,7 +44,7 @@ PAUSE_MAX = 0.4
 AGREEMENT_TIMEOUT = 60.0
 
 
-class Violation(AssertionError):
+class ViolationError(AssertionError):
     """Something was lost, done twice, shown wrongly, or went back."""
 
 
@@ -104,7 +105,7 @@ class Chaos:
     def run(self, seconds: float) -> None:
         """Take steps for a time, and end with everything healed and in agreement.
 
-        :raises Violation: what must hold did not
+        :raises ViolationError: what must hold did not
         """
         deadline = time.monotonic() + seconds
         self._step(self._open)
@@ -119,8 +120,9 @@ class Chaos:
     def settle(self) -> None:
         """End all faults; then every tab must agree with the database, and nothing be lost or doubled."""
         self._say('settle')
-        for tab in self._tabs:
-            self._heal(tab)
+        for tab in list(self._tabs):
+            with contextlib.suppress(TargetClosedError):  # it has crashed
+                self._heal(tab)
         if not self._tabs:
             self._step(self._open)
         tabs = Tabs(self._browser.context, self._server)
@@ -128,7 +130,7 @@ class Chaos:
         try:
             tabs.should_agree(timeout=AGREEMENT_TIMEOUT)
         except AssertionError as error:
-            raise Violation(f'{error}\n{dump(tabs.pages)}') from error
+            raise ViolationError(f'{error}\n{dump(tabs.pages)}') from error
         self._check_versions()
         self._check_titles()
 
@@ -155,6 +157,7 @@ class Chaos:
         self._count += 1
         tab = ChaosTab(f'tab {self._count}', self._browser.context.new_page())
         self._tabs.append(tab)
+        tab.page.on('crash', lambda _: self._drop(tab))  # a tab may share the process of one that is made to crash
         with contextlib.suppress(Exception):  # the server may be away
             tab.page.goto(self._server.url, wait_until='commit', timeout=5000)
         return f'open {tab.name}'
@@ -176,8 +179,8 @@ class Chaos:
     def _crash(self) -> str | None:
         if len(self._tabs) < 2 or not (tab := self._pick(lambda tab: tab.responsive)):
             return None
-        self._tabs.remove(tab)
         crash(tab.page)
+        self._drop(tab)
         with contextlib.suppress(Exception):
             tab.page.close()
         return f'crash {tab.name}'
@@ -230,6 +233,10 @@ class Chaos:
             return None
         tab.page.bring_to_front()
         return f'show {tab.name}'
+
+    def _drop(self, tab: ChaosTab) -> None:
+        if tab in self._tabs:
+            self._tabs.remove(tab)
 
     # what happens to the server
 
@@ -298,18 +305,18 @@ class Chaos:
             except Exception:
                 continue  # the page is being loaded
             if loaded_at == tab.loaded_at and version < tab.version:
-                raise Violation(f'{tab.name} went back from version {tab.version} to {version}')
+                raise ViolationError(f'{tab.name} went back from version {tab.version} to {version}')
             tab.loaded_at, tab.version = loaded_at, version
 
     def _check_titles(self) -> None:
         titles = [todo['title'] for todo in self._server.todos()]
         if doubled := {title for title in titles if titles.count(title) > 1}:
-            raise Violation(f'done twice: {doubled}')
+            raise ViolationError(f'done twice: {doubled}')
         if lost := self._acknowledged - self._deleted - set(titles):
-            raise Violation(f'acknowledged and lost: {lost}')
+            raise ViolationError(f'acknowledged and lost: {lost}')
         entered = {title for title, (tab, at) in self._entered.items() if tab in self._tabs and tab.loaded_at == at}
         if lost := entered - self._deleted - set(titles):
-            raise Violation(f'entered in a tab that was never left, and lost: {lost}')
+            raise ViolationError(f'entered in a tab that was never left, and lost: {lost}')
 
     # the end of faults
 
@@ -341,7 +348,7 @@ def run_chaos(seed: int, seconds: float, directory: Path, say: Callable[[str], N
     """Run chaos against a server and a browser of its own.
 
     :return: how many steps were taken
-    :raises Violation: what must hold did not
+    :raises ViolationError: what must hold did not
     """
     say(f'seed {seed}, {seconds:.0f} s')
     with sync_playwright() as playwright, running_server(directory / 'storage') as server:
@@ -368,7 +375,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         try:
             steps = run_chaos(arguments.seed, arguments.minutes * 60, Path(directory), say)
-        except Violation as violation:
+        except ViolationError as violation:
             say(f'VIOLATION with seed {arguments.seed}: {violation}')
             sys.exit(1)
         say(f'{steps} steps without a violation, seed {arguments.seed}')

@@ -61,6 +61,14 @@ def test_a_crashed_leader_is_replaced(shared: Tabs, server: RunningServer) -> No
     shared.should_agree()
 
 
+def test_a_crashed_follower_is_forgotten(shared: Tabs) -> None:
+    shared.open_many(3)
+    follower = shared.followers()[0]
+    crash(follower)
+    shared.forget(follower)
+    shared.should_agree()
+
+
 def test_a_leader_that_is_stopped_is_replaced_and_steps_down_when_it_wakes(shared: Tabs, server: RunningServer) -> None:
     shared.open_many(3)
     leader = shared.leader()
@@ -284,6 +292,10 @@ def test_tabs_without_web_locks_elect_one_leader(tabs: Tabs, server: RunningServ
     crash(leader)
     tabs.forget(leader)
     server.add('after the second, which crashed')
+    tabs.should_agree()
+    follower = tabs.followers()[0]
+    crash(follower)
+    tabs.forget(follower)
     tabs.should_agree()
 
 
