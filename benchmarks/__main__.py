@@ -7,10 +7,16 @@ import asyncio
 import sys
 import time
 
-from . import fan_out, screen
+from . import cost, fan_out, idle, screen, writes
 from .report import Chapter, table, write_document
 
-CHAPTERS = {'screen': screen.measure, 'fan_out': fan_out.measure}
+CHAPTERS = {
+    'screen': screen.measure,
+    'cost': cost.measure,
+    'fan_out': fan_out.measure,
+    'idle': idle.measure,
+    'writes': writes.measure,
+}
 
 
 async def measure(names: list[str], short: bool) -> list[Chapter]:

@@ -46,10 +46,7 @@ async def measure(short: bool) -> Chapter:
 
 
 async def _last(browser_load: RemoteLoad, version: int, rounds: int) -> list[float]:
-    answers: list[Any] = [
-        await browser_load.call('arrivals', version=version + number, stream='benchmark') for number in range(rounds)
-    ]
-    return [answer['last'] for answer in answers]
+    return [await browser_load.call('arrival', version=version + number) for number in range(rounds)]
 
 
 def _figure(name: str, values: dict[str, float], unit: Any) -> Figure:

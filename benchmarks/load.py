@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -30,7 +32,9 @@ class Load:
     def __init__(self, url: str) -> None:
         self._url = url
         self._browsers: list[LightBrowser] = []
-        self._arrivals: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
+        self._arrivals: defaultdict[int, list[float]] = defaultdict(list)
+        self._news: list[tuple[float, int]] = []
+        self._lags: list[float] = []
 
     async def open(self, count: int, stream: str | None = 'todos') -> None:
         """Open browsers of one tab each."""
@@ -50,18 +54,38 @@ class Load:
         for _ in range(count):
             await browser.follow(browser.sockets[0])
 
-    async def arrivals(self, version: int, stream: str = 'todos', count: int | None = None) -> dict[str, float]:
-        """Wait until a version, or a later one, has reached all browsers.
-
-        :return: ``last``, when it reached the last one, and ``bytes``, the length of the first message with it
-        """
-        expected = len(self._browsers) if count is None else count
-        key = f'{stream} {version}'
+    async def arrival(self, version: int) -> float:
+        """Wait until the message of a version has reached all browsers, and return when it reached the last one."""
         async with asyncio.timeout(ARRIVAL_TIMEOUT):
-            while len(self._arrivals[key]) < expected:  # noqa: ASYNC110 - polled, so that receiving stays cheap
+            while len(self._arrivals[version]) < len(self._browsers):  # noqa: ASYNC110 - polled, to keep receiving cheap
                 await asyncio.sleep(0.002)
-        found = self._arrivals.pop(key)
-        return {'last': max(at for at, _ in found), 'bytes': found[0][1]}
+        return max(self._arrivals.pop(version))
+
+    async def forget_news(self) -> None:
+        """Have :meth:`news`, :meth:`news_count` and :meth:`lags` mean what comes from now on."""
+        self._news.clear()
+        self._lags.clear()
+
+    async def news_count(self) -> int:
+        """Return how many messages of streams have come."""
+        return len(self._news)
+
+    async def lags(self, version: int) -> list[float]:
+        """Wait until all browsers have a version; return how old each todo was when a browser got it, in seconds."""
+        async with asyncio.timeout(ARRIVAL_TIMEOUT):
+            while len(self._arrivals[version]) < len(self._browsers):  # noqa: ASYNC110 - polled, to keep receiving cheap
+                await asyncio.sleep(0.01)
+        return self._lags
+
+    async def news(self) -> dict[str, float]:
+        """Wait until each browser has received a message of a stream.
+
+        :return: ``last``, when it reached the last one, and ``bytes``, the length of one message
+        """
+        async with asyncio.timeout(ARRIVAL_TIMEOUT):
+            while len(self._news) < len(self._browsers):  # noqa: ASYNC110 - polled, to keep receiving cheap
+                await asyncio.sleep(0.002)
+        return {'last': max(at for at, _ in self._news), 'bytes': self._news[0][1]}
 
     async def received(self) -> int:
         """Return how many bytes all sockets have received."""
@@ -79,8 +103,13 @@ class Load:
         self._browsers.clear()
 
     def _note(self, event: str, data: Any, at: float, size: int) -> None:
-        if event == 'todosync_data':
-            self._arrivals[f'{data["stream"]} {data["version"]}'].append((at, size))
+        if event != 'todosync_data':
+            return
+        self._arrivals[data['version']].append(at)
+        self._news.append((at, size))
+        if data.get('put') and len(self._news) % len(self._browsers) == 0:  # for one browser is enough
+            made_at = datetime.fromisoformat(data['put'][0]['created_at']).timestamp()
+            self._lags.append(time.time() - made_at)
 
 
 class RemoteLoad:

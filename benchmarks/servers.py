@@ -52,7 +52,7 @@ async def serving_plain(count: int, style: str = 'refreshable') -> AsyncIterator
     """
     with tempfile.TemporaryDirectory(prefix='todosync-benchmark-') as directory:
         server = RunningServer(Path(directory) / 'storage', main=APPS / 'plain.py')
-        server._environment |= {'PLAIN_TODOS': str(count), 'PLAIN_STYLE': style}
+        server.environment |= {'PLAIN_TODOS': str(count), 'PLAIN_STYLE': style}
         await asyncio.to_thread(server.start)
         try:
             yield server
