@@ -2,12 +2,13 @@
 # make serve  serve it as in production (processes and Caddy)
 # make chaos  random faults: SEED=7 MINUTES=10
 # make bench  measure                 make fix    let the formatter and the linter mend what they can
+# make screenshots                    make the pictures of the documentation anew
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run serve test check fix bench chaos clean
+.PHONY: run serve test check fix bench screenshots chaos clean
 
 run: $(VENV)/run
 	@echo 'serving on http://127.0.0.1:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)'
@@ -37,6 +38,10 @@ bench: $(VENV)/dev
 chaos: $(VENV)/dev
 	@scripts/ensure-chromium
 	@$(BIN)/python -m tests.e2e.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
+
+screenshots: $(VENV)/dev
+	@scripts/ensure-chromium
+	@$(BIN)/python scripts/screenshots.py
 
 fix: $(VENV)/dev
 	$(BIN)/ruff check --fix .

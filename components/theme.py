@@ -80,7 +80,7 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
     align-items: center;
     justify-content: space-between;
     gap: 0 1rem;
-    padding: .5rem .25rem .75rem;
+    padding: .5rem 0 .75rem;
     font-size: .8125rem;
     color: var(--muted);
 }
@@ -201,7 +201,7 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
 }
 .q-notification .q-btn { color: light-dark(#8fd8bb, #1f6f54) !important; font-weight: 600; }
 
-.leader-badge { display: inline-flex; align-items: center; gap: .5rem; }
+.leader-badge { padding-inline-start: .25rem; display: inline-flex; align-items: center; gap: .5rem; }
 .leader-badge::before { content: ''; width: .5rem; height: .5rem; border-radius: 50%; background: var(--muted); }
 .leader-badge[data-role=leader]::before { background: var(--leader); }
 .leader-badge[data-role=follower]::before { background: var(--follower); }

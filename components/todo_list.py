@@ -74,7 +74,7 @@ class TodoList(ui.element):
             self.rows.row.classes('todo').props[':id'] = '`todo-${props.item.id}`'
             with self.rows:
                 self._make_row()
-            self.nothing = NothingShown(self)
+            self.nothing = _NothingShown(self)
 
     def _make_row(self) -> None:
         checkbox = ui.checkbox().mark('todo-completed').props('dense')
@@ -145,7 +145,7 @@ class TodoList(ui.element):
         notification.props['options']['actions'][0][':handler'] = f"() => getElement({notification.id}).$emit('undo')"
 
 
-class NothingShown(ui.element):
+class _NothingShown(ui.element):
     """What stands in the place of rows where there are none."""
 
     def __init__(self, todo_list: TodoList) -> None:

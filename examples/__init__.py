@@ -1,0 +1,1 @@
+"""Small apps that sync tables of their own."""

@@ -1,0 +1,35 @@
+"""A shopping list that a family shares. Run it with ``python -m examples.shopping.main``."""
+
+from nicegui import run, ui
+from nicegui.events import GenericEventArguments
+
+import todosync
+from components.live import LiveList, LiveText
+from examples.shopping.items import ITEMS, add_item, mark_item
+
+settings = todosync.Settings.from_environment()
+todosync.setup(settings, streams=[ITEMS])
+
+
+@ui.page('/')
+def index() -> None:
+    """Show the list, and whatever anybody does to it."""
+    sync = todosync.use_sync(ITEMS)
+
+    async def add() -> None:
+        wanted, name.value = name.value, ''
+        if wanted and wanted.strip():
+            await run.io_bound(add_item, wanted.strip())
+
+    async def mark(e: GenericEventArguments) -> None:
+        item_id, bought = e.args
+        await run.io_bound(mark_item, item_id, bought=bought)
+
+    LiveText(sync, 'summary', tag='h1').classes('text-2xl')
+    name = ui.input('What is missing?').on('keydown.enter', add).classes('w-full')
+    with LiveList(sync, text='name', row_height=40).classes('w-full h-96'):
+        checkbox = ui.checkbox().mark('bought').props(':model-value=props.item.bought :label=props.item.name')
+        checkbox.on('update:model-value', mark, js_handler='(value) => emit(props.item.id, value)')
+
+
+ui.run(title='Shopping', **todosync.run_options(settings))

@@ -1,0 +1,26 @@
+"""How the family shops, without a browser."""
+
+from collections.abc import Callable
+
+import pytest
+from nicegui.testing import User
+
+from examples.shopping.items import ITEMS
+from todosync.testing import RowUser, todosync_storage  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.nicegui_main_file('examples/shopping/main.py')
+
+
+async def test_what_one_needs_the_other_buys(user: User, create_user: Callable[[], User]) -> None:
+    """Show one person's change to the other."""
+    ann, bob = user, create_user()
+    await ann.open('/')
+    await bob.open('/')
+    ann.find('What is missing?').type('Milk').trigger('keydown.enter')
+    await bob.should_see('Milk')
+    await bob.should_see('1 to buy')
+
+    list_of_bob = RowUser(bob, ITEMS)
+    milk = list_of_bob.row(name='Milk')
+    await list_of_bob.trigger('bought', 'update:modelValue', milk['id'], True)
+    await ann.should_see('Everything is bought')

@@ -1,0 +1,146 @@
+"""The documentation says what is so: its code runs, its tables are complete, every public name shows how it is used."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from nicegui import core
+from nicegui.testing import User
+from nicegui.testing.user_simulation import prepare_simulation, user_simulation
+
+import components
+import todosync
+import todosync.testing
+from tests.server import ROOT
+from todosync.testing import RowUser, todosync_storage
+
+__all__ = ['todosync_storage']
+
+CALLED_BY_THE_SERVER = {'refresh', 'set_role', 'close'}
+README = (ROOT / 'README.md').read_text()
+PYTHON = {
+    block.split('\n', 1)[0].removeprefix('# '): block for block in re.findall(r'```python\n(.*?)```', README, re.S)
+}
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, name: str) -> AsyncIterator[User]:
+    """Run a snippet of the README as the app."""
+    path = tmp_path / name
+    path.write_text(PYTHON[name])
+    async with user_simulation(main_file=path) as user:
+        yield user
+
+
+@asynccontextmanager
+async def another_user() -> AsyncIterator[Callable[[], User]]:
+    """Do what NiceGUI's fixture ``create_user`` does."""
+    prepare_simulation()
+    async with core.app.router.lifespan_context(core.app):
+        yield lambda: User(httpx.AsyncClient(transport=httpx.ASGITransport(core.app), base_url='http://test'))
+
+
+async def test_the_page_of_the_readme_runs(tmp_path: Path) -> None:
+    async with running(tmp_path, 'main.py') as user:
+        await user.open('/')
+        await user.should_see('0 todos')
+        await user.should_see('This tab is a leader')
+        user.find('Buy milk').click()
+        await user.should_see('1 todos')
+
+
+async def test_the_broadcast_of_the_readme_runs(tmp_path: Path, todosync_storage: Path) -> None:
+    namespace: dict[str, Any] = {}
+    exec(compile(PYTHON['imports.py'], 'imports.py', 'exec'), namespace)
+    async with running(tmp_path, 'main.py') as user:
+        await user.open('/')
+        namespace['import_titles'](todosync_storage / 'development.sqlite3', ['Buy milk', 'Call Ann'])
+        await user.should_see('2 todos')
+
+
+async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:
+    async with running(tmp_path, 'notes.py') as user:
+        await user.open('/')
+        user.find('Note').type('Call Ann!').trigger('keydown.enter')
+        await user.should_see('1 of 1 notes are urgent')
+        await user.should_see('Call Ann!')
+        notes = RowUser(user, todosync.current_server().streams[1])
+        assert [note['text'] for note in notes.rows()] == ['Call Ann!']
+
+
+async def test_the_test_of_the_readme_passes() -> None:
+    namespace: dict[str, Any] = {}
+    exec(compile(PYTHON['test_todos.py'], 'test_todos.py', 'exec'), namespace)
+    async with user_simulation(main_file=ROOT / 'main.py') as user, another_user() as create_user:
+        await namespace['test_what_ann_adds_bob_can_check'](user, create_user)
+
+
+def test_all_python_of_the_readme_is_run_here() -> None:
+    assert set(PYTHON) == {'main.py', 'imports.py', 'notes.py', 'test_todos.py'}
+
+
+def test_the_readme_has_every_setting_with_its_default() -> None:
+    rows = dict(re.findall(r'^\| `(TODOSYNC_\w+)` \|\s*(.*?)\s*\|', README, re.M))
+    fields = todosync.Settings.model_fields
+    expected = {f'TODOSYNC_{name.upper()}': field.default for name, field in fields.items()}
+    assert list(rows) == list(expected), 'in the order of the class'
+    for name, default in expected.items():
+        given = default is not None and not repr(default).startswith('Pydantic')
+        assert rows[name] == (f'`{default}`' if given else ''), name
+
+
+def test_the_readme_names_every_value_of_a_view() -> None:
+    for name, value in {**vars(todosync.Sync), **vars(todosync.TodoSync)}.items():
+        if isinstance(value, type(todosync.Sync.role)) and name != 'records':
+            assert f'`{name}`' in README, name
+
+
+def test_links_lead_somewhere() -> None:
+    for document in [ROOT / 'README.md', ROOT / 'CHANGELOG.md', *(ROOT / 'docs').glob('*.md')]:
+        for link in re.findall(r'\]\(([^)#]+)', document.read_text()):
+            if not link.startswith('http'):
+                assert (document.parent / link).exists(), f'{document.name} links to {link}'
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    targets = re.findall(r'^([a-z]+):', (ROOT / 'Makefile').read_text(), re.M)
+    for command in re.findall(r'(?:`|    )make ([a-z]+)', README):
+        assert command in targets, command
+
+
+def test_every_exported_name_exists_and_is_in_order() -> None:
+    assert todosync.__all__ == sorted(todosync.__all__, key=lambda name: (not name.isupper(), name[0].islower(), name))
+    for name in todosync.__all__:
+        assert hasattr(todosync, name), name
+
+
+def public() -> Iterator[tuple[str, Any]]:
+    """What teams use: exported names, the methods of what they get in hand, and the components."""
+    for name in todosync.__all__:
+        yield name, getattr(todosync, name)
+    modules = [
+        importlib.import_module(found.name) for found in pkgutil.iter_modules(components.__path__, 'components.')
+    ]
+    for module in [todosync.testing, *modules]:
+        for name, value in vars(module).items():
+            if getattr(value, '__module__', None) == module.__name__ and not name.startswith('_'):
+                yield f'{module.__name__}.{name}', value
+    for owner in (todosync.Sync, todosync.TodoSync, todosync.testing.RowUser, todosync.testing.TodoUser):
+        for name, value in vars(owner).items():
+            if not name.startswith('_') and name not in CALLED_BY_THE_SERVER:
+                yield f'{owner.__name__}.{name}', value
+
+
+@pytest.mark.parametrize(('name', 'value'), [pytest.param(*found, id=found[0]) for found in public()])
+def test_every_public_docstring_shows_a_use(name: str, value: Any) -> None:
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert 'Example::' in (inspect.getdoc(value) or ''), name
