@@ -17,6 +17,8 @@ from .local_jobs import SAFETY_INTERVAL, LocalJobs
 from .streams import Stream
 
 JOB_ID = 'broadcast'
+BURST_INTERVAL = 0.01
+"""Seconds between two broadcasts. A change after a pause goes out at once, a burst once per interval."""
 RETRY_INTERVAL = 0.5
 """Seconds from a broadcast that failed to the next; the time doubles with each that fails as well."""
 
@@ -29,6 +31,7 @@ class Broadcaster:
     :param jobs: runs the broadcasts
     :param failed: where one that fails is recorded
     :param clock: returns the time in seconds, for the age of the last success
+    :param pause: waits for some seconds
     """
 
     def __init__(
@@ -40,12 +43,14 @@ class Broadcaster:
         streams: Iterable[Stream],
         *,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database = database
         self._cable = cable
         self._jobs = jobs
         self._failed = failed
         self._clock = clock
+        self._pause = pause
         self._streams = list(streams)
         self._published: dict[str, int] = {}
         self._unsubscribe: list[Callable[[], None]] = []
@@ -90,6 +95,7 @@ class Broadcaster:
         while True:
             with self._lock:
                 self._pending = False
+                before = dict(self._published)
             failed = [stream for stream in self._streams if not self._succeeds(stream)]
             if not failed:
                 self._last_success = self._clock()
@@ -97,6 +103,8 @@ class Broadcaster:
             else:
                 self._jobs.wake(JOB_ID, after=min(RETRY_INTERVAL * 2**self._failures, SAFETY_INTERVAL))
                 self._failures += 1
+            if self._published != before:
+                self._pause(BURST_INTERVAL)  # what is committed meanwhile goes out together, without another run
             with self._lock:
                 if not self._pending:
                     self._running = False

@@ -10,6 +10,7 @@ from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from nicegui import Client, app, core, ui
+from starlette.routing import BaseRoute
 
 from . import api, browser, exports, maintenance, metrics, nicegui_contract
 from .broadcaster import Broadcaster
@@ -26,6 +27,7 @@ from .status import StatusBoard, take_report
 from .streams import Record, Stream
 from .sync import Sync
 from .tabs import Role, Tabs
+from .tuning import tune
 
 BROADCAST_MAX_AGE = 60.0
 """Seconds without a successful broadcast run after which a process is not healthy; it runs every 10 by itself."""
@@ -73,6 +75,8 @@ class SyncServer:
         }
         self.views: dict[str, dict[str, Sync]] = {}
         """The views of each page, by client id and stream name."""
+        self.api_routes: list[BaseRoute] = []
+        """The routes that have nothing to do with pages."""
         self.status = StatusBoard(self.cable, lambda: take_report(self))
         self.is_draining = False
         self._starting: asyncio.Task[None] | None = None
@@ -105,6 +109,7 @@ class SyncServer:
         self.commits.start()
         self.status.start()
         drain_on_signal(self.drain)
+        tune(app, self.api_routes)
 
     async def stop(self) -> None:
         """Stop everything, in the opposite order; safe to call twice."""
@@ -241,9 +246,9 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
     app.state.todosync = server
     app.add_middleware(AfterStart, start=server.start)
     app.add_middleware(CorrelationIdMiddleware)
-    app.include_router(api.make_router(server))
-    app.include_router(exports.make_router(server))
-    app.include_router(metrics.make_router(server.status))
+    for router in (api.make_router(server), exports.make_router(server), metrics.make_router(server.status)):
+        app.include_router(router)
+        server.api_routes += router.routes
     app.include_router(browser.make_router(server.tabs))
     ui.add_head_html(browser.serve_modules(), shared=True)
     if server.cannot_share_sockets:

@@ -1,0 +1,83 @@
+"""Requests to the API skip the layers of NiceGUI, and no others."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import APIRouter, FastAPI
+from nicegui.middlewares import RedirectWithPrefixMiddleware
+from starlette.responses import RedirectResponse
+
+from todosync.tuning import tune
+
+PREFIX = {'X-Forwarded-Prefix': '/prefix'}
+
+
+@pytest.fixture(autouse=True)
+def garbage_collector() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+@pytest.fixture
+def routes() -> APIRouter:
+    router = APIRouter()
+
+    @router.get('/api/{number}')
+    def redirect(number: int) -> RedirectResponse:
+        return RedirectResponse(f'/elsewhere/{number}')
+
+    return router
+
+
+@pytest.fixture
+def app(routes: APIRouter) -> FastAPI:
+    app = FastAPI()
+    app.include_router(routes)
+    app.add_middleware(CorrelationIdMiddleware)
+    app.add_middleware(RedirectWithPrefixMiddleware)
+
+    @app.get('/page')
+    def page() -> RedirectResponse:
+        return RedirectResponse('/elsewhere')
+
+    return app
+
+
+def client(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url='http://test', headers=PREFIX)
+
+
+async def location(app: FastAPI, path: str) -> str:
+    async with client(app) as browser:
+        response = await browser.get(path)
+    assert response.headers['X-Request-ID'], 'a layer that is not of NiceGUI was skipped'
+    return str(response.headers['Location'])
+
+
+async def test_only_requests_for_the_api_skip_the_layers_of_nicegui(app: FastAPI, routes: APIRouter) -> None:
+    assert await location(app, '/api/1') == '/prefix/elsewhere/1'
+    tune(app, routes.routes)
+    tune(app, routes.routes)
+    assert await location(app, '/api/1') == '/elsewhere/1'
+    assert await location(app, '/page') == '/prefix/elsewhere'
+
+
+async def test_an_unknown_path_is_answered_as_before(app: FastAPI, routes: APIRouter) -> None:
+    async with client(app) as browser:
+        before = (await browser.get('/api/1/more')).json()
+        tune(app, routes.routes)
+        assert (await browser.get('/api/1/more')).json() == before == {'detail': 'Not Found'}
+
+
+def test_a_simulated_app_stays_as_it_is(app: FastAPI, routes: APIRouter) -> None:
+    thresholds = gc.get_threshold()
+    tune(app, routes.routes)
+    assert app.middleware_stack is None
+    assert gc.get_threshold() == thresholds
