@@ -22,6 +22,8 @@ export class Carrier {
     /** @type {Map<string, { clientId: string, heardAt: number, unwatch: () => void }>} by TAB_ID */
     this.carried = new Map();
     this.sweepTimer = navigator.locks ? null : setInterval(() => this.#sweep(), SWEEP_MS);
+    /** @type {any} */
+    this.probeTimer = null;
     /** @type {Set<string>} */
     this.subscribed = new Set();
     this.socket = /** @type {import("./tab_socket.js").TabSocket} */ (tab.socket);
@@ -45,8 +47,9 @@ export class Carrier {
       this.#reconnect();
       return;
     }
-    const silent = setTimeout(() => this.#reconnect(), PROBE_TIMEOUT_MS);
-    this.probe(() => clearTimeout(silent));
+    clearTimeout(this.probeTimer);
+    this.probeTimer = setTimeout(() => this.#reconnect(), PROBE_TIMEOUT_MS);
+    this.probe(() => clearTimeout(this.probeTimer));
   }
 
   /** @returns {string | null} */
@@ -55,6 +58,7 @@ export class Carrier {
   }
 
   close() {
+    clearTimeout(this.probeTimer); // it would connect again
     this.ready = false;
     if (this.sweepTimer !== null) clearInterval(this.sweepTimer);
     this.#dropAll();
@@ -147,12 +151,12 @@ export class Carrier {
 
   /** @param {Message} message */
   #join(message) {
-    const { from, query, streams } = message;
+    const { from, lock, query, streams } = message;
     if (!this.ready) return;
     this.#request("todosync_join", { ...query, tab: from }, (answer) => {
       this.#post("joined", { to: from, ...answer });
       if (!answer.ok) return;
-      this.#watch(from, query.client_id);
+      this.#watch(from, query.client_id, lock);
       for (const [name, { version, order }] of Object.entries(streams)) {
         const held = this.tab.store.stream(name, order);
         if (!this.subscribed.has(name)) this.#subscribe(name);
@@ -166,10 +170,10 @@ export class Carrier {
     this.#drop(message.from, message.clientId);
   }
 
-  /** @param {string} tabId @param {string} clientId */
-  #watch(tabId, clientId) {
+  /** @param {string} tabId @param {string} clientId @param {string} lock that stands for the tab */
+  #watch(tabId, clientId, lock) {
     this.carried.get(tabId)?.unwatch();
-    const unwatch = awaitTabEnd(tabId, () => this.#drop(tabId, clientId));
+    const unwatch = awaitTabEnd(lock, () => this.#drop(tabId, clientId));
     this.carried.set(tabId, { clientId, heardAt: performance.now(), unwatch });
   }
 

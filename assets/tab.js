@@ -32,6 +32,8 @@ export class Tab {
     this.carrier = null;
     /** @type {BroadcastChannel | null} */
     this.channel = null;
+    this.stays = 0;
+    this.tabLock = "";
     this.releaseTabLock = () => {};
     this.joinedTo = ""; // the leader, its term and its connection, of the last join
     /** @type {any} */
@@ -131,8 +133,10 @@ export class Tab {
   #takePart() {
     this.channel = new BroadcastChannel(CHANNEL);
     this.channel.onmessage = (event) => this.#receive(event.data);
+    // a lock of its own for each stay: a leader that waited for the last one may hold it, and hang
+    this.tabLock = `${this.id}:${++this.stays}`;
     // only then may a leader wait for the lock, which would be its own if it came first
-    this.releaseTabLock = holdTabLock(this.id, () => this.election.start());
+    this.releaseTabLock = holdTabLock(this.tabLock, () => this.election.start());
   }
 
   /** @param {string} reason */
@@ -240,7 +244,8 @@ export class Tab {
   #join() {
     const { leader } = this.election;
     if (!leader || !this.socket || this.expired) return;
-    this.post({ type: "join", to: leader.id, query: { ...this.socket.query() }, streams: this.store.versions() });
+    const query = { ...this.socket.query() };
+    this.post({ type: "join", to: leader.id, lock: this.tabLock, query, streams: this.store.versions() });
     clearTimeout(this.joinTimer);
     this.joinTimer = setTimeout(() => this.#join(), JOIN_TIMEOUT_MS);
   }

@@ -36,10 +36,10 @@ const TAB_LOCK = "todos-sync-tab";
 
 /**
  * Hold the lock that stands for a tab. The browser lets it go when the tab ends, however it ends.
- * @param {string} id the tab's @param {() => void} held called when it is held, or where there are no locks
+ * @param {string} name @param {() => void} held called when it is held, or where there are no locks
  * @returns {() => void} lets it go
  */
-export function holdTabLock(id, held) {
+export function holdTabLock(name, held) {
   let release = () => {};
   const abort = new AbortController();
   const hold = () =>
@@ -49,7 +49,7 @@ export function holdTabLock(id, held) {
     });
   if (!navigator.locks) held();
   else {
-    navigator.locks.request(`${TAB_LOCK}:${id}`, { signal: abort.signal }, hold).catch((error) => {
+    navigator.locks.request(`${TAB_LOCK}:${name}`, { signal: abort.signal }, hold).catch((error) => {
       if (error.name !== "AbortError") held(); // there are no locks to be had here, after all
     });
   }
@@ -61,10 +61,10 @@ export function holdTabLock(id, held) {
 
 /**
  * Have a function called when a tab has ended.
- * @param {string} id @param {() => void} ended @returns {() => void} ends the waiting
+ * @param {string} name of its lock @param {() => void} ended @returns {() => void} ends the waiting
  */
-export function awaitTabEnd(id, ended) {
+export function awaitTabEnd(name, ended) {
   const abort = new AbortController();
-  navigator.locks?.request(`${TAB_LOCK}:${id}`, { signal: abort.signal }, ended).catch(() => {}); // it was aborted
+  navigator.locks?.request(`${TAB_LOCK}:${name}`, { signal: abort.signal }, ended).catch(() => {}); // it was aborted
   return () => abort.abort();
 }

@@ -99,7 +99,7 @@ test("the explorer catches an election without terms", async () => {
     ["term > this.term", "false"],
   );
   const violation = findViolation({ Election: withoutTerms, locks: false, open: ["a", "b", "c"] });
-  ok(violation.includes("lost the lead to an older one"), violation);
+  ok(violation.includes("the lead went back"), violation);
 });
 
 test("the explorer catches an election that takes any answer for a sign of life", async () => {

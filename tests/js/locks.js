@@ -27,7 +27,7 @@ export class LockManager {
     }
     this.#process();
     const drop = () => this.#drop(entry);
-    drop.isQueued = () => this.queue.includes(entry);
+    drop.isInTime = () => !entry.calledBack;
     return drop;
   }
 
@@ -74,5 +74,25 @@ class LockEntry {
     this.request = request;
     this.cancelled = false;
     this.calledBack = false;
+  }
+}
+
+/** Lock managers by the names of their locks. */
+export class NamedLocks {
+  constructor() {
+    /** @type {Map<string, LockManager>} */
+    this.managers = new Map();
+  }
+
+  /** @param {string} name */
+  named(name) {
+    const manager = this.managers.get(name) ?? new LockManager();
+    this.managers.set(name, manager);
+    return manager;
+  }
+
+  /** @param {SimulatedTab} tab */
+  forget(tab) {
+    for (const manager of this.managers.values()) manager.forget(tab);
   }
 }

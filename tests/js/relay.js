@@ -3,6 +3,7 @@
  * `todosync/tabs.py`. The persons in front of the tabs do things, by `act`, that must happen exactly once.
  */
 
+import { NamedLocks } from "./locks.js";
 import { SimulatedTab, World } from "./world.js";
 
 const IDS = ["a", "b", "c", "d"];
@@ -42,6 +43,8 @@ async function loadModules(id) {
     Promise: Prompt,
     setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => tab().clock.setTimeout(run, ms),
     clearTimeout: (/** @type {any} */ timer) => tab().clock.clearTimeout(timer),
+    setInterval: (/** @type {() => void} */ run, /** @type {number} */ ms) => tab().clock.setInterval(run, ms),
+    clearInterval: (/** @type {any} */ interval) => tab().clock.clearTimeout(interval),
     performance: { now: () => currentWorld.now, timeOrigin: 0 },
   };
   Object.assign(globalThis, { sandboxes });
@@ -86,7 +89,7 @@ class Prompt {
 function requestLock(tab, name, { steal = false, signal = null }, callback) {
   return new Prompt((resolve, reject) => {
     const abort = () => reject(new DOMException("", "AbortError"));
-    const drop = /** @type {any} */ (tab.world.locks).request(tab, {
+    const drop = tab.world.locks.named(name).request(tab, {
       steal,
       granted: () => {
         const release = () => {
@@ -100,7 +103,7 @@ function requestLock(tab, name, { steal = false, signal = null }, callback) {
       lost: abort,
     });
     signal?.addEventListener("abort", () => {
-      if (!drop.isQueued()) return; // the lock is granted, the signal comes too late
+      if (!drop.isInTime()) return; // the callback has the lock, and the signal comes too late
       drop();
       abort();
     });
@@ -391,6 +394,7 @@ export class RelayWorld extends World {
   /** @param {boolean} locks @param {Server} server */
   constructor(locks, server = new Server()) {
     super({ locks, makeTab: (world, id) => new RelayTab(/** @type {RelayWorld} */ (world), id) });
+    this.locks = locks ? new NamedLocks() : null;
     this.server = server;
     currentWorld = this;
   }

@@ -1,3 +1,4 @@
+import { backoff } from "./explorer.js";
 import { makeRandom, ok, options, test } from "./harness.js";
 import { RelayWorld, Server } from "./relay.js";
 
@@ -32,10 +33,10 @@ function watch(name, world, play) {
       actions.push(action);
       world.perform(action);
     });
-    world.settle(TAKE_OVER_MS);
+    world.settle(TAKE_OVER_MS + backoff(world));
     world.checkAllDone();
     for (const tab of world.tabs) if (!tab.isRunning && !tab.isGone) world.perform(`revive ${tab.id}`);
-    world.settle(2 * TAKE_OVER_MS);
+    world.settle(TAKE_OVER_MS + backoff(world));
     world.checkAllDone();
   } catch (error) {
     throw new Error(`${name}: ${/** @type {Error} */ (error).message}\n  ${JSON.stringify(actions)}`);
@@ -87,6 +88,7 @@ function choices(world, kind) {
   if (kind < 0.04) return running.flatMap((id) => FAULTS.map((fault) => `${fault} ${id}`));
   if (kind < 0.06) return world.tabs.filter((tab) => !tab.isRunning && !tab.isGone).map(({ id }) => `revive ${id}`);
   if (kind < 0.08) return world.tabs.length < 4 ? ["open d"] : [];
+  if (kind < 0.1) return running.map((id) => `nudge ${id}`);
   if (kind < 0.2) return running.map((id) => `act ${id}`);
   if (kind < 0.4) return world.running.filter((tab) => tab.timers.length).map(({ id }) => `fire ${id}`);
   return world.pending();

@@ -25,7 +25,9 @@ DIRECTORIES = {
 }
 PAGE = """<!doctype html><meta charset="utf-8"><title>tests</title>
 <script type="importmap">{"imports": {"vue": "/nicegui/vue.esm-browser.prod.js"}}</script>"""
-SANDBOXED = 'window document navigator BroadcastChannel Promise setTimeout clearTimeout performance'
+SANDBOXED = (
+    'window document navigator BroadcastChannel Promise performance setTimeout clearTimeout setInterval clearInterval'
+)
 """The globals that a module under ``/sandbox/<name>/`` takes from ``globalThis.sandboxes[name]``."""
 TIMEOUT_MS = 120_000
 

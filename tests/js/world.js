@@ -35,6 +35,15 @@ export class SimulatedTab {
         this.timers.push(timer);
         return timer;
       },
+      /** @param {() => void} run @param {number} ms */
+      setInterval: (run, ms) => {
+        const timer = this.clock.setTimeout(() => {
+          timer.due = world.now + ms;
+          this.timers.push(timer);
+          run();
+        }, ms);
+        return timer;
+      },
       /** @param {Timer} timer */
       clearTimeout: (timer) => {
         this.timers = this.timers.filter((other) => other !== timer);
