@@ -60,6 +60,18 @@ def restart() -> None:
 
 
 @cli.command()
+def health() -> None:
+    """Ask the app processes of this machine how they are; fails when none of them is healthy."""
+    from .supervision import HEALTHY, ask_health
+
+    answers = ask_health(Settings.from_environment())
+    for name, answer in answers.items():
+        click.echo(f'{name}: {answer}')
+    if HEALTHY.isdisjoint(answers.values()):
+        raise click.ClickException('no app process is healthy')
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the database up to date; app processes do so by themselves when they start."""
     database = Database(Settings.from_environment().data_url)

@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     """
 
     # what is wrong is not repeated in the error: it may be a password
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     env: Literal['development', 'production'] = 'development'
     host: str = '127.0.0.1'

@@ -26,6 +26,9 @@ DRAIN_TIME = 2.5
 """Seconds between telling a process that it will be stopped and stopping it: Caddy asks for its health each second."""
 STABLE_AFTER = 2
 """Seconds after which a process is taken to have started well."""
+HEALTHY = frozenset({'ok', 'degraded'})
+"""What a process says that requests may be sent to."""
+HEALTH_TIMEOUT = 4.0
 HEALTHY_TIMEOUT = 60.0
 """Seconds that a restarted process gets to become healthy."""
 CONFIGURATION = """\
@@ -97,6 +100,17 @@ def restart(settings: Settings) -> Iterator[str]:
             supervisor.startProcess(name)
             _wait_until_healthy(directory / f'{process["name"]}.sock')
             yield process['name']
+
+
+def ask_health(settings: Settings) -> dict[str, str]:
+    """Return what each app process of this machine says of its health, or why it says nothing.
+
+    Those that :func:`serve` runs, or the one that listens on the settings' port.
+    """
+    sockets = sorted(runtime_directory(settings).glob('app-*.sock'))
+    if sockets:
+        return {socket.stem: _ask(httpx.HTTPTransport(uds=str(socket))) for socket in sockets}
+    return {'app': _ask(httpx.HTTPTransport(), port=settings.port)}
 
 
 def runtime_directory(settings: Settings) -> Path:
@@ -176,12 +190,15 @@ def _program(name: str, command: list[str], *, priority: int, count: int = 1, on
 
 def _wait_until_healthy(socket: Path) -> None:
     deadline = time.monotonic() + HEALTHY_TIMEOUT
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url='http://app') as client:
-        while time.monotonic() < deadline:
-            try:
-                if client.get('/up').is_success:
-                    return
-            except httpx.TransportError:
-                pass  # not listening yet
-            time.sleep(0.1)
-    raise TimeoutError(f'{socket.stem} did not become healthy within {HEALTHY_TIMEOUT:.0f} s; its log says why')
+    while _ask(httpx.HTTPTransport(uds=str(socket))) not in HEALTHY:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f'{socket.stem} did not become healthy within {HEALTHY_TIMEOUT:.0f} s; its log says why')
+        time.sleep(0.1)
+
+
+def _ask(transport: httpx.HTTPTransport, *, port: int = 80) -> str:
+    with httpx.Client(transport=transport, timeout=HEALTH_TIMEOUT) as client:
+        try:
+            return str(client.get(f'http://127.0.0.1:{port}/up').json()['status'])
+        except (httpx.HTTPError, ValueError, LookupError) as error:
+            return f'{type(error).__name__}: {error}'
