@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+import socketio
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import APIRouter, FastAPI
 from nicegui.middlewares import RedirectWithPrefixMiddleware
@@ -14,6 +15,7 @@ from starlette.responses import RedirectResponse
 
 from todosync.tuning import tune
 
+SIO = socketio.AsyncServer(async_mode='asgi')
 PREFIX = {'X-Forwarded-Prefix': '/prefix'}
 
 
@@ -63,8 +65,8 @@ async def location(app: FastAPI, path: str) -> str:
 
 async def test_only_requests_for_the_api_skip_the_layers_of_nicegui(app: FastAPI, routes: APIRouter) -> None:
     assert await location(app, '/api/1') == '/prefix/elsewhere/1'
-    tune(app, routes.routes)
-    tune(app, routes.routes)
+    tune(app, SIO, routes.routes)
+    tune(app, SIO, routes.routes)
     assert await location(app, '/api/1') == '/elsewhere/1'
     assert await location(app, '/page') == '/prefix/elsewhere'
 
@@ -72,12 +74,12 @@ async def test_only_requests_for_the_api_skip_the_layers_of_nicegui(app: FastAPI
 async def test_an_unknown_path_is_answered_as_before(app: FastAPI, routes: APIRouter) -> None:
     async with client(app) as browser:
         before = (await browser.get('/api/1/more')).json()
-        tune(app, routes.routes)
+        tune(app, SIO, routes.routes)
         assert (await browser.get('/api/1/more')).json() == before == {'detail': 'Not Found'}
 
 
 def test_a_simulated_app_stays_as_it_is(app: FastAPI, routes: APIRouter) -> None:
     thresholds = gc.get_threshold()
-    tune(app, routes.routes)
+    tune(app, SIO, routes.routes)
     assert app.middleware_stack is None
     assert gc.get_threshold() == thresholds

@@ -53,7 +53,7 @@ class SyncServer:
     def __init__(self, settings: Settings, streams: Iterable[Stream] = ()) -> None:
         self.settings = settings
         self.streams = [TODOS, *streams]
-        self.database = Database(settings.data_url, on_commit=self._on_commit)
+        self.database = Database(settings.data_url, busy_timeout=settings.busy_timeout, on_commit=self._on_commit)
         self.cache = self._make_cache()
         self.cable = self._make_cable()
         self.jobs = Jobs(settings.queue_url, settings.poll_interval)
@@ -109,7 +109,7 @@ class SyncServer:
         self.commits.start()
         self.status.start()
         drain_on_signal(self.drain)
-        tune(app, self.api_routes)
+        tune(app, core.sio, self.api_routes)
 
     async def stop(self) -> None:
         """Stop everything, in the opposite order; safe to call twice."""

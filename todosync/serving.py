@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from nicegui import ui
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import logs
@@ -16,6 +17,7 @@ from .settings import Settings
 
 DRAIN_SIGNAL = signal.SIGUSR1
 """Tells a process that it is going to be stopped."""
+GZIP_LEVEL = 4
 STOP_GRACE = 5
 """Seconds that requests in flight get to end before the process ends without them."""
 
@@ -44,6 +46,11 @@ def run_options(settings: Settings) -> dict[str, Any]:
     if settings.behind_proxy:
         options['gzip_middleware_factory'] = None
     return options
+
+
+def compress_quickly(app: ASGIApp) -> GZipMiddleware:
+    """Compress what is sent: a tenth larger than at best, in a quarter of the time; the event loop waits meanwhile."""
+    return GZipMiddleware(app, compresslevel=GZIP_LEVEL)
 
 
 class AfterStart:
