@@ -40,6 +40,7 @@ class Database:
     """The data, in SQLite or PostgreSQL. Every call blocks and refuses to run on an event loop.
 
     :param url: SQLAlchemy URL of a SQLite file or a PostgreSQL database
+    :param busy_timeout: seconds that a writer waits for others
     :param on_commit: called after each commit made through :meth:`write`, in the writer's thread; must be quick and
         must not raise
     :raises ValueError: the URL names another kind of database
@@ -50,8 +51,11 @@ class Database:
             session.add(Todo(title='Buy milk'))
     """
 
-    def __init__(self, url: str, *, on_commit: Callable[[], None] = lambda: None) -> None:
-        self._dialect = dialect_of(url)
+    def __init__(
+        self, url: str, *, busy_timeout: float = BUSY_TIMEOUT, on_commit: Callable[[], None] = lambda: None
+    ) -> None:
+        self._dialect = dialect_of(url, busy_timeout)
+        self._busy_timeout = busy_timeout
         self._on_commit = on_commit
         self._one_writer = threading.Lock()  # the databases' own waiting polls or holds connections; a lock hands over
         self._engine = self._dialect.make_engine()
@@ -71,7 +75,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Open a write transaction, committed on leaving the block and rolled back if the block raises.
 
-        :raises DatabaseUnavailableError: the database cannot be written to: locked for 10 s by another program, disk
+        :raises DatabaseUnavailableError: the database cannot be written to: locked by another program, disk
             full, read-only, gone; nothing was written
         :raises sqlalchemy.exc.IntegrityError: a constraint refused what was to be written; nothing was
         """
@@ -118,7 +122,7 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if not self._one_writer.acquire(timeout=BUSY_TIMEOUT):
+        if not self._one_writer.acquire(timeout=self._busy_timeout):
             raise DatabaseUnavailableError('other writers are waiting for it already')
         try:
             yield

@@ -49,18 +49,19 @@ class Dialect(Protocol):
         """Return what one of the processes that share the database can hold."""
 
 
-def dialect_of(url: str) -> Dialect:
+def dialect_of(url: str, busy_timeout: float = BUSY_TIMEOUT) -> Dialect:
     """Return the dialect that speaks to a database.
 
     :param url: SQLAlchemy URL
+    :param busy_timeout: seconds that a writer waits for another program's transaction
     :raises ValueError: of a kind that is not supported
     """
     parsed = make_url(url)
     match parsed.get_backend_name():
         case 'sqlite':
-            return SqliteDialect(parsed)
+            return SqliteDialect(parsed, busy_timeout)
         case 'postgresql':
-            return PostgresDialect(parsed)
+            return PostgresDialect(parsed, busy_timeout)
         case other:
             raise ValueError(f'DATABASE_URL must name a SQLite file or a PostgreSQL database, not {other}')
 
@@ -69,10 +70,12 @@ class SqliteDialect:
     """SQLite.
 
     :param url: SQLAlchemy URL of a file, or ``sqlite://`` for a database in memory
+    :param busy_timeout: seconds that a writer waits for another program's transaction
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, busy_timeout: float) -> None:
         self._url = url
+        self._busy_timeout = busy_timeout
         self._path = Path(url.database) if url.database else None
 
     def make_engine(self) -> Engine:
@@ -83,7 +86,7 @@ class SqliteDialect:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             options = {'pool_size': 8, 'max_overflow': -1}  # threads are what bounds them; an open file costs nothing
         engine = create_engine(self._url, poolclass=QueuePool, execution_options={'begin': 'BEGIN'}, **options)
-        event.listen(engine, 'connect', _configure_sqlite)
+        event.listen(engine, 'connect', self._configure)
         event.listen(engine, 'begin', _begin)
         return engine
 
@@ -123,15 +126,27 @@ class SqliteDialect:
         """Return a lock on a file beside the database."""
         return SoleOwnership() if self._path is None else FileOwnership(self._path.with_suffix('.owner'))
 
+    def _configure(self, connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions begin where _begin says, not where the driver guesses
+        for pragma in (
+            f'busy_timeout = {int(self._busy_timeout * 1000)}',
+            'journal_mode = WAL',  # readers never wait for a writer
+            'synchronous = FULL',  # what was answered survives a power cut, not only a crash
+            'foreign_keys = ON',
+        ):
+            connection.execute(f'PRAGMA {pragma}').close()
+
 
 class PostgresDialect:
     """PostgreSQL, through psycopg.
 
     :param url: SQLAlchemy URL
+    :param busy_timeout: seconds that a writer waits for another program's transaction
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, busy_timeout: float) -> None:
         self._url = url
+        self._busy_timeout = busy_timeout
 
     def make_engine(self) -> Engine:
         """Return an engine of repeatable-read transactions, whose connections are tested before use."""
@@ -140,11 +155,11 @@ class PostgresDialect:
             isolation_level='REPEATABLE READ',
             pool_size=5,
             max_overflow=10,
-            pool_timeout=BUSY_TIMEOUT,
+            pool_timeout=self._busy_timeout,
             pool_pre_ping=True,  # connections from before a restart of PostgreSQL are replaced unnoticed
             connect_args={
                 'connect_timeout': 5,
-                'options': f'-c lock_timeout={int(BUSY_TIMEOUT * 1000)} -c timezone=UTC',
+                'options': f'-c lock_timeout={int(self._busy_timeout * 1000)} -c timezone=UTC',
                 'application_name': 'todosync',
             },
         )
@@ -207,14 +222,3 @@ class PostgresDialect:
 def _begin(connection: Connection) -> None:
     if statement := connection.get_execution_options().get('begin'):
         connection.exec_driver_sql(statement)
-
-
-def _configure_sqlite(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions begin where _begin says, not where the driver guesses
-    for pragma in (
-        f'busy_timeout = {int(BUSY_TIMEOUT * 1000)}',
-        'journal_mode = WAL',  # readers never wait for a writer
-        'synchronous = FULL',  # what was answered survives a power cut, not only a crash
-        'foreign_keys = ON',
-    ):
-        connection.execute(f'PRAGMA {pragma}').close()

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     cable: CableAdapter | None = None
     poll_interval: float = Field(default=0.01, gt=0)
     """How often another program's commit is looked for; one version read, about 3 microseconds."""
+    busy_timeout: float = Field(default=10, gt=0)
+    """How long a writer waits for another program's transaction before its request is refused."""
     cache_ttl: float = Field(default=3600, gt=0)
     cache_size_limit: int = Field(default=256 * 2**20, gt=0)
     change_log_retention: float = Field(default=86_400, gt=0)
