@@ -46,6 +46,16 @@ class Target:
     value: Any = None
 
 
+async def test_a_connected_page_keeps_no_copy_of_the_list(user: User, todos: TodoUser) -> None:
+    await todos.add('Buy milk')
+    await user.http_client.get('/')
+    sent, connected = max(Client.instances.values(), key=lambda client: client.created), user.client
+    assert connected is not None
+    assert 'Buy milk' in sent.head_html, 'NiceGUI keeps what has been added to the head elsewhere: see on_connect()'
+    assert 'Buy milk' not in connected.head_html
+    assert connected.head_html == Client.shared_head_html
+
+
 async def test_a_page_has_one_view_of_a_stream(user: User, sync: TodoSync) -> None:
     with user:
         assert todosync.use_todo_sync() is sync

@@ -202,6 +202,7 @@ class SyncServer:
 
     def on_connect(self, client: Client) -> None:
         """Note that a page is connected, whichever way."""
+        client._head_html = ''  # it has been sent, and would keep a copy of the list for each tab
         self._on_role(client, self.tabs.role(client))
 
     def on_delete(self, client: Client) -> None:
