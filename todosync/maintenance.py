@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from .backup import Backups
+from .settings import Settings
+
 if TYPE_CHECKING:
     from .server import SyncServer
 
@@ -36,11 +39,24 @@ def prune_failed_executions() -> None:
     server.jobs.failed.prune(_ago(server.settings.failure_retention))
 
 
+def back_up_database() -> None:
+    """Back a SQLite database up; PostgreSQL has tools of its own for that."""
+    if (backups := backups_of(_server().settings)) is not None:
+        backups.create()
+
+
+def backups_of(settings: Settings) -> Backups | None:
+    """Return the backups of the database that the settings name, ``None`` when it is not on SQLite."""
+    path = settings.database_path
+    return None if path is None else Backups(path, settings.backup_dir, settings.backups_kept)
+
+
 SCHEDULE: Mapping[Callable[[], None], str] = {
     trim_change_log: '7 * * * *',
     trim_cable: '17 * * * *',
     cull_cache: '27 * * * *',
     prune_failed_executions: '37 * * * *',
+    back_up_database: '47 2 * * *',
 }
 """When each runs, in the five fields of cron, in UTC."""
 

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     change_log_retention: float = Field(default=86_400, gt=0)
     cable_retention: float = Field(default=86_400, gt=0)
     failure_retention: float = Field(default=30 * 86_400, gt=0)
+    backups_kept: int = Field(default=7, ge=1)
+    """How many daily backups of a SQLite database are kept."""
     reconnect_timeout: float = Field(default=60, gt=0)
     """How long a page's server side waits for its browser to come back before it is forgotten."""
     tabs_per_socket: int = Field(default=100, ge=1)
@@ -121,6 +123,17 @@ class Settings(BaseSettings):
     def data_url(self) -> str:
         """The SQLAlchemy URL of the database that keeps the data."""
         return self.database_url or f'sqlite:///{self.storage_dir.absolute() / f"{self.env}.sqlite3"}'
+
+    @property
+    def database_path(self) -> Path | None:
+        """The SQLite file that keeps the data; ``None`` when PostgreSQL does."""
+        url = make_url(self.data_url)
+        return Path(url.database) if url.get_backend_name() == 'sqlite' and url.database else None
+
+    @property
+    def backup_dir(self) -> Path:
+        """The directory of the backups."""
+        return self.storage_dir / f'{self.env}_backups'
 
     @property
     def queue_url(self) -> str:
