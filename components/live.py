@@ -15,6 +15,9 @@ from nicegui import ui
 
 from todosync import Record, Sync
 
+REST = 40
+"""So many rows at the end of a list are all rendered, whether in view or not."""
+
 # Quasar renders rows when no scroll event has come for 35 ms, so that a long scroll leaves them behind. An event that
 # stands for many, at this distance, has them follow.
 FOLLOW_SCROLL = """(event) => {
@@ -87,13 +90,22 @@ class BrowserList(ui.element):
 
     def __init__(self, items: str, *, key: str, row_height: int) -> None:
         super().__init__('q-virtual-scroll')
-        self.props[':items'] = items
+        self._show(items)
         self.props['virtual-scroll-item-size'] = row_height
         self.props['role'] = 'list'
         self.on('scroll.capture', js_handler=FOLLOW_SCROLL)
         with self.default_slot:
             self.row = ui.element('div').props('role=listitem')
         self.row.props[':key'] = f'props.item[{json.dumps(key)}]'
+
+    def _show(self, items: str) -> None:
+        self.props[':items-size'] = f'({items}).length'
+        # Quasar notices a new length after it has rendered: what stands at the end of a short list would be gone for a
+        # moment, and the focus with it
+        self.props[':items-fn'] = (
+            f'(from, size) => ((items) => items.slice(from, items.length - from > {REST} ? from + size : undefined))'
+            f'({items})'
+        )
 
     def __enter__(self) -> Self:
         self.row.default_slot.__enter__()
@@ -133,7 +145,7 @@ class LiveList(BrowserList):
             todos.show_where(completed=False)
         """
         self._where = fields
-        self.props[':items'] = self.items_expression
+        self._show(self.items_expression)
 
     @property
     def items_expression(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nicegui import app, ui
 
 ICONS = {
+    'done': 'M9 16.2L4.8 12l-1.4 1.4L9 19 21 7l-1.4-1.4z',
     'add': 'M19 13h-6v6h-2v-6H5v-2h6V5h2v6h6z',
     'edit': 'M14.06 9.02l.92.92L5.92 19H5v-.92l9.06-9.06M17.66 3c-.25 0-.51.1-.7.29l-1.83 1.83 3.75 3.75 1.83-1.83c.39'
     '-.39.39-1.02 0-1.41l-2.34-2.34c-.2-.2-.45-.29-.71-.29zm-3.6 3.19L3 17.25V21h3.75L17.81 9.94z',
@@ -152,11 +153,25 @@ button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
 .todo:first-child { border-radius: .75rem .75rem 0 0; }
 .todo:last-child { border-radius: 0 0 .75rem .75rem; border-bottom-width: 1px; }
 .todo:only-child { border-radius: .75rem; }
-.todo .q-checkbox { flex: none; margin-top: .0625rem; min-height: 2rem; }
-.todo .q-checkbox__bg { border-radius: .375rem; border-color: var(--muted); }
-.todo .q-checkbox__inner { color: var(--muted); }
-.todo .q-checkbox__inner--truthy { color: var(--accent); }
-.todo .q-checkbox__svg { color: var(--on-accent); }
+.todo-checkbox {
+    appearance: none;
+    flex: none;
+    width: 1.25rem;
+    height: 1.25rem;
+    margin: .4375rem .5rem;
+    border: 2px solid var(--muted);
+    border-radius: .375rem;
+    cursor: pointer;
+}
+.todo-checkbox:hover { border-color: var(--accent); }
+.todo-checkbox:checked { border-color: var(--accent); background: var(--accent); }
+.todo-checkbox:checked::before {
+    content: '';
+    display: block;
+    height: 100%;
+    background: var(--on-accent);
+    mask: var(--icon-done) center / 1.125rem no-repeat;
+}
 .todo-title {
     flex: 1;
     min-width: 0;
@@ -329,4 +344,6 @@ def use_theme() -> None:
 
 
 def _icon_rules() -> str:
-    return '\n'.join(f'.icon-{name} {{ --icon: url("{SVG.format(outline)}"); }}' for name, outline in ICONS.items())
+    images = '\n'.join(f'--icon-{name}: url("{SVG.format(outline)}");' for name, outline in ICONS.items())
+    classes = '\n'.join(f'.icon-{name} {{ --icon: var(--icon-{name}); }}' for name in ICONS)
+    return f':root {{\n{images}\n}}\n{classes}'

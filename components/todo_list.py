@@ -13,6 +13,8 @@ UNDO_SECONDS = 8
 FILTERS = {'All': {}, 'Active': {'completed': False}, 'Done': {'completed': True}}
 NOTHING_SHOWN = {'All': 'Nothing to do yet.', 'Active': 'All done.', 'Done': 'Nothing done yet.'}
 
+# The box shows what the todo is, not what was clicked: it changes when the todo has changed.
+TOGGLE = '() => emit(props.item.id, !props.item.completed)'
 # An editor is open while its row says so. The row's field is nobody's but the person's who types into it: what others
 # do to the todo meanwhile does not touch it.
 OPEN_EDITOR = """(event) => {
@@ -77,10 +79,10 @@ class TodoList(ui.element):
             self.nothing = _NothingShown(self)
 
     def _make_row(self) -> None:
-        checkbox = ui.checkbox().mark('todo-completed').props('dense')
-        checkbox.props[':model-value'] = 'props.item.completed'
-        checkbox.props[':aria-label'] = 'props.item.title'
-        checkbox.on('update:model-value', self._toggle, js_handler='(value) => emit(props.item.id, value)')
+        # elements of plain html: a row is rendered thirty times in every tab for every change of any todo
+        checkbox = ui.element('input').mark('todo-completed').classes('todo-checkbox')
+        checkbox.props('type=checkbox :checked=props.item.completed :aria-label=props.item.title')
+        checkbox.on('click.prevent', self._toggle, js_handler=TOGGLE)
 
         title = ui.element('span').mark('todo-title').props(':textContent=props.item.title dir=auto')
         title.props[':class'] = "props.item.completed ? 'todo-title todo-title-done' : 'todo-title'"

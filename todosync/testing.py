@@ -205,7 +205,7 @@ class TodoUser(RowUser):
             await todos.toggle('Buy milk')
         """
         todo = self.row(title=title)
-        await self.trigger('todo-completed', 'update:modelValue', todo['id'], not todo['completed'])
+        await self.trigger('todo-completed', 'click.prevent', todo['id'], not todo['completed'])
 
     async def edit(self, title: str, new_title: str) -> None:
         """Open the editor of a todo, type a new title and press Enter.

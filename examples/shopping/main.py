@@ -28,7 +28,8 @@ def index() -> None:
     LiveText(sync, 'summary', tag='h1').classes('text-2xl')
     name = ui.input('What is missing?').on('keydown.enter', add).classes('w-full')
     with LiveList(sync, text='name', row_height=40).classes('w-full h-96'):
-        checkbox = ui.checkbox().mark('bought').props(':model-value=props.item.bought :label=props.item.name')
+        checkbox = ui.element('q-checkbox').mark('bought')
+        checkbox.props(':model-value=props.item.bought :label=props.item.name')
         checkbox.on('update:model-value', mark, js_handler='(value) => emit(props.item.id, value)')
 
 

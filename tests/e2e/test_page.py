@@ -1,0 +1,196 @@
+"""The page under a person's hands: what only a browser can show."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page
+
+from tests.e2e.browser import Tabs, eventually
+from tests.server import RunningServer, running_server
+
+HOSTILE = '</script><img src=x onerror="window.hacked = true">'
+
+
+@pytest.fixture(scope='module')
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp('storage')) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _empty_list(server: RunningServer) -> None:
+    with sqlite3.connect(server.storage / 'development.sqlite3') as database:
+        database.execute('DELETE FROM todos')
+    eventually(lambda: server.todos() == [])
+
+
+@pytest.fixture
+def page(tabs: Tabs) -> Iterator[Page]:
+    page = tabs.open()
+    problems: list[str] = []
+    page.on('console', lambda message: problems.append(message.text) if message.type == 'error' else None)
+    page.on('pageerror', lambda error: problems.append(str(error)))
+    yield page
+    problems = [text for text in problems if 'ERR_CONNECTION_REFUSED' not in text]
+    assert not problems, problems
+
+
+def field(page: Page) -> Locator:
+    return page.locator('.todo-form input')
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator('.todo-title').all_inner_texts()
+
+
+def row(page: Page, title: str) -> Locator:
+    return page.locator('.todo', has=page.get_by_role('checkbox', name=title, exact=True))
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate('document.activeElement.ariaLabel ?? document.activeElement.className'))
+
+
+def test_todos_typed_in_one_go_are_all_added_and_the_focus_stays(page: Page) -> None:
+    field(page).press_sequentially('Buy milk\nCall Ann\nWater the plants\n', delay=0)
+    eventually(lambda: titles(page) == ['Water the plants', 'Call Ann', 'Buy milk'])
+    assert field(page).input_value() == ''
+    assert field(page).evaluate('field => field === document.activeElement')
+    eventually(lambda: page.title() == 'Todos (3 total, 0 done)')
+
+
+def test_a_refused_title_comes_back_with_the_reason(page: Page) -> None:
+    field(page).fill('x' * 501)
+    field(page).press('Enter')
+    page.get_by_text('Title is too long (maximum is 500 characters)').wait_for()
+    assert field(page).input_value() == 'x' * 501
+
+
+def test_a_hostile_title_is_text(page: Page) -> None:
+    field(page).fill(HOSTILE)
+    field(page).press('Enter')
+    eventually(lambda: titles(page) == [HOSTILE])
+    row(page, HOSTILE).locator('.icon-delete').click()
+    page.get_by_text(f'Deleted “{HOSTILE}”').wait_for()
+    page.get_by_role('button', name='Undo').click()
+    eventually(lambda: titles(page) == [HOSTILE])
+    page.reload()
+    eventually(lambda: titles(page) == [HOSTILE])
+    assert page.evaluate('window.hacked') is None
+    assert page.locator('img[src=x]').count() == 0
+
+
+def test_the_editor_saves_on_enter_and_gives_the_focus_back(tabs: Tabs, page: Page) -> None:
+    tabs.server.add('Buy milk')
+    edit = page.get_by_role('button', name='Edit Buy milk')
+    edit.focus()
+    page.keyboard.press('Enter')
+    page.keyboard.type('Buy oat milk')
+    page.keyboard.press('Enter')
+    eventually(lambda: titles(page) == ['Buy oat milk'])
+    eventually(lambda: focused(page) == 'Edit Buy oat milk')
+
+
+def test_the_editor_lets_go_on_escape_and_saves_when_it_is_left(tabs: Tabs, page: Page) -> None:
+    tabs.server.add('Buy milk')
+    page.get_by_text('Buy milk').dblclick()
+    page.keyboard.type('nonsense')
+    page.keyboard.press('Escape')
+    assert titles(page) == ['Buy milk']
+    assert page.locator('[data-editing]').count() == 0
+    page.get_by_text('Buy milk').dblclick()
+    page.keyboard.type('Buy oat milk')
+    field(page).click()
+    eventually(lambda: titles(page) == ['Buy oat milk'])
+    eventually(lambda: page.locator('[data-editing]').count() == 0)
+
+
+def test_what_is_typed_into_the_editor_survives_what_others_do(tabs: Tabs, page: Page) -> None:
+    todo = tabs.server.add('Buy milk')
+    page.get_by_text('Buy milk').dblclick()
+    page.keyboard.type('Buy oat')
+    tabs.server.add('Call Ann')
+    tabs.server.request('PATCH', f'/todos/{todo["id"]}', {'todo': {'title': 'Buy bread', 'completed': True}})
+    eventually(lambda: page.get_by_role('checkbox', name='Buy bread').is_checked())
+    page.keyboard.type(' milk')
+    assert row(page, 'Buy bread').locator('.todo-edit').input_value() == 'Buy oat milk'
+    page.keyboard.press('Enter')
+    eventually(lambda: 'Buy oat milk' in titles(page))
+
+
+def test_a_refused_edit_stays_open_with_what_was_typed(tabs: Tabs, page: Page) -> None:
+    tabs.server.add('Buy milk')
+    page.get_by_text('Buy milk').dblclick()
+    page.locator('[data-editing] .todo-edit').fill('x' * 501)
+    page.keyboard.press('Enter')
+    page.get_by_text('Title is too long').wait_for()
+    assert page.locator('[data-editing] .todo-edit').input_value() == 'x' * 501
+
+
+def test_the_focus_stays_with_its_todo_when_others_come(tabs: Tabs, page: Page) -> None:
+    tabs.server.add('Buy milk')
+    page.get_by_role('checkbox', name='Buy milk').focus()
+    tabs.server.add('Call Ann')
+    eventually(lambda: titles(page) == ['Call Ann', 'Buy milk'])
+    assert focused(page) == 'Buy milk'
+    page.keyboard.press('Space')
+    eventually(lambda: page.get_by_role('checkbox', name='Buy milk').is_checked())
+    assert not page.get_by_role('checkbox', name='Call Ann').is_checked()
+
+
+def test_deleting_by_keyboard_goes_from_todo_to_todo_and_undo_brings_back(tabs: Tabs, page: Page) -> None:
+    for title in ('Buy milk', 'Call Ann', 'Water the plants'):
+        tabs.server.add(title)
+    page.get_by_role('button', name='Delete Water the plants').focus()
+    page.keyboard.press('Enter')
+    eventually(lambda: titles(page) == ['Call Ann', 'Buy milk'])
+    assert focused(page) == 'Delete Call Ann'
+    page.get_by_role('button', name='Undo').click()
+    eventually(lambda: titles(page) == ['Water the plants', 'Call Ann', 'Buy milk'])
+
+
+def test_without_a_connection_the_text_stays_and_one_sign_says_why(tabs: Tabs, page: Page) -> None:
+    eventually(lambda: page.locator('.leader-badge[data-connected=true]').count() == 1)
+    tabs.server.kill()
+    page.locator('#popup[aria-hidden=false]').wait_for()
+    field(page).fill('Buy milk')
+    field(page).press('Enter')
+    assert field(page).input_value() == 'Buy milk'
+    tabs.server.start()
+    page.locator('#popup[aria-hidden=true]').wait_for(state='attached')
+    eventually(lambda: field(page).input_value() == 'Buy milk', timeout=60)
+    eventually(lambda: page.locator('.leader-badge[data-connected=true]').count() == 1)
+    field(page).press('Enter')
+    eventually(lambda: titles(page) == ['Buy milk'])
+
+
+def test_ten_thousand_todos_are_as_light_as_ten(tabs: Tabs) -> None:
+    with sqlite3.connect(tabs.server.storage / 'development.sqlite3') as database:
+        rows = [(f'Todo {number}',) for number in range(10_000)]
+        database.executemany('INSERT INTO todos(title) VALUES (?)', rows)
+    eventually(lambda: len(tabs.server.todos()) == 10_000)
+    page = tabs.open()
+    eventually(lambda: titles(page)[:2] == ['Todo 9999', 'Todo 9998'])
+    eventually(lambda: page.title() == 'Todos (10000 total, 0 done)')
+    assert page.locator('.todo').count() < 60
+    never_blank = """async () => {
+        const list = document.querySelector('.todo-rows');
+        let blank = 0;
+        for (let frame = 1; frame <= 120; frame += 1) {
+            list.scrollTop = frame * 60;
+            await new Promise(requestAnimationFrame);
+            const { left, top, height } = list.getBoundingClientRect();
+            if (!document.elementFromPoint(left + 200, top + height / 2).closest('.todo')) blank += 1;
+        }
+        return blank;
+    }"""
+    assert page.evaluate(never_blank) < 30, 'rows have to follow while somebody scrolls, not only afterwards'
+    page.evaluate("document.querySelector('.todo-rows').scrollTop = 300000")
+    eventually(lambda: 'Todo 4' in page.locator('.todo-title').first.inner_text())
+    box = page.locator('.todo-checkbox').nth(5)
+    name = box.get_attribute('aria-label') or ''
+    box.click()
+    eventually(lambda: page.get_by_role('checkbox', name=name, exact=True).is_checked())
