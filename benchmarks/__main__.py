@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 
-from . import cost, fan_out, idle, screen, writes
+from . import cost, fan_out, first_paint, idle, screen, soak, writes
 from .report import Chapter, table, write_document
 
 CHAPTERS = {
@@ -16,6 +16,8 @@ CHAPTERS = {
     'fan_out': fan_out.measure,
     'idle': idle.measure,
     'writes': writes.measure,
+    'first_paint': first_paint.measure,
+    'soak': soak.measure,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import runpy
 import time
 from collections.abc import Callable, Coroutine
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from nicegui import app, core
+from nicegui import Client, app, core
 from sqlalchemy import event
 from sqlmodel import Session
 
@@ -40,6 +41,13 @@ async def rename(todo_id: int, title: str) -> dict[str, float]:
     database = todosync.current_server().database
     await asyncio.to_thread(todos.update_todo, database, todo_id, {'title': title})
     return {'committed_at': committed_at}
+
+
+@app.post('/benchmark/counts')
+async def counts() -> dict[str, int]:
+    """Count what could be left behind."""
+    gc.collect()
+    return {'tasks': len(asyncio.all_tasks()), 'clients': len(Client.instances)}
 
 
 @app.post('/benchmark/quiet')

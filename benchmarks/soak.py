@@ -1,0 +1,90 @@
+"""Tabs that come and go while todos are written: what is left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from tests.server import RunningServer
+
+from .light_browser import LightBrowser
+from .processes import memory_bytes, open_files, threads
+from .report import Chapter, Figure, size
+from .servers import post, serving
+
+BROWSERS_AT_ONCE = 5
+TABS = 3
+FORGOTTEN_AFTER = 5.0
+"""Seconds after which the server forgets a page here, so that a short soak sees it happen."""
+MEMORY_LIMIT = 5e6
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the server holds."""
+
+    memory: int
+    files: int
+    threads: int
+    tasks: int
+    clients: int
+
+
+async def measure(short: bool) -> Chapter:
+    """Have browsers come and go."""
+    seconds = 8.0 if short else 120.0
+    async with serving('instrumented', RECONNECT_TIMEOUT=FORGOTTEN_AFTER) as server:
+        await come_and_go(server, seconds / 3)  # what is made once, pools and caches, is there afterwards
+        before = await held(server)
+        visits = await come_and_go(server, seconds)
+        after = await held(server)
+    growth = after.memory - before.memory
+    return Chapter(
+        'Soak',
+        f'{BROWSERS_AT_ONCE} browsers at a time, each with {TABS} tabs over one socket, open the page, write, and go, '
+        f'for {seconds:g} s: {visits} visits. What the server holds after they are forgotten, and how much more that '
+        'is than after a first third as long.',
+        [
+            Figure('memory', size(after.memory), f'{growth / 1e6:+.1f} MB', 'no growth', growth < MEMORY_LIMIT),
+            _figure('files and sockets', before.files, after.files),
+            _figure('threads', before.threads, after.threads),
+            _figure('tasks', before.tasks, after.tasks),
+            _figure('pages', before.clients, after.clients),
+        ],
+    )
+
+
+async def come_and_go(server: RunningServer, seconds: float) -> int:
+    """Have browsers come and go, and return how many have."""
+    until = time.monotonic() + seconds
+    visits = 0
+
+    async def visit_again_and_again() -> None:
+        nonlocal visits
+        while time.monotonic() < until:
+            browser = LightBrowser(server.url)
+            leader = await browser.open()
+            for _ in range(TABS - 1):
+                await browser.follow(leader)
+            todo = await asyncio.to_thread(server.add, 'Buy milk')
+            await asyncio.to_thread(server.request, 'DELETE', f'/todos/{todo["id"]}')
+            await browser.close()
+            visits += 1
+
+    await asyncio.gather(*(visit_again_and_again() for _ in range(BROWSERS_AT_ONCE)))
+    return visits
+
+
+async def held(server: RunningServer) -> Held:
+    """Wait until all pages are forgotten, and return what is left."""
+    for _ in range(60):
+        counts = await post(server, '/benchmark/counts')
+        if counts['clients'] == 0:
+            break
+        await asyncio.sleep(1)
+    return Held(memory_bytes(server.pid), open_files(server.pid), threads(server.pid), **counts)
+
+
+def _figure(name: str, before: int, after: int) -> Figure:
+    return Figure(name, str(after), f'{after - before:+d}', 'no growth', after <= before + 2)
