@@ -5,6 +5,8 @@
  */
 
 const KEY = "todosync-drafts";
+const SCROLL_ATTEMPTS = 20;
+const SCROLL_INTERVAL_MS = 50;
 const TEXT_FIELDS = 'textarea, input:not([type]), input[type="text"], input[type="search"], input[type="email"]';
 
 /** Keep the drafts of this page for its next load. */
@@ -32,16 +34,17 @@ export function restoreDrafts() {
   const { path, fields, scrolled, focus } = JSON.parse(kept);
   if (path !== location.pathname) return;
   for (const [where, value] of fields) type(find(where), value);
-  // a virtual list has its height only after it has rendered
-  requestAnimationFrame(() => requestAnimationFrame(() => scrolled.forEach(scroll)));
+  for (const [where, top] of scrolled) scroll(where, top, SCROLL_ATTEMPTS);
   const focused = focus && find(focus);
   if (focused instanceof HTMLElement) focused.focus();
 }
 
-/** @param {[string, number]} entry */
-function scroll([where, top]) {
+/** A virtual list has its height only some time after it has rendered. @param {string} where @param {number} top @param {number} attempts */
+function scroll(where, top, attempts) {
   const element = find(where);
   if (element) element.scrollTop = top;
+  const arrived = element && Math.abs(element.scrollTop - top) < 1;
+  if (!arrived && attempts > 1) setTimeout(() => scroll(where, top, attempts - 1), SCROLL_INTERVAL_MS);
 }
 
 /** Enter a text as a person does, so that the page's own handlers take it. @param {Element | null} field @param {string} text */

@@ -6,7 +6,6 @@ Where they are not, nothing breaks: each tab keeps a socket of its own, as in pl
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,12 @@ import socketio
 from nicegui import Client, core
 
 PAGE_SCRIPT = Path(nicegui.__file__).parent / 'static' / 'nicegui.js'
+METHODS: list[tuple[type[Any], str, list[str]]] = [
+    (Client, 'accept_handshake', ['socket_id', 'tab_id', 'environ']),
+    (Client, 'handle_handshake', ['socket_id', 'tab_id', 'old_tab_id', 'document_id', 'next_message_id']),
+    (Client, 'handle_disconnect', ['socket_id']),
+    (socketio.AsyncServer, 'emit', ['event', 'data', 'to', 'room']),
+]
 SOCKET_EVENTS = ('connect', 'handshake', 'disconnect', 'event', 'javascript_response', 'log')
 PAGE_SNIPPETS = {
     'the page opens its socket by io(url, options)': 'window.socket = io(url, {',
@@ -35,16 +40,13 @@ def mismatch() -> str | None:
 
 
 def _server_side() -> str | None:
-    expected: dict[Callable[..., Any], list[str]] = {
-        Client.accept_handshake: ['socket_id', 'tab_id', 'environ'],
-        Client.handle_handshake: ['socket_id', 'tab_id', 'old_tab_id', 'document_id', 'next_message_id'],
-        Client.handle_disconnect: ['socket_id'],
-        socketio.AsyncServer.emit: ['event', 'data', 'to', 'room'],
-    }
-    for function, parameters in expected.items():
-        found = list(inspect.signature(function).parameters)[1:]
+    for owner, name, parameters in METHODS:
+        method = getattr(owner, name, None)
+        if method is None:
+            return f'{owner.__name__}.{name} is gone'
+        found = list(inspect.signature(method).parameters)[1:]
         if found[: len(parameters)] != parameters:
-            return f'{function.__qualname__} takes {found}, not {parameters}'
+            return f'{owner.__name__}.{name} takes {found}, not {parameters}'
     handlers = core.sio.handlers.get('/', {})
     for event in SOCKET_EVENTS:
         if event not in handlers:

@@ -89,9 +89,31 @@ class Chromium:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        port = eventually(lambda: port_file.read_text().splitlines()[0], timeout=START_TIMEOUT)
+        eventually(port_file.read_text, timeout=START_TIMEOUT)
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect the driver, anew where it does not know all pages."""
+        port = (self._profile / 'DevToolsActivePort').read_text().splitlines()[0]
         # without defaults: with them every page believes that it is visible and focused, whatever it is
         self._browser = self._playwright.chromium.connect_over_cdp(f'http://127.0.0.1:{port}', no_defaults=True)
+
+    def quit(self) -> None:
+        """End the browser as a person does, so that it can restore its tabs."""
+        assert self._process is not None
+        with contextlib.suppress(Exception):
+            self.browser.new_browser_cdp_session().send('Browser.close')
+        self._process.wait(START_TIMEOUT)
+        self._browser = None
+        self._process = None
+
+    def show_each_tab(self) -> None:
+        """Show one tab after the other: what a browser restores it loads only then."""
+        session = self.browser.new_browser_cdp_session()
+        for target in session.send('Target.getTargets')['targetInfos']:
+            if target['type'] == 'page':
+                session.send('Target.activateTarget', {'targetId': target['targetId']})
+        session.detach()
 
     def stop(self) -> None:
         """End the browser and all its processes; safe to call twice."""
