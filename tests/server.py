@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 ROOT = Path(__file__).parent.parent
-START_TIMEOUT = 30.0
+START_TIMEOUT = 90.0
 STOP_TIMEOUT = 15.0
 
 

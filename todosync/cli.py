@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import click
 
-from .database import Database
+from .backup import Backups, NoBackupError
+from .database import Database, DatabaseUnavailableError
+from .maintenance import backups_of
 from .settings import PREFIX, Settings
 
 
@@ -72,11 +75,46 @@ def health() -> None:
 
 
 @cli.command()
+def backup() -> None:
+    """Back the database up, while it is used; this happens each night by itself as well."""
+    try:
+        click.echo(_backups().create())
+    except (OSError, sqlite3.Error) as error:
+        raise click.ClickException(f'no backup was made: {error}') from error
+
+
+@cli.command()
+def backups() -> None:
+    """List the backups that there are, newest first."""
+    for path in _backups().newest_first():
+        click.echo(path)
+
+
+@cli.command()
+@click.argument('backup', type=click.Path(path_type=Path))
+@click.option('--yes', is_flag=True, help='Do not ask.')
+def restore(backup: Path, yes: bool) -> None:
+    """Make the database what it was when BACKUP was made. Servers may go on: every tab follows."""
+    backups = _backups()
+    if not yes:
+        click.confirm(f'Replace the data by those of {backup}?', abort=True)
+    try:
+        replaced = backups.restore(backup)
+    except (OSError, NoBackupError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f'restored; what was there before is kept in {replaced}' if replaced else 'restored')
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the database up to date; app processes do so by themselves when they start."""
     database = Database(Settings.from_environment().data_url)
-    database.migrate()
-    database.close()
+    try:
+        database.migrate()
+    except DatabaseUnavailableError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        database.close()
     click.echo('the database is up to date')
 
 
@@ -87,3 +125,10 @@ def collect_static() -> None:
 
     directory = Settings.from_environment().static_dir
     click.echo(f'{collect(directory)} files written to {directory}')
+
+
+def _backups() -> Backups:
+    backups = backups_of(Settings.from_environment())
+    if backups is None:
+        raise click.ClickException('PostgreSQL is backed up by its own tools, see docs/operations.md')
+    return backups

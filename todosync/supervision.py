@@ -165,7 +165,8 @@ def _configuration(settings: Settings, main: Path, caddyfile: Path) -> str:
     return ''.join(
         [
             CONFIGURATION,
-            _program('static', [*python, '-m', 'todosync', 'collect-static'], once=True, priority=10),
+            # compressing takes a while, and nobody waits for it: the app processes send what is not there yet
+            _program('static', ['nice', *python, '-m', 'todosync', 'collect-static'], once=True, priority=10),
             _program('app', [*python, str(main.absolute())], count=settings.processes, priority=20),
             # started last, and so stopped first: nobody is sent to a process that is going
             _program('caddy', ['caddy', 'run', '--config', str(caddyfile.absolute())], priority=30),
