@@ -23,12 +23,12 @@ FLAT = 1.2
 async def measure(short: bool) -> Chapter:
     """Measure pages, tabs and changes."""
     counts = [10, 100] if short else [100, 1_000, 10_000, 100_000]
-    rounds = 3 if short else 15
+    rounds = 2 if short else 15
     tabs = 3 if short else 40
     figures: list[Figure] = []
     changes: dict[int, float] = {}
     for count in counts:
-        plain = await measure_plain(count, 1 if short else 5) if count <= 1_000 else None
+        plain = await measure_plain(count, 1 if short or count > 100 else 5) if count <= 1_000 else None
         async with serving_todos(count) as server, load(server.url) as one_browser:
             if count <= 10_000:
                 page = await page_cpu(server, rounds)

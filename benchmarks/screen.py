@@ -72,8 +72,8 @@ async def measure(short: bool) -> Chapter:
         sockets = note_sockets(context)
         tabs = [await open_tab(context, server) for _ in range(TABS)]
         in_browser, on_server = len(sockets), server.connections()['sockets']
-        painted = await commit_to_painted(server, tabs, todo['id'], rounds=10 if short else 300)
-        taken_over = [await take_over(context, server, tabs) for _ in range(2 if short else 20)]
+        painted = await commit_to_painted(server, tabs, todo['id'], rounds=5 if short else 200)
+        taken_over = [await take_over(context, server, tabs) for _ in range(1 if short else 10)]
     plain_sockets = await sockets_of_plain()
     return Chapter(
         'Five tabs of one browser',

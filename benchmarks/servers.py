@@ -15,7 +15,7 @@ import httpx
 from tests.server import RunningServer
 
 APPS = Path(__file__).parent / 'apps'
-PLAIN_TIMEOUT = 60.0
+PLAIN_TIMEOUT = 300.0
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from .servers import post, serving
 
 BROWSERS_AT_ONCE = 5
 TABS = 3
-FORGOTTEN_AFTER = 5.0
+FORGOTTEN_AFTER = 3.0
 """Seconds after which the server forgets a page here, so that a short soak sees it happen."""
 MEMORY_LIMIT = 5e6
 
@@ -33,18 +33,18 @@ class Held:
 
 async def measure(short: bool) -> Chapter:
     """Have browsers come and go."""
-    seconds = 8.0 if short else 120.0
+    seconds, settle = (2.0, 0.0) if short else (90.0, 15.0)
     async with serving('instrumented', RECONNECT_TIMEOUT=FORGOTTEN_AFTER) as server:
-        await come_and_go(server, seconds / 3)  # what is made once, pools and caches, is there afterwards
-        before = await held(server)
+        await come_and_go(server, seconds / 2)  # what is made once, pools and caches, is there afterwards
+        before = await held(server, settle)
         visits = await come_and_go(server, seconds)
-        after = await held(server)
+        after = await held(server, settle)
     growth = after.memory - before.memory
     return Chapter(
         'Soak',
         f'{BROWSERS_AT_ONCE} browsers at a time, each with {TABS} tabs over one socket, open the page, write, and go, '
         f'for {seconds:g} s: {visits} visits. What the server holds after they are forgotten, and how much more that '
-        'is than after a first third as long.',
+        'is than after a first round half as long.',
         [
             Figure('memory', size(after.memory), f'{growth / 1e6:+.1f} MB', 'no growth', growth < MEMORY_LIMIT),
             _figure('files and sockets', before.files, after.files),
@@ -76,13 +76,17 @@ async def come_and_go(server: RunningServer, seconds: float) -> int:
     return visits
 
 
-async def held(server: RunningServer) -> Held:
-    """Wait until all pages are forgotten, and return what is left."""
-    for _ in range(60):
-        counts = await post(server, '/benchmark/counts')
-        if counts['clients'] == 0:
-            break
+async def held(server: RunningServer, settle: float) -> Held:
+    """Wait until all pages are forgotten, and return what is left.
+
+    :param settle: seconds until the last ping that was due to a closed socket has been given up, too
+    """
+    counts = await post(server, '/benchmark/counts')
+    while counts['clients']:
         await asyncio.sleep(1)
+        counts = await post(server, '/benchmark/counts')
+    await asyncio.sleep(settle)
+    counts = await post(server, '/benchmark/counts')
     return Held(memory_bytes(server.pid), open_files(server.pid), threads(server.pid), **counts)
 
 

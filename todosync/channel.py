@@ -13,6 +13,7 @@ import socketio
 from .cable import Cable
 from .cache import Cache, Entry
 from .database import Database
+from .embedding import encode_for_page
 from .fanout import Fanout
 from .streams import Delta, Record, Replica, Stream
 
@@ -21,14 +22,6 @@ BURST_INTERVAL = 0.01
 """Seconds between two messages to the browsers. A change after a pause goes out at once, a burst once per interval."""
 RETRY_INTERVAL = 1.0
 """Seconds until the list is read again after it could not be read."""
-SCRIPT_ESCAPES = {
-    '<': r'\u003c',
-    '>': r'\u003e',
-    '&': r'\u0026',
-    '\u2028': r'\u2028',
-    '\u2029': r'\u2029',
-}
-"""What could end or confuse a script element, as JSON escapes."""
 
 log = logging.getLogger(__name__)
 
@@ -142,26 +135,8 @@ class Channel:
         Of a list beyond the limit only the newest rows, marked ``partial``: the rest comes over the socket.
         """
         if self._embedded[0] != self.replica.version:
-            self._embedded = (self.replica.version, self._encode_for_page())
+            self._embedded = (self.replica.version, encode_for_page(self.replica, self._embed_limit))
         return self._embedded[1]
-
-    def _encode_for_page(self) -> str:
-        rows, size = [], 0
-        for record in self.replica.records:
-            rows.append(orjson.dumps(record))
-            size += len(rows[-1]) + 1
-            if size > self._embed_limit:
-                rows.pop()
-                break
-        message = {
-            'stream': self.stream.name,
-            'version': self.replica.version,
-            self.stream.name: orjson.Fragment(b'[' + b','.join(rows) + b']'),
-            'derived': self.replica.derived,
-        }
-        if len(rows) < len(self.replica.records):
-            message['partial'] = True
-        return escape_for_script(orjson.dumps(message).decode())
 
     def _compute(self) -> Entry:
         with self._database.read() as session:
@@ -260,10 +235,3 @@ class Channel:
     def _announcement(self) -> dict[str, Any]:
         """Return a message that holds nothing; a browser of an older version finds a gap before it, and asks."""
         return Delta(self.stream.name, self._sent_version, self._sent_version, [], []).message()
-
-
-def escape_for_script(json_text: str) -> str:
-    """Return JSON in which nothing can end or confuse the script element around it."""
-    for character, escape in SCRIPT_ESCAPES.items():
-        json_text = json_text.replace(character, escape)
-    return json_text

@@ -1,0 +1,29 @@
+"""The benchmarks work: a short version of each, in which no time is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cost, fan_out, first_paint, idle, screen, soak, writes
+from benchmarks.report import Chapter, Figure, table, write_document
+
+CHAPTERS = [screen, cost, fan_out, idle, writes, first_paint, soak]
+
+
+@pytest.mark.parametrize('module', CHAPTERS, ids=lambda module: module.__name__.rpartition('.')[2])
+async def test_a_chapter_is_measured(module: object) -> None:
+    chapter = await module.measure(short=True)  # type: ignore[attr-defined]
+    assert chapter.figures
+    assert all(figure.name and figure.value for figure in chapter.figures)
+
+
+def test_the_document_holds_every_figure_and_how_it_was_made(tmp_path: Path) -> None:
+    figure = Figure('take-over', '40 ms', 'the original: 5 s', '100 ms', True)
+    chapter = Chapter('Five tabs', 'In Chromium.', [figure])
+    write_document([chapter], tmp_path / 'performance.md')
+    document = (tmp_path / 'performance.md').read_text()
+    assert '| take-over | 40 ms | the original: 5 s | 100 ms | yes |' in document
+    assert 'In Chromium.' in document
+    assert 'take-over  40 ms' in table([figure])
