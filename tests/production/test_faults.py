@@ -1,0 +1,225 @@
+"""What breaks in production: what is refused is refused clearly, what was acknowledged stays, and all comes back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.browser import Chromium, Tabs, eventually, shown, stopped
+from tests.postgres import PostgresServer
+from tests.production.stack import RunningStack
+from tests.server import RunningServer, running_server
+
+DISK_SIZE = 32 * 2**20
+REFUSAL_TIMEOUT = 60.0
+"""Seconds; a locked database is waited for before it is given up."""
+as_root = pytest.mark.skipif(os.getuid() != 0, reason='only root can mount a small disk')
+
+
+class Writer:
+    """Adds todos one after the other, and remembers which were acknowledged and which refused."""
+
+    def __init__(self, server: RunningServer, name: str) -> None:
+        self._server = server
+        self._name = name
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+        self.acknowledged: list[str] = []
+        self.failed = 0
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def wait_for_more(self, count: int = 20) -> None:
+        """Wait until as many more have been acknowledged."""
+        goal = len(self.acknowledged) + count
+        eventually(lambda: len(self.acknowledged) >= goal)
+
+    def _write(self) -> None:
+        number = 0
+        while not self._stopping.is_set():
+            number += 1
+            title = f'{self._name} {number}'
+            try:
+                status, _ = self._server.request('POST', '/todos', {'todo': {'title': title}})
+            except OSError:
+                status = 0  # nobody listens, or the answer did not come
+            if status == 201:
+                self.acknowledged.append(title)
+            else:
+                self.failed += 1
+                self._stopping.wait(0.02)
+
+
+def titles(server: RunningServer) -> set[str]:
+    return {todo['title'] for todo in server.todos()}
+
+
+def refused(server: RunningServer, title: str) -> str:
+    """Try to add a todo, expect a refusal, and return its reason."""
+    answer = httpx.post(f'{server.url}/todos', json={'todo': {'title': title}}, timeout=REFUSAL_TIMEOUT)
+    assert answer.status_code == 503, answer.text
+    (reason,) = answer.json()['errors']
+    return str(reason)
+
+
+@pytest.mark.parametrize('name', ['app-0', 'app-1', 'caddy'])
+def test_killing_a_process_under_load_loses_nothing_that_was_acknowledged(stack: RunningStack, name: str) -> None:
+    with Writer(stack, f'{name} first') as first, Writer(stack, f'{name} second') as second:
+        first.wait_for_more()
+        killed = stack.processes[name]
+        stack.kill_process(name)
+        first.wait_for_more()
+        second.wait_for_more()
+    eventually(stack.is_up)
+    assert stack.processes[name] != killed
+    written = [todo['title'] for todo in stack.todos()]
+    assert set(first.acknowledged + second.acknowledged) <= set(written)
+    assert len(written) == len(set(written)), 'something was written twice'
+
+
+def test_a_killed_process_under_load_is_hardly_noticed(stack: RunningStack) -> None:
+    with Writer(stack, 'noticed') as writer:
+        writer.wait_for_more()
+        stack.kill_process('app-0')
+        writer.wait_for_more(100)
+    eventually(stack.is_up)
+    assert writer.failed <= 3, 'only what was under way may fail'
+
+
+def test_a_process_that_hangs_is_passed_by_until_it_is_back(stack: RunningStack) -> None:
+    cookies = stack.cookies()
+
+    def answers(cookie: str) -> bool:
+        return httpx.get(f'{stack.url}/todos', cookies={'todosync_process': cookie}, timeout=5).is_success
+
+    hung = stack.processes['app-0']
+    with stopped(hung):
+        for cookie in cookies:
+            eventually(lambda cookie=cookie: answers(cookie))  # type: ignore[misc]
+        stack.add('While one hangs')
+    eventually(stack.is_up)
+    assert stack.processes['app-0'] == hung
+
+
+class SmallDisk:
+    """A file system of its own that can be filled and made read-only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={DISK_SIZE}', 'tmpfs', str(path)], check=True)
+
+    def remove(self) -> None:
+        subprocess.run(['umount', '--lazy', str(self.path)], check=True)
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Leave no byte free for the time of a block."""
+        filling = self.path / 'filling'
+        try:
+            with filling.open('wb', buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+        except OSError:
+            yield
+        finally:
+            filling.unlink()
+
+    def make_read_only(self) -> None:
+        """Refuse writes from now on."""
+        subprocess.run(['mount', '-o', 'remount,ro', str(self.path)], check=True)
+
+
+@pytest.fixture(scope='module')
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
+    disk = SmallDisk(tmp_path_factory.mktemp('disk') / 'mount')
+    yield disk
+    disk.remove()
+
+
+@pytest.fixture(scope='module')
+def server(disk: SmallDisk) -> Iterator[RunningServer]:
+    with running_server(disk.path / 'storage', ENV='production', BUSY_TIMEOUT=1) as server:
+        server.add('Before')
+        yield server
+
+
+@as_root
+def test_a_full_disk_refuses_writes_clearly_and_serves_what_is_there(disk: SmallDisk, server: RunningServer) -> None:
+    before = server.todos()
+    with disk.full():
+        reasons = {refused(server, f'Refused {"x" * 400} {n}') for n in range(20)}
+        assert all('full' in reason for reason in reasons), reasons
+        assert server.todos() == before
+        assert server.request('GET', '/', Accept='text/html')[0] == 200
+    server.add('After the full disk')
+    assert len(server.todos()) == len(before) + 1
+
+
+@as_root
+def test_a_locked_database_refuses_writes_clearly_and_serves_reads(server: RunningServer) -> None:
+    with closing(sqlite3.connect(server.storage / 'production.sqlite3', isolation_level=None)) as other_program:
+        other_program.execute('BEGIN IMMEDIATE')
+        assert 'locked' in refused(server, 'While locked')
+        assert 'Before' in titles(server)
+    server.add('After the lock')
+    assert 'While locked' not in titles(server)
+
+
+@as_root
+def test_a_deleted_cache_is_made_again(server: RunningServer) -> None:
+    shutil.rmtree(server.storage / 'production_cache')
+    server.add('Without a cache')
+    assert 'Without a cache' in titles(server)
+    assert server.request('GET', '/', Accept='text/html')[0] == 200
+    assert server.is_up()
+
+
+@as_root
+def test_a_read_only_storage_directory_is_named_at_the_start(tmp_path: Path) -> None:
+    disk = SmallDisk(tmp_path / 'disk')
+    try:
+        disk.make_read_only()
+        server = RunningServer(tmp_path / 'elsewhere')
+        server.environment['TODOSYNC_STORAGE_DIR'] = str(disk.path / 'storage')
+        with pytest.raises(RuntimeError, match=r'TODOSYNC_STORAGE_DIR: .*Read-only file system'):
+            server.start()
+    finally:
+        disk.remove()
+
+
+def test_postgresql_may_be_restarted_under_load(
+    postgres_of_its_own: PostgresServer, tmp_path: Path, chromium: Chromium
+) -> None:
+    stack = RunningStack(tmp_path / 'stack', DATABASE_URL=postgres_of_its_own.create_database())
+    stack.start()
+    context = chromium.fresh_context()
+    try:
+        page = Tabs(context, stack).open()
+        with Writer(stack, 'under load') as writer:
+            writer.wait_for_more()
+            postgres_of_its_own.stop('immediate')
+            assert refused(stack, 'While it is away')
+            postgres_of_its_own.start()
+            eventually(stack.is_up)
+            writer.wait_for_more()
+        assert set(writer.acknowledged) <= titles(stack)
+        eventually(lambda: [todo['title'] for todo in shown(page)] == [todo['title'] for todo in stack.todos()])
+    finally:
+        context.close()
+        stack.stop()
