@@ -55,7 +55,7 @@ async def test_the_page_of_the_readme_runs(tmp_path: Path) -> None:
         await user.should_see('0 todos')
         await user.should_see('This tab is a leader')
         user.find('Buy milk').click()
-        await user.should_see('1 todos')
+        await user.should_see('1 todos', retries=100)
 
 
 async def test_the_broadcast_of_the_readme_runs(tmp_path: Path, todosync_storage: Path) -> None:
@@ -64,14 +64,14 @@ async def test_the_broadcast_of_the_readme_runs(tmp_path: Path, todosync_storage
     async with running(tmp_path, 'main.py') as user:
         await user.open('/')
         namespace['import_titles'](todosync_storage / 'development.sqlite3', ['Buy milk', 'Call Ann'])
-        await user.should_see('2 todos')
+        await user.should_see('2 todos', retries=100)
 
 
 async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:
     async with running(tmp_path, 'notes.py') as user:
         await user.open('/')
         user.find('Note').type('Call Ann!').trigger('keydown.enter')
-        await user.should_see('1 of 1 notes are urgent')
+        await user.should_see('1 of 1 notes are urgent', retries=100)
         await user.should_see('Call Ann!')
         notes = RowUser(user, todosync.current_server().streams[1])
         assert [note['text'] for note in notes.rows()] == ['Call Ann!']

@@ -134,7 +134,7 @@ async def test_a_listener_runs_in_the_page_after_each_change(user: User, sync: T
 
     sync.on_change(announce)
     await todos.add('Buy milk')
-    await user.should_see('now 1')
+    await user.should_see('now 1', retries=100)
 
 
 async def test_one_pages_mistake_does_not_keep_the_others_from_their_change(

@@ -26,7 +26,7 @@ def index() -> None:
         await run.io_bound(mark_item, item_id, bought=bought)
 
     LiveText(sync, 'summary', tag='h1').classes('text-2xl')
-    name = ui.input('What is missing?').on('keydown.enter', add).classes('w-full')
+    name = ui.input('What is missing?').mark('new-item').on('keydown.enter', add).classes('w-full')
     with LiveList(sync, text='name', row_height=40).classes('w-full h-96'):
         checkbox = ui.element('q-checkbox').mark('bought')
         checkbox.props(':model-value=props.item.bought :label=props.item.name')

@@ -16,7 +16,8 @@ async def test_what_one_needs_the_other_buys(user: User, create_user: Callable[[
     ann, bob = user, create_user()
     await ann.open('/')
     await bob.open('/')
-    ann.find('What is missing?').type('Milk').trigger('keydown.enter')
+    ann.find('What is missing?').type('Milk')
+    await RowUser(ann, ITEMS).trigger('new-item', 'keydown.enter')
     await bob.should_see('Milk')
     await bob.should_see('1 to buy')
 
