@@ -2,6 +2,7 @@
 # make serve  serve it as in production (processes and Caddy)
 # make chaos  random faults: SEED=7 MINUTES=10
 # make bench  measure                 make fix    let the formatter and the linter mend what they can
+# make explore SECONDS=60 SEED=1      look longer for a fault that the tabs do not survive
 # make screenshots                    make the pictures of the documentation anew
 
 PYTHON ?= python3
@@ -42,6 +43,10 @@ chaos: $(VENV)/dev
 screenshots: $(VENV)/dev
 	@scripts/ensure-chromium
 	@$(BIN)/python scripts/screenshots.py
+
+explore: $(VENV)/dev
+	@scripts/ensure-chromium
+	@EXPLORE_SECONDS=$(or $(SECONDS),60) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/js -k 'explorer or relay'
 
 fix: $(VENV)/dev
 	$(BIN)/ruff check --fix .

@@ -175,13 +175,13 @@ export class Tab {
     if (message.type === "joined") this.#onJoined(message);
     else if (message.type === "ack") this.socket?.acknowledge(message.received);
     else if (message.type === "down") this.socket?.dispatch(message.event, message.data);
-    else if (message.type === "rejoin") this.#join();
+    else if (message.type === "rejoin" && this.joinTimer === null) this.#join(); // one for all refused frames
     else if (message.type === "data" && this.applyData(message.payload) === "gap") this.#ask(message.payload.stream);
   }
 
   /** @param {number} term @param {string} reason */
   #lead(term, reason) {
-    clearTimeout(this.joinTimer);
+    this.#endJoin();
     this.joinedTo = "";
     this.log.add("leader", `this tab leads in term ${term}: ${reason}${this.#sinceLoss()}`);
     Object.assign(this.status, { role: "leader", leader: this.id });
@@ -229,7 +229,7 @@ export class Tab {
   #disconnect() {
     this.lostAt = Date.now();
     this.joinedTo = "";
-    clearTimeout(this.joinTimer);
+    this.#endJoin();
     Object.assign(this.status, { role: "none", leader: "" });
     this.setConnected(false);
     this.socket?.detach();
@@ -250,9 +250,14 @@ export class Tab {
     this.joinTimer = setTimeout(() => this.#join(), JOIN_TIMEOUT_MS);
   }
 
+  #endJoin() {
+    clearTimeout(this.joinTimer);
+    this.joinTimer = null;
+  }
+
   /** @param {Message} answer */
   #onJoined(answer) {
-    clearTimeout(this.joinTimer);
+    this.#endJoin();
     if (answer.ok) {
       this.socket?.attach(this.#linkToLeader(answer.from), answer.received);
       this.setConnected(true);

@@ -37,28 +37,28 @@ function wanderAll(scenario, walks) {
 }
 
 test("with locks, two tabs agree on one leader after any two faults and whatever happens in between", () =>
-  exploreAll({ locks: true, open: ["a", "b"], later: ["c"], faultLimit: 2 }, 3000));
+  exploreAll({ locks: true, open: ["a", "b"], later: ["c"], faultLimit: 2 }, 2000));
 
 test("without locks, two tabs agree on one leader after any two faults and whatever happens in between", () =>
-  exploreAll({ locks: false, open: ["a", "b"], later: ["c"], faultLimit: 2 }, 3000));
+  exploreAll({ locks: false, open: ["a", "b"], later: ["c"], faultLimit: 2 }, 2000));
 
 test("with locks, three tabs agree on one leader after a fault of each kind", () =>
-  exploreEachFault({ locks: true, open: ["a", "b", "c"] }, 1000));
+  exploreEachFault({ locks: true, open: ["a", "b", "c"] }, 400));
 
 test("without locks, three tabs agree on one leader after a fault of each kind", () =>
-  exploreEachFault({ locks: false, open: ["a", "b", "c"] }, 1000));
+  exploreEachFault({ locks: false, open: ["a", "b", "c"] }, 400));
 
 test("with locks, tabs that are opened at any moment agree on one leader", () =>
-  exploreAll({ locks: true, open: [], later: ["b", "a", "c"], faults: ["crash"], faultLimit: 4 }, 3000));
+  exploreAll({ locks: true, open: [], later: ["b", "a", "c"], faults: ["crash"], faultLimit: 4 }, 1500));
 
 test("without locks, tabs that are opened at any moment agree on one leader", () =>
-  exploreAll({ locks: false, open: [], later: ["b", "a", "c"], faults: ["crash"], faultLimit: 4 }, 3000));
+  exploreAll({ locks: false, open: [], later: ["b", "a", "c"], faults: ["crash"], faultLimit: 4 }, 1500));
 
 test("with locks, up to five tabs agree on one leader after many faults", () =>
-  wanderAll({ locks: true, open: ["a", "b", "c"], later: ["d", "e"] }, 1000));
+  wanderAll({ locks: true, open: ["a", "b", "c"], later: ["d", "e"] }, 500));
 
 test("without locks, up to five tabs agree on one leader after many faults", () =>
-  wanderAll({ locks: false, open: ["a", "b", "c"], later: ["d", "e"] }, 1000));
+  wanderAll({ locks: false, open: ["a", "b", "c"], later: ["d", "e"] }, 500));
 
 test("a sequence of actions can be replayed", () => {
   const scenario = { Election, locks: true, open: ["a", "b"] };
@@ -84,7 +84,7 @@ async function breakRule(...edits) {
 /** @param {object} scenario @returns {string} what is wrong, empty if nothing was found */
 function findViolation(scenario) {
   try {
-    explore(scenario, { states: 3000 });
+    explore(scenario, { states: 1000 });
     for (let seed = 1; seed <= 2000; seed += 1) wander(scenario, seed, WALK_STEPS);
     return "";
   } catch (error) {

@@ -6,7 +6,7 @@ const { seconds, seed: firstSeed } = options; // a longer run, by `make explore`
 const TABS = ["a", "b", "c"];
 const FAULTS = ["crash", "close", "freeze", "wedge", "stop", "cut"];
 const ACTIONS_EACH = 2;
-const SCHEDULES = 3;
+const SCHEDULES = 2;
 const TAKE_OVER_MS = 12_000; // silence, a question, a steal, and a join that is repeated
 const WALK_STEPS = 120;
 
@@ -114,9 +114,9 @@ test("what a person does is done once, wherever in its way a fault strikes the l
   }
 });
 
-test("what persons do is done once whatever happens, with locks", () => wanderAll(true, 500));
+test("what persons do is done once whatever happens, with locks", () => wanderAll(true, 200));
 
-test("what persons do is done once whatever happens, without locks", () => wanderAll(false, 500));
+test("what persons do is done once whatever happens, without locks", () => wanderAll(false, 200));
 
 // the walks themselves: each rule of the server that is broken here must be missed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mimetypes
 import os
 import re
@@ -35,23 +36,19 @@ FILES = sorted(path.name for path in HERE.glob('*.test.js'))
 NAMES = {file: re.findall(r'^test\("(.*)", ', (HERE / file).read_text(), re.MULTILINE) for file in FILES}
 
 
-@pytest.fixture(scope='module')
-def errors(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The error of each test of a file, by the test's name."""
-    return _run(request.param)
-
-
 @pytest.mark.parametrize(
-    ('errors', 'name'),
+    ('file', 'name'),
     [pytest.param(file, name, id=f'{file}: {name}') for file, names in NAMES.items() for name in names],
-    indirect=['errors'],
 )
-def test_module(errors: dict[str, str], name: str) -> None:
+def test_module(file: str, name: str) -> None:
+    errors = _run(file)
     assert name in errors, f'{name!r} did not run'
     assert not errors[name], errors[name]
 
 
+@functools.cache
 def _run(file: str) -> dict[str, str]:
+    """Return the error of each test of a file, by the test's name; empty where there is none."""
     options = {'seconds': os.environ.get('EXPLORE_SECONDS', '0'), 'seed': os.environ.get('SEED', '1')}
     timeout = TIMEOUT_MS + 3000 * float(options['seconds'])
     # opened and closed in one go: while it runs, Playwright's event loop would be in the way of other tests' loops
