@@ -437,3 +437,48 @@ def test_postgresql_may_be_restarted_under_a_running_server(
         after = add(client, 'after')
         assert todos(client) == [after, before]
         wait_until(server.is_up)
+
+
+def test_a_server_that_starts_before_its_database_waits_for_it_and_says_so(
+    tmp_path: Path, postgres_of_its_own: PostgresServer
+) -> None:
+    url = postgres_of_its_own.create_database()
+    postgres_of_its_own.stop()
+    server = RunningServer(tmp_path, ENV='production', DATABASE_URL=url)
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    try:
+        wait_until(lambda: health_of(server)[0] == 503)
+        report = health_of(server)[1]
+        assert (report['status'], report['database']['ok']) == ('starting', False)
+        postgres_of_its_own.start()
+        starting.join()
+        added = server.add('Buy milk')
+        assert server.todos() == [added]
+        assert server.log_path.read_text().count('cannot start yet') <= 3  # not at each attempt
+        assert 'Traceback' not in server.log_path.read_text()
+    finally:
+        server.stop()
+
+
+def test_a_server_whose_database_is_damaged_says_so_and_can_be_stopped(tmp_path: Path) -> None:
+    (tmp_path / 'development.sqlite3').write_bytes(b'garbage' * 1000)
+    server = RunningServer(tmp_path)
+
+    def start_in_vain() -> None:
+        with pytest.raises((RuntimeError, AttributeError)):
+            server.start()
+
+    starting = threading.Thread(target=start_in_vain)
+    starting.start()
+    wait_until(lambda: health_of(server)[0] == 503)
+    assert 'file is not a database' in health_of(server)[1]['database']['error']
+    server.stop()
+    starting.join()
+
+
+def health_of(server: RunningServer) -> tuple[int, Any]:
+    try:
+        return server.request('GET', '/up')
+    except OSError:
+        return 0, None

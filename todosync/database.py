@@ -68,7 +68,7 @@ class Database:
         :raises DatabaseUnavailableError: the database cannot be read
         """
         forbid_event_loop('Reading the database')
-        with _explained(), Session(self._engine) as session:
+        with explained(), Session(self._engine) as session:
             yield session
 
     @contextmanager
@@ -80,7 +80,7 @@ class Database:
         :raises sqlalchemy.exc.IntegrityError: a constraint refused what was to be written; nothing was
         """
         forbid_event_loop('Writing to the database')
-        with _explained(), self._turn(), Session(self._writing_engine, expire_on_commit=False) as session:
+        with explained(), self._turn(), Session(self._writing_engine, expire_on_commit=False) as session:
             yield session
             session.commit()
         self._on_commit()
@@ -93,7 +93,7 @@ class Database:
         forbid_event_loop('Migrating the database')
         config = Config()
         config.set_main_option('script_location', str(Path(__file__).parent / 'migrations').replace('%', '%%'))
-        with _explained(), self._turn(), self._writing_engine.begin() as connection:
+        with explained(), self._turn(), self._writing_engine.begin() as connection:
             config.attributes['connection'] = connection
             command.upgrade(config, 'head')
 
@@ -103,7 +103,7 @@ class Database:
         Triggers, so that a change by any program is seen: this one, another process, ``sqlite3`` on the command line.
         """
         forbid_event_loop('Changing the schema')
-        with _explained(), self._turn(), self._writing_engine.begin() as connection:
+        with explained(), self._turn(), self._writing_engine.begin() as connection:
             stream.table.create(connection, checkfirst=True)
             for statement in self._dialect.change_log_ddl(stream):
                 connection.exec_driver_sql(statement)
@@ -131,8 +131,11 @@ class Database:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Tell what a request did wrong from what the database cannot do now."""
+def explained() -> Iterator[None]:
+    """Tell what a request did wrong from what the database cannot do now.
+
+    :raises DatabaseUnavailableError: in place of SQLAlchemy's error, for the latter
+    """
     try:
         yield
     except (DataError, IntegrityError, ProgrammingError):

@@ -20,7 +20,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.util import obj_to_ref, ref_to_obj
 
-from .database import forbid_event_loop
+from .database import explained, forbid_event_loop
 from .dialects import dialect_of
 from .failed_executions import FailedExecutions
 from .job_policy import JobInterruptedError, policy_of
@@ -83,11 +83,11 @@ class Jobs:
     def start(self) -> None:
         """Open the store, and begin to run jobs as soon as no other process does; safe to call twice.
 
-        :raises sqlalchemy.exc.OperationalError: the store cannot be opened
+        :raises DatabaseUnavailableError: the store cannot be opened
         """
         if self._owner is not None:
             return
-        with self._engine.begin() as connection:
+        with explained(), self._engine.begin() as connection:
             self._store.create_tables(connection)
             self.failed.create_table(connection)
             for statement in self._dialect.signal_ddl(TOPIC, self._store.jobs_t.name):
@@ -129,7 +129,7 @@ class Jobs:
         :return: the id
         :raises ValueError: the function cannot be imported by name
         :raises TypeError: it is a coroutine function, or an argument is no JSON value
-        :raises sqlalchemy.exc.OperationalError: the store cannot be written to; the job was not added
+        :raises DatabaseUnavailableError: the store cannot be written to; the job was not added
 
         Example::
 
@@ -213,7 +213,9 @@ class Jobs:
         forbid_event_loop('Adding a job')
         assert self._scheduler is not None, 'start() first'
         arguments = [execution.run, execution.arguments, execution.attempt]
-        self._scheduler.add_job(perform, DateTrigger(at), args=arguments, id=execution.job_id, replace_existing=replace)
+        job_id = execution.job_id
+        with explained():
+            self._scheduler.add_job(perform, DateTrigger(at), args=arguments, id=job_id, replace_existing=replace)
 
     def _end(self, event: JobExecutionEvent) -> None:
         """Take note that a durable job has ended; as long as that cannot be stored, its thread is not free."""

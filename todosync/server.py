@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from .broadcaster import Broadcaster
 from .cable import Cable, MemoryCable, PostgresCable, SqliteCable
 from .cache import Cache, DiskCache, MemoryCache
 from .channel import Channel
-from .database import Database
+from .database import Database, DatabaseUnavailableError
 from .jobs import Jobs
 from .local_jobs import LocalJobs
 from .models import TODOS
@@ -34,6 +35,8 @@ BROADCAST_MAX_AGE = 60.0
 
 CABLE_MAX_SILENCE = 30.0
 """Seconds without hearing itself after which a process takes its cable for broken; it speaks every 5."""
+RETRY_INTERVAL = 1.0
+"""Seconds between two attempts to open what a server needs."""
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +81,9 @@ class SyncServer:
         self.api_routes: list[BaseRoute] = []
         """The routes that have nothing to do with pages."""
         self.status = StatusBoard(self.cable, lambda: take_report(self))
+        self.is_started = False
         self.is_draining = False
+        self._stopping = threading.Event()
         self._starting: asyncio.Task[None] | None = None
 
     def channel(self, stream: Stream) -> Channel:
@@ -97,7 +102,8 @@ class SyncServer:
         await asyncio.shield(self._starting)
 
     async def _start(self) -> None:
-        await asyncio.to_thread(self._open)
+        if not await asyncio.to_thread(self._open_patiently):
+            return
         for channel in self.channels.values():
             await channel.start()
             channel.on_change(lambda name=channel.stream.name: self._refresh_views(name))  # type: ignore[misc]
@@ -110,9 +116,11 @@ class SyncServer:
         self.status.start()
         drain_on_signal(self.drain)
         tune(app, core.sio, self.api_routes)
+        self.is_started = True
 
     async def stop(self) -> None:
         """Stop everything, in the opposite order; safe to call twice."""
+        self._stopping.set()
         if self._starting is not None:
             await asyncio.wait([self._starting])  # what is stopped half way through its start would run on
         await asyncio.to_thread(self.status.stop)
@@ -132,16 +140,16 @@ class SyncServer:
                 checks['version'] = TODOS.version(session)
             checks['database'] = {'ok': True, 'ms': round((time.perf_counter() - started) * 1000, 1)}
         except Exception as error:
-            log.exception('the health check could not read the database')
             checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {error}'}
         age = self.broadcaster.seconds_since_success()
         checks['broadcast'] = {'ok': age < BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
-        healthy = all(check['ok'] for check in checks.values() if isinstance(check, Mapping)) and not self.is_draining
+        parts_are_well = all(check['ok'] for check in checks.values() if isinstance(check, Mapping))
+        healthy = parts_are_well and self.is_started and not self.is_draining
         silence = self.status.seconds_since_echo()
         # no reason to send nobody here: people can read and write, and see what others write when they come back
         checks['cable'] = {'ok': silence < CABLE_MAX_SILENCE, 'seconds_since_echo': round(silence, 1)}
         checks |= {'sockets': self.tabs.socket_count, 'followers': self.tabs.carried_count}
-        status = 'draining' if self.is_draining else 'ok' if healthy else 'unhealthy'
+        status = 'ok' if healthy else 'draining' if self.is_draining else 'unhealthy' if self.is_started else 'starting'
         if status == 'ok' and not checks['cable']['ok']:
             status = 'degraded'
         return healthy, {'status': status, **checks}
@@ -149,6 +157,24 @@ class SyncServer:
     def drain(self) -> None:
         """Call this process unhealthy from now on, so that no new request is sent to it, while it still serves."""
         self.is_draining = True
+
+    def _open_patiently(self) -> bool:
+        """Open everything as soon as that is possible: a database may start later than the servers that use it.
+
+        :return: whether it did, before the server was stopped
+        """
+        known = ''
+        while not self._stopping.is_set():
+            try:
+                self._open()
+            except (DatabaseUnavailableError, OSError) as error:
+                if str(error) != known:
+                    log.error('cannot start yet, trying on: %s', error)
+                known = str(error)
+                self._stopping.wait(RETRY_INTERVAL)
+            else:
+                return True
+        return False
 
     def _open(self) -> None:
         self.settings.prepare_storage()

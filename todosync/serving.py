@@ -6,10 +6,12 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from nicegui import ui
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import logs
@@ -19,6 +21,9 @@ DRAIN_SIGNAL = signal.SIGUSR1
 """Tells a process that it is going to be stopped."""
 GZIP_LEVEL = 4
 """A tenth larger than at best, in a quarter of the time, and the event loop waits meanwhile."""
+START_PATIENCE = 10.0
+PROBE_PATIENCE = 1.0
+"""Seconds that requests, and those that ask how the process is, wait for a start that takes long."""
 STOP_GRACE = 5
 """Seconds that requests in flight get to end before the process ends without them."""
 
@@ -57,7 +62,7 @@ def compress_quickly(app: ASGIApp) -> GZipMiddleware:
 
 
 class AfterStart:
-    """Lets requests wait until the app has started: NiceGUI takes them before that.
+    """Lets requests wait until the app has started: NiceGUI takes them before that. Refuses them if it takes long.
 
     :param app: what answers the requests
     :param start: returns when the app has started; a failure is its own business
@@ -69,10 +74,18 @@ class AfterStart:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        answer: ASGIApp = self.app
         if scope['type'] != 'lifespan':
-            with suppress(Exception):  # it has been logged, and /up tells what does not work
-                await self._start()
-        await self.app(scope, receive, send)
+            is_probe = scope['path'] == '/up'
+            try:
+                await asyncio.wait_for(self._start(), PROBE_PATIENCE if is_probe else START_PATIENCE)
+            except TimeoutError:
+                if not is_probe and scope['type'] == 'http':
+                    refusal = {'errors': ['The server is waiting for its database; try again in a few seconds']}
+                    answer = JSONResponse(refusal, HTTPStatus.SERVICE_UNAVAILABLE, {'Retry-After': '5'})
+            except Exception:  # noqa: S110 - it has been logged, and /up tells what does not work
+                pass
+        await answer(scope, receive, send)
 
 
 def drain_on_signal(drain: Callable[[], None]) -> None:
