@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from nicegui import Client
 from prometheus_client import ProcessCollector
 
 from .cable import Cable
@@ -92,7 +91,6 @@ def take_report(server: SyncServer) -> ProcessReport:
 
     :raises sqlalchemy.exc.OperationalError: the store of the jobs cannot be read
     """
-    connected = [client for client in list(Client.instances.values()) if client.has_socket_connection]
     queue = server.jobs.queue()
     system = {metric.name: metric.samples[0].value for metric in ProcessCollector(registry=None).collect()}
     return ProcessReport(
@@ -100,7 +98,7 @@ def take_report(server: SyncServer) -> ProcessReport:
         at=time.time(),
         started_at=system.get('process_start_time_seconds', 0.0),
         versions={name: channel.replica.version for name, channel in server.channels.items()},
-        browsers=len({server.tabs.session_tag(client) for client in connected}),
+        browsers=server.tabs.browser_count,
         leaders=server.tabs.socket_count,
         followers=server.tabs.carried_count,
         cache_hits=server.cache.usage.hits,

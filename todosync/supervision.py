@@ -22,8 +22,8 @@ from .settings import PREFIX, Settings
 
 STOP_TIMEOUT = 8
 """Seconds that a process gets to end by itself, before it is killed."""
-DRAIN_TIME = 2.5
-"""Seconds between telling a process that it will be stopped and stopping it: Caddy asks for its health each second."""
+NOTICE_TIME = 3.0
+"""Seconds in which Caddy, which asks for health each second, notices that a process is going or has come."""
 STABLE_AFTER = 2
 """Seconds after which a process is taken to have started well."""
 HEALTHY = frozenset({'ok', 'degraded'})
@@ -95,10 +95,11 @@ def restart(settings: Settings) -> Iterator[str]:
             name = f'app:{process["name"]}'
             if process['statename'] == 'RUNNING':
                 supervisor.signalProcess(name, str(DRAIN_SIGNAL.value))
-                time.sleep(DRAIN_TIME)
+                time.sleep(NOTICE_TIME)
                 supervisor.stopProcess(name)
             supervisor.startProcess(name)
             _wait_until_healthy(directory / f'{process["name"]}.sock')
+            time.sleep(NOTICE_TIME)
             yield process['name']
 
 

@@ -92,6 +92,12 @@ class Tabs:
         """How many tabs have no socket of their own."""
         return len(self._routes)
 
+    @property
+    def browser_count(self) -> int:
+        """How many browser sessions have a tab that is connected."""
+        connected = [client for client in list(Client.instances.values()) if client.has_socket_connection]
+        return len({self._session_id(client) for client in connected})
+
     def start(self) -> None:
         """Step between NiceGUI and its Socket.IO server; safe to call twice."""
         if self._nicegui:
