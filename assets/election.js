@@ -111,7 +111,7 @@ export class Election {
     if (this.state === "leader") this.#ping();
   }
 
-  /** Whether a message is from the leader that this tab follows; others' relays are dropped. @param {Message} message */
+  /** Whether a message is from the leader that this tab follows. @param {Message} message */
   isFromLeader(message) {
     return this.leader !== null && message.from === this.leader.id && message.term === this.leader.term;
   }

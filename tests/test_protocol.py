@@ -5,7 +5,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / 'docs' / 'protocol.md').read_text()
-MODULES = {path.name: path.read_text() for path in (ROOT / 'assets').glob('*.js')}
+NAMES = ('election.js', 'tab.js', 'tab_socket.js', 'carrier.js', 'session.js')
+MODULES = {name: (ROOT / 'assets' / name).read_text() for name in NAMES}
 SERVER = '\n'.join((ROOT / 'todosync' / name).read_text() for name in ('tabs.py', 'server.py', 'channel.py'))
 
 

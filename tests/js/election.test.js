@@ -32,7 +32,9 @@ function browser(ids, { locks } = LOCKS) {
 /** How each tab sees it, such as "a leads, b follows a". @param {World} world */
 function views(world) {
   const here = world.tabs.filter((tab) => !tab.isGone);
-  return here.map(({ id, election: { state, leader } }) => `${id} ${leader ? `follows ${leader.id}` : VERBS[state]}`).join(", ");
+  return here
+    .map(({ id, election: { state, leader } }) => `${id} ${leader ? `follows ${leader.id}` : VERBS[state]}`)
+    .join(", ");
 }
 const VERBS = { leader: "leads", seeking: "seeks", out: "is out", follower: "follows nobody" };
 
@@ -282,7 +284,11 @@ test("a leader with throttled timers keeps the lead as long as it answers with n
     for (let second = 0; second < 60; second += 1) {
       pass(world, TICK_MS, "b"); // the timers of a do not run
       while (world.pending().length) world.perform(world.pending()[0]);
-      equal(world.leaders.map((tab) => tab.id), ["a"], `leaders after ${second} s`);
+      equal(
+        world.leaders.map((tab) => tab.id),
+        ["a"],
+        `leaders after ${second} s`,
+      );
     }
     equal(world.reigns.length, 1);
     ok(a.timers.length, "its tick is waiting");
@@ -325,7 +331,10 @@ test("a server that does not answer does not keep a leader with running timers f
   world.settle(30_000); // the server was heard long ago
   world.open("b");
   world.perform("deliver b>a");
-  equal(sent(world, "a>b").map(({ type }) => type), ["ping"]);
+  equal(
+    sent(world, "a>b").map(({ type }) => type),
+    ["ping"],
+  );
 });
 
 test("a leader without a recent sign of life asks the server before it answers", () => {
@@ -336,7 +345,10 @@ test("a leader without a recent sign of life asks the server before it answers",
   world.perform("deliver b>a");
   equal([sent(world, "a>b").length, a.tasks.map(({ name }) => name)], [0, ["probe answered"]]);
   world.perform("task a");
-  equal(sent(world, "a>b").map(({ type, heard }) => [type, heard]), [["ping", 0]]);
+  equal(
+    sent(world, "a>b").map(({ type, heard }) => [type, heard]),
+    [["ping", 0]],
+  );
 });
 
 test("a leader that is only busy for a second is not robbed by a tab that was shown", () => {
@@ -372,7 +384,10 @@ test("a tab that is shown after its leader fell silent acts within 500 ms", () =
     world.now += 60_000; // the timers of b are throttled
     world.perform("nudge b");
     world.settle(DISCOVER_TIMEOUT_MS);
-    equal(world.leaders.map((tab) => tab.id), ["b"]);
+    equal(
+      world.leaders.map((tab) => tab.id),
+      ["b"],
+    );
   }
 });
 
@@ -396,7 +411,10 @@ test("a leader that stood still gives a sign of life as soon as its timers run a
   world.perform("task a"); // it says that it is disconnected, which is no sign of life
   world.channel.clear();
   a.fireTimer();
-  equal(sent(world, "a>b").map(({ type, beat }) => [type, beat]), [["ping", 0]]);
+  equal(
+    sent(world, "a>b").map(({ type, beat }) => [type, beat]),
+    [["ping", 0]],
+  );
 });
 
 // stealing
@@ -500,7 +518,10 @@ test("a leader does not step down for a ping that is no sign of life", () => {
 });
 
 test("in the same term the lock has decided where there is one, and the lowest id decides where there is none", () => {
-  for (const [way, state] of /** @type {const} */ ([[LOCKS, "leader"], [NO_LOCKS, "follower"]])) {
+  for (const [way, state] of /** @type {const} */ ([
+    [LOCKS, "leader"],
+    [NO_LOCKS, "follower"],
+  ])) {
     const world = browser("b", way);
     const { election } = world.tab("b");
     election.receive(ping(world, "a", { term: 1 }));
@@ -514,7 +535,10 @@ test("a leader answers a lower one, which then steps down, and ignores a higher 
   world.channel.clear();
   const { election } = world.tab("b");
   election.receive(ping(world, "c", { term: 1 }));
-  equal(sent(world, "b>c").map(({ type }) => type), ["ping"]);
+  equal(
+    sent(world, "b>c").map(({ type }) => type),
+    ["ping"],
+  );
 });
 
 test("relays of another tab, or of another term, are not from the leader", () => {
@@ -531,7 +555,10 @@ test("a follower that hears of a second leader asks, and stays with its own if t
   const b = world.tab("b");
   world.settle(TICK_MS);
   b.election.receive(ping(world, "c", { term: 0 }));
-  equal(sent(world, "b>a").map(({ type }) => type), ["discover"]);
+  equal(
+    sent(world, "b>a").map(({ type }) => type),
+    ["discover"],
+  );
   world.settle(DISCOVER_TIMEOUT_MS);
   equal(b.election.leader.id, "a");
 });
@@ -572,8 +599,14 @@ test("the leader pings every 2 s, and says since when its timers run and when it
     receive.call(this, message);
   };
   world.settle(6000);
-  equal(pings.map(([, beat]) => beat), [0, 0, 0]);
-  equal(pings.map(([at], index) => at - (pings[index - 1]?.[0] ?? at)), [0, PING_INTERVAL_MS, PING_INTERVAL_MS]);
+  equal(
+    pings.map(([, beat]) => beat),
+    [0, 0, 0],
+  );
+  equal(
+    pings.map(([at], index) => at - (pings[index - 1]?.[0] ?? at)),
+    [0, PING_INTERVAL_MS, PING_INTERVAL_MS],
+  );
 });
 
 test("a change of the leader's connection is known to its followers at once", () => {
@@ -589,5 +622,8 @@ test("a change of the leader's connection is known to its followers at once", ()
 test("a question is asked once until it is answered, however often there is a reason", () => {
   const world = browser("ab");
   for (let times = 0; times < 5; times += 1) world.perform("nudge b");
-  equal(sent(world, "b>a").map(({ type }) => type), ["discover"]);
+  equal(
+    sent(world, "b>a").map(({ type }) => type),
+    ["discover"],
+  );
 });

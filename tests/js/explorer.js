@@ -145,7 +145,8 @@ function agree(world) {
     if (id === leader.id) continue;
     if (election.leader?.id !== leader.id) throw new Error(`${id} does not follow ${leader.id}, which leads`);
     if (election.leader.term !== leader.election.term) throw new Error(`${id} follows ${leader.id} in another term`);
-    if (election.leader.connected !== leader.connection?.connected) throw new Error(`${id} knows not of the connection`);
+    if (election.leader.connected !== leader.connection?.connected)
+      throw new Error(`${id} knows not of the connection`);
   }
   const { locks } = world;
   if (!locks) return;
@@ -230,7 +231,9 @@ function fingerprint(world) {
   });
   const { held, queue = [] } = world.locks ?? {};
   const locks = [held, ...queue].map((entry) => entry && [entry.tab.id, entry.calledBack, entry.cancelled]);
-  return hash(JSON.stringify([world.isServerUp, tabs, [...world.channel].filter(([, sent]) => sent.length).sort(), locks]));
+  return hash(
+    JSON.stringify([world.isServerUp, tabs, [...world.channel].filter(([, sent]) => sent.length).sort(), locks]),
+  );
 }
 
 /** @param {string} text @returns {number} of 53 bits */

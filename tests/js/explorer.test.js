@@ -109,7 +109,10 @@ test("the explorer catches an election that takes any answer for a sign of life"
 });
 
 test("the explorer catches a leader that does not notice that its lock was stolen", async () => {
-  const deaf = await breakRule(['if (this.state === "leader") this.#stepDown("another tab took the lock");', "if (true) ;"]);
+  const deaf = await breakRule([
+    'if (this.state === "leader") this.#stepDown("another tab took the lock");',
+    "if (true) ;",
+  ]);
   const violation = findViolation({ Election: deaf, locks: true, open: ["a", "b", "c"] });
   ok(violation.includes("two tabs lead"), violation);
 });

@@ -16,7 +16,9 @@ let currentWorld;
 /** @param {string} id */
 async function loadModules(id) {
   const tab = () => /** @type {RelayTab} */ (currentWorld.tab(id));
-  const target = { addEventListener: (/** @type {string} */ type, /** @type {Function} */ run) => tab().listeners.set(type, run) };
+  const target = {
+    addEventListener: (/** @type {string} */ type, /** @type {Function} */ run) => tab().listeners.set(type, run),
+  };
   const sandboxes = /** @type {any} */ (globalThis).sandboxes ?? {};
   sandboxes[id] = {
     window: target,
@@ -58,7 +60,10 @@ class Prompt {
   constructor(run) {
     /** @type {((outcome: any) => void)[]} */
     this.waiting = [];
-    run((value) => this.#settle({ value }), (error) => this.#settle({ error }));
+    run(
+      (value) => this.#settle({ value }),
+      (error) => this.#settle({ error }),
+    );
   }
 
   /** @param {any} outcome */
@@ -408,7 +413,9 @@ export class RelayWorld extends World {
 
   pending() {
     const up = this.server.connections.filter(({ up }) => up.length).map(({ sid }) => `up ${sid}`);
-    const down = this.server.connections.filter((connection) => this.#canReceive(connection)).map(({ sid }) => `down ${sid}`);
+    const down = this.server.connections
+      .filter((connection) => this.#canReceive(connection))
+      .map(({ sid }) => `down ${sid}`);
     return [...super.pending(), ...up, ...down];
   }
 

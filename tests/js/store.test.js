@@ -19,7 +19,9 @@ function stamp(second) {
 
 /** Newest first, as the server orders. @param {Iterable<any>} todos */
 function ordered(todos) {
-  return [...todos].sort((a, b) => (a.created_at === b.created_at ? b.id - a.id : a.created_at < b.created_at ? 1 : -1));
+  return [...todos].sort((a, b) =>
+    a.created_at === b.created_at ? b.id - a.id : a.created_at < b.created_at ? 1 : -1,
+  );
 }
 
 /** What a table went through: its rows at each version, and which row each version changed. */
@@ -39,7 +41,12 @@ class History {
 
   /** @param {number} version */
   snapshot(version) {
-    return { stream: "todos", version, todos: ordered(this.states[version].values()), derived: { count: this.states[version].size } };
+    return {
+      stream: "todos",
+      version,
+      todos: ordered(this.states[version].values()),
+      derived: { count: this.states[version].size },
+    };
   }
 
   /** @param {number} base @param {number} version */
@@ -47,7 +54,14 @@ class History {
     const state = this.states[version];
     const ids = [...new Set(this.changed.slice(base + 1, version + 1))];
     const put = ids.filter((id) => state.has(id)).map((id) => state.get(id));
-    return { stream: "todos", base, version, put, del: ids.filter((id) => !state.has(id)), derived: { count: state.size } };
+    return {
+      stream: "todos",
+      base,
+      version,
+      put,
+      del: ids.filter((id) => !state.has(id)),
+      derived: { count: state.size },
+    };
   }
 
   /** @param {number} limit */
@@ -121,9 +135,28 @@ test("a partial snapshot is shown, and only a snapshot that is as new takes its 
 
 test("a stream may be ordered by another field", () => {
   const stream = new Store().stream("notes", "rank");
-  stream.apply({ stream: "notes", version: 1, notes: [{ id: 1, rank: 10 }, { id: 2, rank: 9 }] });
-  stream.apply({ stream: "notes", base: 1, version: 2, put: [{ id: 2, rank: 11 }, { id: 3, rank: 10 }], del: [] });
-  equal(stream.view.items.map(({ id }) => id), [2, 3, 1]);
+  stream.apply({
+    stream: "notes",
+    version: 1,
+    notes: [
+      { id: 1, rank: 10 },
+      { id: 2, rank: 9 },
+    ],
+  });
+  stream.apply({
+    stream: "notes",
+    base: 1,
+    version: 2,
+    put: [
+      { id: 2, rank: 11 },
+      { id: 3, rank: 10 },
+    ],
+    del: [],
+  });
+  equal(
+    stream.view.items.map(({ id }) => id),
+    [2, 3, 1],
+  );
 });
 
 test("streams are kept apart, and a tab tells what it holds of each", () => {

@@ -207,7 +207,7 @@ export class World {
 
   /** Run what is pending or overdue until nothing is, in turns so that nothing waits forever. */
   #drain() {
-    for (let steps = 0; steps < 2000; ) {
+    for (let steps = 0; steps < 2000;) {
       const pending = this.pending();
       for (const action of pending) if (this.isPossible(action)) this.perform(action);
       steps += pending.length || 1;
