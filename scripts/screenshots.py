@@ -56,10 +56,11 @@ def take_two_tabs(browser: Browser, server: RunningServer) -> None:
         for page in (leader, tab):
             page.locator('.todo', has_text='Pick up the parcel').wait_for()
             page.locator('.event-log summary').click()
-        tab.locator('.todo .q-checkbox').nth(1).click()
+        tab.locator('.todo-checkbox').nth(1).click()
         for page in (leader, tab):
             page.locator('.todo-title-done', has_text='Send the invoice').wait_for()
             page.mouse.move(0, 0)
+            page.evaluate('document.activeElement.blur()')
         pictures = [page.screenshot(animations='disabled') for page in (leader, tab)]
     side_by_side(context.new_page(), pictures, TARGET / 'two-tabs.png')
     context.close()
