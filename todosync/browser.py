@@ -10,7 +10,7 @@ from nicegui import app
 from pydantic import BaseModel
 
 from . import csrf
-from .tabs import Tabs
+from .sessions import Sessions
 
 URL = '/_todosync'
 ENTRY_MODULE = 'leader.js'
@@ -61,7 +61,7 @@ def keep_tabs_apart(reason: str) -> str:
     return f'<meta name="todosync-alone" content="{html.escape(reason)}">'
 
 
-def make_router(tabs: Tabs) -> APIRouter:
+def make_router(sessions: Sessions) -> APIRouter:
     """Return the route by which a fresh page learns its session."""
     router = APIRouter(include_in_schema=False)
 
@@ -69,7 +69,7 @@ def make_router(tabs: Tabs) -> APIRouter:
     async def settle_session(page: Page, request: Request) -> JSONResponse:
         if refusal := csrf.refusal(request):
             return JSONResponse({'errors': [refusal]}, status_code=403)
-        tag = tabs.settle_session(page.client_id, request.session.get('id'))
+        tag = sessions.settle(page.client_id, request.session.get('id'))
         return JSONResponse({'tag': tag}, headers={'Cache-Control': 'no-store'})
 
     return router

@@ -23,6 +23,7 @@ from .jobs import Jobs
 from .local_jobs import LocalJobs
 from .models import TODOS
 from .serving import AfterStart, drain_on_signal, load_all_elements
+from .sessions import Sessions
 from .settings import Settings
 from .status import StatusBoard, take_report
 from .streams import Record, Stream
@@ -64,8 +65,10 @@ class SyncServer:
         self.broadcaster = Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, self.streams)
         self.commits = self.database.commit_signal(settings.poll_interval, self.broadcaster.broadcast_later)
         self.cannot_share_sockets = nicegui_contract.mismatch()
+        self.sessions = Sessions()
         self.tabs = Tabs(
             core.sio,
+            self.sessions,
             tabs_per_socket=settings.tabs_per_socket,
             reconnect_timeout=settings.reconnect_timeout,
             on_role=self._on_role,
@@ -235,6 +238,7 @@ class SyncServer:
         """Forget a page that NiceGUI has deleted."""
         self.views.pop(client.id, None)
         self.tabs.forget(client)
+        self.sessions.forget(client)
 
     async def _handle_hello(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
         received = self.tabs.greet(sid, str(data['client_id']))
@@ -276,7 +280,7 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
     for router in (api.make_router(server), exports.make_router(server), metrics.make_router(server.status)):
         app.include_router(router)
         server.api_routes += router.routes
-    app.include_router(browser.make_router(server.tabs))
+    app.include_router(browser.make_router(server.sessions))
     ui.add_head_html(browser.serve_modules(), shared=True)
     if server.cannot_share_sockets:
         log.warning('each tab keeps a socket of its own: %s', server.cannot_share_sockets)

@@ -321,7 +321,7 @@ def _use(stream: Stream, view: type[View]) -> View:
 
 
 def _embed(server: SyncServer, channel: Channel, client: Client) -> None:
-    tag = server.tabs.session_tag(client)
+    tag = server.sessions.tag(client)
     ui.add_head_html(
         f'<meta name="csrf-token" content="{csrf.token(client.request)}">\n'
         f'<script type="application/json" class="todosync-snapshot" data-stream="{html.escape(channel.stream.name)}" '

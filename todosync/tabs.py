@@ -7,17 +7,17 @@ NiceGUI exactly once. See ``docs/protocol.md``.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import socketio
-from nicegui import Client, app, core
-from starlette.middleware.sessions import SessionMiddleware
+from nicegui import Client, core
+
+from .sessions import Sessions
 
 Role = Literal['leader', 'follower', 'alone', 'none']
 """What a tab is: ``leader`` holds the browser's socket, a ``follower`` is carried by it, ``alone`` is a tab that keeps
@@ -28,9 +28,6 @@ Refusal = Literal['leader', 'overtaken', 'expired', 'session', 'full']
 page is forgotten, another session, too many."""
 RELAYED_EVENTS = frozenset({'event', 'javascript_response', 'log'})
 """The frames of NiceGUI's page that must arrive exactly once."""
-TAG_LENGTH = 16
-OPENED_TOGETHER = 30.0
-"""How many seconds may lie between two pages that a browser without a cookie asked for at once."""
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +53,7 @@ class Tabs:
     """Carries follower tabs over their leader's socket.
 
     :param sio: NiceGUI's Socket.IO server
+    :param sessions: knows which pages belong to the same browser session
     :param tabs_per_socket: how many tabs one socket may carry
     :param reconnect_timeout: seconds that a page's server side outlives its connection
     :param on_role: called when a client's role has changed
@@ -64,12 +62,14 @@ class Tabs:
     def __init__(
         self,
         sio: socketio.AsyncServer,
+        sessions: Sessions,
         *,
         tabs_per_socket: int,
         reconnect_timeout: float,
         on_role: Callable[[Client, Role], None] = lambda client, role: None,
     ) -> None:
         self._sio = sio
+        self._sessions = sessions
         self._tabs_per_socket = tabs_per_socket
         self._reconnect_timeout = reconnect_timeout
         self._on_role = on_role
@@ -77,7 +77,6 @@ class Tabs:
         self._routes: dict[str, Route] = {}
         self._received: dict[str, int] = {}
         self._links: dict[str, int] = {}
-        self._adopted: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._nicegui: dict[str, Any] = {}
         self._emit: Any = None
@@ -96,7 +95,7 @@ class Tabs:
     def browser_count(self) -> int:
         """How many browser sessions have a tab that is connected."""
         connected = [client for client in list(Client.instances.values()) if client.has_socket_connection]
-        return len({self._session_id(client) for client in connected})
+        return len({self._sessions.id_of(client) for client in connected})
 
     def start(self) -> None:
         """Step between NiceGUI and its Socket.IO server; safe to call twice."""
@@ -155,29 +154,6 @@ class Tabs:
         self._release(client.id)
         self._received.pop(client.id, None)
         self._links.pop(client.id, None)
-        self._adopted.pop(client.id, None)
-
-    def session_tag(self, client: Client) -> str:
-        """Return what tells a client's session from others in its browser, empty while that is not settled."""
-        return '' if _is_fresh(client) else _tag(self._session_id(client))
-
-    def settle_session(self, client_id: str, session_id: str | None) -> str:
-        """Settle which session a page belongs to that was opened while the browser had no cookie yet.
-
-        A browser without a cookie that opens several pages at once gets a session for each and keeps the last. Its
-        pages may all move to that one; nobody but this browser has ever seen the sessions that they leave.
-
-        :param client_id: the page
-        :param session_id: the session that the browser has kept
-        :return: the tag of the page's session
-        """
-        client = Client.instances.get(client_id)
-        if client is None:
-            return ''
-        own = self._session_id(client)
-        if own is not None and session_id is not None and own != session_id and _are_twins(own, session_id):
-            self._adopted[client_id] = session_id
-        return _tag(self._session_id(client))
 
     async def _handle_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> Any:
         query = parse_qs(environ.get('QUERY_STRING', ''))
@@ -316,15 +292,11 @@ class Tabs:
             client.page.reconnect_timeout = self._reconnect_timeout
 
     def _reason_not_to_carry(self, client: Client, leading_client: Client, leader: Leader) -> Refusal | None:
-        session_id = self._session_id(client)
-        if session_id is None or session_id != self._session_id(leading_client):
+        if not self._sessions.are_same(client, leading_client):
             return 'session'
         if len(leader.carried - {client.id}) >= self._tabs_per_socket:
             return 'full'
         return None
-
-    def _session_id(self, client: Client) -> str | None:
-        return self._adopted.get(client.id) or _own_session_id(client)
 
     async def _route_emit(self, event: str, data: Any = None, to: Any = None, room: Any = None, **options: Any) -> None:
         """Send like ``sio.emit``, but to a carried tab over its leader's socket."""
@@ -333,35 +305,6 @@ class Tabs:
             await self._emit(event, data, to=to, room=room, **options)
         else:
             await self._emit('todosync_down', {'tab': route.tab, 'event': event, 'data': data}, to=route.leader_sid)
-
-
-def _own_session_id(client: Client) -> str | None:
-    session_id = client.request.scope.get('session', {}).get('id')
-    return None if session_id is None else str(session_id)
-
-
-def _are_twins(*session_ids: str) -> bool:
-    """Return whether two sessions were made for pages that one browser without a cookie opened at once."""
-    first, second = (_first_page(session_id) for session_id in session_ids)
-    if first is None or second is None:
-        return False
-    return first.ip == second.ip and abs(first.created - second.created) < OPENED_TOGETHER
-
-
-def _first_page(session_id: str) -> Client | None:
-    pages = (client for client in Client.instances.values() if _is_fresh(client))
-    return next((client for client in pages if _own_session_id(client) == session_id), None)
-
-
-def _is_fresh(client: Client) -> bool:
-    middleware = next((m for m in app.user_middleware if cast(Any, m.cls) is SessionMiddleware), None)
-    cookie = 'session' if middleware is None else str(middleware.kwargs.get('session_cookie', 'session'))
-    return cookie not in client.request.cookies
-
-
-def _tag(session_id: str | None) -> str:
-    """Return what stands for a session where tabs can read it, and is not worth one."""
-    return '' if session_id is None else hashlib.sha256(session_id.encode()).hexdigest()[:TAG_LENGTH]
 
 
 def _refusal(reason: Refusal) -> dict[str, Any]:
