@@ -18,8 +18,8 @@ PAUSE = 0.1
 
 
 async def measure(short: bool) -> Chapter:
-    """Measure an idle server, and commits by this process."""
-    browsers, seconds, rounds = (10, 1.0, 5) if short else (BROWSERS, 20.0, 50)
+    """Measure an idle server, and commits by another process."""
+    browsers, seconds, turns, rounds = (10, 1.0, 1, 5) if short else (BROWSERS, 10.0, 3, 50)
     async with serving('instrumented') as server, load(server.url) as browser_load:
         empty = await idle_share(server, seconds)
         await browser_load.call('open', count=1)
@@ -29,14 +29,17 @@ async def measure(short: bool) -> Chapter:
             committed_at = await asyncio.to_thread(_commit, server, f'by another process {number}')
             delays.append((await browser_load.call('news'))['last'] - committed_at)
             await asyncio.sleep(PAUSE)
-        await browser_load.call('open', count=browsers - 1)
-        busy = await idle_share(server, seconds)
-    async with serving_plain(count=1) as server, load(server.url) as browser_load:
-        await browser_load.call('open', count=browsers, stream=None)
-        plain = await idle_share(server, seconds)
+        async with serving_plain(count=1) as plain_server, load(plain_server.url) as plain_load:
+            await browser_load.call('open', count=browsers - 1)
+            await plain_load.call('open', count=browsers, stream=None)
+            shares = [
+                (await idle_share(server, seconds), await idle_share(plain_server, seconds)) for _ in range(turns)
+            ]
+    busy, plain = (median(share) for share in zip(*shares, strict=True))
     return Chapter(
         'Idle, and commits by another process',
-        f'Processor time of the server over {seconds:g} s in which nothing happens. *Another process* writes with '
+        f'Processor time of the server in intervals of {seconds:g} s in which nothing happens, in turns with '
+        'a plain NiceGUI page that as many browsers show. *Another process* writes with '
         "Python's `sqlite3`; the time is from the end of its commit until a browser's socket has the change.",
         [
             Figure('idle server without browsers', _share(empty), '', '2 % of a core', empty < 0.02),
