@@ -33,13 +33,16 @@ class RunningServer:
 
     :param storage: its storage directory, which outlives restarts
     :param main: the program to run
+    :param host: the name by which it is reached; it listens where that points to
     :param settings: further settings, as in ``ENV='production'``
     """
 
-    def __init__(self, storage: Path, *, main: Path = ROOT / 'main.py', **settings: Any) -> None:
+    def __init__(
+        self, storage: Path, *, main: Path = ROOT / 'main.py', host: str = '127.0.0.1', **settings: Any
+    ) -> None:
         self.storage = storage
         self.port = free_port()
-        self.url = f'http://127.0.0.1:{self.port}'
+        self.url = f'http://{host}:{self.port}'
         self.log_path = storage / 'server.log'
         self._command = [sys.executable, str(main)]
         self.environment = {
@@ -50,6 +53,7 @@ class RunningServer:
             },
             **{f'TODOSYNC_{name}': str(value) for name, value in settings.items()},
             'TODOSYNC_STORAGE_DIR': str(storage),
+            'TODOSYNC_HOST': host,
             'TODOSYNC_PORT': str(self.port),
             'NICEGUI_STORAGE_PATH': str(storage / 'nicegui'),
             'PYTHONPATH': str(ROOT),

@@ -1,4 +1,4 @@
-"""A server and a Chromium for each test module; for each test a browser profile of its own, and an empty list."""
+"""Browsers for each test module; for each test a server with an empty list, and a browser profile of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Playwright, sync_playwright
 
 from tests.e2e.browser import Chromium, Tabs
+from tests.e2e.engines import Firefox, WebKit
 from tests.server import RunningServer, running_server
 
 
@@ -25,6 +26,22 @@ def chromium(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -
     chromium.start()
     yield chromium
     chromium.stop()
+
+
+@pytest.fixture(scope='module')
+def firefox(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    firefox = Firefox(playwright, tmp_path_factory.mktemp('firefox'))
+    firefox.start()
+    yield firefox
+    firefox.stop()
+
+
+@pytest.fixture(scope='module')
+def webkit() -> Iterator[WebKit]:
+    webkit = WebKit()
+    webkit.start()
+    yield webkit
+    webkit.stop()
 
 
 @pytest.fixture
