@@ -20,7 +20,7 @@ serve: $(VENV)/run
 	@$(BIN)/python -m todosync serve
 
 test: check
-	@scripts/ensure-chromium
+	@scripts/ensure-browsers
 	@scripts/ensure-postgres
 	@scripts/ensure-caddy
 	@$(BIN)/python -m pytest $(ARGS)
@@ -32,20 +32,20 @@ check: $(VENV)/dev
 	@$(BIN)/mypy
 
 bench: $(VENV)/dev
-	@scripts/ensure-chromium
+	@scripts/ensure-browsers chromium
 	@echo 'measuring; takes about ten minutes, on a machine that does nothing else'
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 chaos: $(VENV)/dev
-	@scripts/ensure-chromium
+	@scripts/ensure-browsers chromium
 	@$(BIN)/python -m tests.e2e.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
 
 screenshots: $(VENV)/dev
-	@scripts/ensure-chromium
+	@scripts/ensure-browsers chromium
 	@$(BIN)/python scripts/screenshots.py
 
 explore: $(VENV)/dev
-	@scripts/ensure-chromium
+	@scripts/ensure-browsers chromium
 	@EXPLORE_SECONDS=$(or $(SECONDS),60) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/js -k 'explorer or relay'
 
 fix: $(VENV)/dev
