@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 from nicegui import run, ui
 
@@ -15,28 +16,6 @@ REFRESH_INTERVAL = 2.0
 FAILURES_SHOWN = 20
 CHART_SIZE = (160, 36)
 MEGABYTE = 2**20
-CSS = """
-.status-page { height: auto; max-width: 60rem; padding-bottom: 2rem; gap: 1rem; }
-.status-page .page-header { margin: 0; }
-.status-note { color: var(--muted); font-size: .875rem; }
-.status-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .75rem; }
-.status-tile, .status-table, .status-failure {
-    background: var(--surface);
-    color: var(--ink);
-    border: 1px solid var(--line);
-    border-radius: .75rem;
-}
-.status-tile { padding: .75rem 1rem; }
-.status-name { color: var(--muted); font-size: .8125rem; }
-.status-value { font-size: 1.375rem; font-weight: 600; font-variant-numeric: tabular-nums; }
-.status-charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .75rem; }
-.status-charts svg { display: block; width: 100%; height: 2.25rem; margin-top: .25rem; overflow: visible; }
-.status-charts polyline { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
-.status-page h2 { margin: .5rem 0 0; font-size: 1rem; font-weight: 600; line-height: 1.4; }
-.status-table th, .status-table td { font-variant-numeric: tabular-nums; }
-.status-failure { padding: .5rem 1rem; }
-.status-failure pre { overflow-x: auto; font-size: .75rem; }
-"""
 
 History = Sequence[ProcessReport]
 
@@ -84,7 +63,7 @@ def status_page() -> None:
             status_page()
     """
     use_theme()
-    ui.add_css(CSS)
+    ui.add_css(Path(__file__).with_suffix('.css'))
     ui.page_title('Status')
     with ui.element('main').classes('page status-page'):
         with ui.element('header').classes('page-header'):

@@ -28,6 +28,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def outer_environment() -> dict[str, str]:
+    """Return the variables that are nobody's settings, and do not tell a program that it is in a test."""
+    ours = ('TODOSYNC_', 'NICEGUI_', 'PYTEST_')
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
 class RunningServer:
     """A server process.
 
@@ -46,11 +52,7 @@ class RunningServer:
         self.log_path = storage / 'server.log'
         self._command = [sys.executable, str(main)]
         self.environment = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(('TODOSYNC_', 'NICEGUI_', 'PYTEST_'))
-            },
+            **outer_environment(),
             **{f'TODOSYNC_{name}': str(value) for name, value in settings.items()},
             'TODOSYNC_STORAGE_DIR': str(storage),
             'TODOSYNC_HOST': host,

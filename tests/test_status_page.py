@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from nicegui import ui
 from nicegui.testing import User
 
@@ -13,12 +12,6 @@ from todosync import current_server
 from todosync.testing import TodoUser, todosync_storage
 
 __all__ = ['todosync_storage']
-
-
-@pytest.fixture
-async def operator(user: User) -> User:
-    await user.open('/status')
-    return user
 
 
 def tile(user: User, name: str) -> str:
@@ -39,10 +32,12 @@ async def test_every_tile_has_a_figure_and_the_process_is_listed(user: User) -> 
     assert [row['Process'].split()[0] for row in table.rows] == [server.status.reports()[0].process]
 
 
-async def test_a_failed_job_shows_with_its_traceback(operator: User) -> None:
+async def test_a_failed_job_shows_with_its_traceback(user: User) -> None:
+    await user.open('/')
     try:
         raise ValueError('the disk is on fire')
     except ValueError as error:
         await asyncio.to_thread(current_server().jobs.failed.record, 'backup', error)
-    await operator.should_see('the disk is on fire', retries=200)
-    await operator.should_see('Traceback')
+    await user.open('/status')
+    await user.should_see('the disk is on fire', retries=50)
+    await user.should_see('Traceback')

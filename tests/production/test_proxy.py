@@ -130,6 +130,7 @@ def test_a_missing_file_is_not_taken_for_missing_forever(stack: RunningStack) ->
     answer = curl(f'{stack.url}/_nicegui/{nicegui.__version__}/components/nothing/nothing.js')
     assert answer.status == 404
     assert answer.get('Cache-Control') == 'no-store'
+    assert not answer.all('Set-Cookie')
 
 
 @pytest.mark.parametrize(('format_', 'kind'), [('csv', 'text/csv; charset=utf-8'), ('json', 'application/json')])
