@@ -10,6 +10,7 @@ import { holdTabLock, webLocks } from "./web_locks.js";
 export const CHANNEL = "todos-sync";
 export const LOCK = "todos-sync-leader";
 export const JOIN_TIMEOUT_MS = 1000;
+export const HERE_INTERVAL_MS = 10000; // with locks; without them each ping is answered, else a tab counts as ended
 export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not asked by all its browsers at once
 
 /**
@@ -35,6 +36,7 @@ export class Tab {
     this.stays = 0;
     this.tabLock = "";
     this.releaseTabLock = () => {};
+    this.hereAt = 0;
     this.joinedTo = ""; // the leader, its term and its connection, of the last join
     /** @type {any} */
     this.joinTimer = null;
@@ -215,7 +217,8 @@ export class Tab {
     } else if (this.joinedTo !== place) {
       this.joinedTo = place;
       this.#join();
-    } else {
+    } else if (!navigator.locks || performance.now() - this.hereAt > HERE_INTERVAL_MS) {
+      this.hereAt = performance.now();
       this.post({ type: "here", to: leader.id }); // a leader that thinks otherwise has this tab join again
     }
   }
@@ -265,10 +268,21 @@ export class Tab {
       this.expire();
     } else if (answer.reason === "leader" || answer.reason === "overtaken") {
       this.joinedTo = ""; // the leader's connection has just changed, or this tab's; the next ping says so
+    } else if (answer.reason === "session") {
+      this.#settleAgain();
     } else {
-      const reasons = { full: "the leader carries as many tabs as it may", session: "the leader is of another session" };
-      this.#goAlone(reasons[/** @type {'full' | 'session'} */ (answer.reason)]);
+      this.#goAlone("the leader carries as many tabs as it may");
     }
+  }
+
+  /** The server counts this page to another session than its leader's: ask which, before giving up. */
+  async #settleAgain() {
+    const { tag } = this.session;
+    const place = this.joinedTo;
+    await this.session.settle(this.socket?.clientId);
+    if (this.joinedTo !== place) return; // meanwhile it has found another leader, or none
+    if (this.session.tag !== tag) this.#changeSession();
+    else this.#goAlone("the leader is of another session");
   }
 
   /** @param {string} leader @returns {import("./tab_socket.js").Link} */

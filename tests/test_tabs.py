@@ -145,11 +145,11 @@ async def test_a_repeated_frame_is_acknowledged_and_not_done_again(browser: Brow
         assert await socket.texts(follower) == ['clicked 1']
 
 
-async def test_a_frame_after_a_missing_one_waits_for_its_sender_to_repeat(browser: Browser) -> None:
+async def test_a_frame_after_a_missing_one_is_refused_for_its_sender_to_repeat_both(browser: Browser) -> None:
     leader, follower = await browser.open(), await browser.open()
     async with browser.lead(leader) as socket:
         await socket.join(follower)
-        assert await socket.call('todosync_up', follower.click(2)) == {'ok': True, 'received': 0}
+        assert await socket.call('todosync_up', follower.click(2)) == {'ok': False, 'received': 0}
         assert await socket.texts(follower) == []
 
 

@@ -236,7 +236,7 @@ class Tabs:
         """Hand a numbered frame to NiceGUI. Returns the number up to which frames have been received.
 
         Frames are processed in the order of their numbers, each once: a repeated one is only acknowledged again, and
-        one that comes after a missing one is left for its sender to repeat.
+        one that comes after a missing one is refused, for its sender to join again and repeat both.
         """
         client_id, number, event, payload = str(data['client_id']), int(data['number']), data['event'], data['data']
         if event not in RELAYED_EVENTS or payload.get('client_id') != client_id or not self._speaks_for(sid, client_id):
@@ -248,7 +248,7 @@ class Tabs:
                 self._nicegui[event](sid, payload)
             except Exception as error:  # it has been received all the same, and must not be sent again
                 core.app.handle_exception(error)
-        return {'ok': True, 'received': received}
+        return {'ok': number <= received, 'received': received}
 
     def _is_overtaken(self, client_id: str, link_number: str | int | None) -> bool:
         """Return whether a page has tried to connect in another way since it made this attempt.

@@ -334,7 +334,7 @@ export class Server {
     const speaksForIt = route ? route.sid === sid : this.sids.get(clientId)?.has(sid);
     if (!speaksForIt || !RELAYED_EVENTS.includes(event) || data.client_id !== clientId) return { ok: false };
     const received = this.received.get(clientId) ?? 0;
-    if (!this.isNext(number, received)) return { ok: true, received };
+    if (!this.isNext(number, received)) return { ok: number <= received, received };
     this.received.set(clientId, number);
     this.done.set(clientId, [...(this.done.get(clientId) ?? []), data.args]);
     return { ok: true, received: number };
