@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from tests import job_functions
 from tests.job_functions import details, lines
 from tests.postgres import PostgresServer
 from tests.processes import start_python
 from tests.waiting import wait_until
+from todosync.job_store import DurableJobStore
 from todosync.jobs import Jobs
 from todosync.local_jobs import LocalJobs
 
@@ -188,6 +189,30 @@ def test_a_job_waits_for_the_next_start(store_url: str, path: str) -> None:
     after.start()
     wait_until(lambda: lines(path) == ['future'])
     after.stop()
+
+
+@between_processes
+def test_stopping_in_the_middle_of_many_jobs_loses_and_doubles_none(store_url: str, path: str) -> None:
+    for _ in range(4):
+        jobs = Jobs(store_url)
+        jobs.start()
+        wait_until(lambda: jobs.queue().is_owner)  # noqa: B023
+        for _ in range(10):
+            jobs.enqueue(job_functions.write_line, path, 'ran')
+        jobs.stop()
+    last = Jobs(store_url)
+    last.start()
+    wait_until(lambda: settled(last))
+    assert (len(lines(path)), last.failed.newest()) == (40, [])
+    last.stop()
+
+
+def test_a_store_that_cannot_be_read_is_tried_again_soon(tmp_path: Path) -> None:
+    store = DurableJobStore(create_engine(f'sqlite:///{tmp_path}/queue.sqlite3'), threads=3)  # it has no tables
+    store.is_open = True
+    next_look = store.get_next_run_time()
+    assert next_look is not None
+    assert next_look < datetime.now(UTC) + timedelta(seconds=10)
 
 
 @between_processes

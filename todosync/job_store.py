@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +14,12 @@ from apscheduler.job import Job
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.util import datetime_to_utc_timestamp
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, func, select
+from sqlalchemy.exc import DBAPIError
 
+RETRY_INTERVAL = 1.0
+"""Seconds between two attempts to use a store that cannot be used."""
+
+log = logging.getLogger(__name__)
 executions = Table(
     'executions',
     MetaData(),
@@ -33,12 +39,14 @@ class Execution:
     :param run: where the function is, as in ``'package.module:function'``
     :param arguments: a JSON array
     :param attempt: 1 for the first
+    :param started_by: the store's name in the process that runs it
     """
 
     job_id: str
     run: str
     arguments: str
     attempt: int = 1
+    started_by: str = ''
 
 
 class DurableJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
@@ -57,6 +65,8 @@ class DurableJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
         self._threads = threads
         self._name = uuid4().hex
         self._taken: set[str] = set()
+        self.is_open = False
+        """Whether this process may take jobs."""
         self.running: dict[str, Execution] = {}
 
     def create_tables(self, connection: Connection) -> None:
@@ -75,6 +85,8 @@ class DurableJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
 
     def get_due_jobs(self, now: datetime) -> list[Job]:
         """Take the due jobs that there are threads for, so that nobody else does."""
+        if not self.is_open:
+            return []
         due = (
             select(self.jobs_t.c.job_state)
             .where(self.jobs_t.c.next_run_time <= datetime_to_utc_timestamp(now), self._is_at_rest)
@@ -85,16 +97,20 @@ class DurableJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
             jobs = [self._reconstitute_job(state) for (state,) in connection.execute(due)]
             taken = [job for job in jobs if self._take(connection, job, now)]
         self._taken = {job.id for job in taken}
-        self.running |= {job.id: Execution(job.id, *job.args) for job in taken}
+        self.running |= {job.id: self._execution(job) for job in taken}
         return taken
 
     def get_next_run_time(self) -> datetime | None:
         """Return when the next job is due; ``None`` while no thread is free, a job that ends wakes the scheduler."""
-        if len(self.running) >= self._threads:
+        if not self.is_open or len(self.running) >= self._threads:
             return None
         query = select(func.min(self.jobs_t.c.next_run_time)).where(self._is_at_rest)
-        with self.engine.begin() as connection:
-            timestamp = connection.scalar(query)
+        try:
+            with self.engine.begin() as connection:
+                timestamp = connection.scalar(query)
+        except DBAPIError as error:  # APScheduler's thread would end
+            log.warning('the store of the jobs cannot be read, trying on: %s', error.orig)
+            return datetime.now(UTC) + timedelta(seconds=RETRY_INTERVAL)
         return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
 
     def update_job(self, job: Job) -> None:
@@ -110,25 +126,32 @@ class DurableJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
     def shutdown(self) -> None:
         """Leave the engine to who made it: the scheduler's thread may be in the middle of using it."""
 
-    def end(self, job_id: str) -> None:
+    def end(self, execution: Execution) -> None:
         """Forget an execution: it has ended."""
+        job_id, started_by = executions.c.job_id, executions.c.started_by
+        this = (job_id == execution.job_id) & (started_by == execution.started_by)  # not one that came after it
         with self.engine.begin() as connection:
-            connection.execute(executions.delete().where(executions.c.job_id == job_id))
-        self.running.pop(job_id, None)
+            connection.execute(executions.delete().where(this))
+        if self.running.get(execution.job_id) == execution:
+            del self.running[execution.job_id]
 
     def interrupted(self) -> Iterable[Execution]:
         """Return the executions that another process has started and not ended. Meant for the owner, so it is gone."""
-        query = select(executions.c.job_id, executions.c.run, executions.c.arguments, executions.c.attempt)
+        columns = executions.c
+        query = select(columns.job_id, columns.run, columns.arguments, columns.attempt, columns.started_by)
         with self.engine.begin() as connection:
-            return [Execution(*row) for row in connection.execute(query.where(executions.c.started_by != self._name))]
+            return [Execution(*row) for row in connection.execute(query.where(columns.started_by != self._name))]
 
     @property
     def _is_at_rest(self) -> Any:
         return self.jobs_t.c.id.not_in(select(executions.c.job_id))
 
+    def _execution(self, job: Job) -> Execution:
+        run, arguments, attempt = job.args
+        return Execution(job.id, run, arguments, attempt, self._name)
+
     def _take(self, connection: Connection, job: Job, now: datetime) -> bool:
         jobs = self.jobs_t
-        run, arguments, attempt = job.args
         # who else takes or changes the job at the same time finds that it is no longer due at this moment, or we do
         as_read = (jobs.c.id == job.id) & (jobs.c.next_run_time == datetime_to_utc_timestamp(job.next_run_time))
         next_run_time = job.trigger.get_next_fire_time(job._get_run_times(now)[-1], now)
@@ -146,16 +169,7 @@ class DurableJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
             )
         if connection.execute(change).rowcount == 0:
             return False
-        connection.execute(
-            executions.insert().values(
-                job_id=job.id,
-                run=run,
-                arguments=arguments,
-                attempt=attempt,
-                started_at=now.isoformat(),
-                started_by=self._name,
-            )
-        )
+        connection.execute(executions.insert().values(**asdict(self._execution(job)), started_at=now.isoformat()))
         return True
 
     def _was_taken(self, job_id: str) -> bool:

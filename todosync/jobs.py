@@ -24,14 +24,12 @@ from .database import explained, forbid_event_loop
 from .dialects import dialect_of
 from .failed_executions import FailedExecutions
 from .job_policy import JobInterruptedError, policy_of
-from .job_store import DurableJobStore, Execution
+from .job_store import RETRY_INTERVAL, DurableJobStore, Execution
 from .local_jobs import make_scheduler
 
 THREADS = 3
 OWNER_INTERVAL = 0.5
 """Seconds between two looks whether the durable jobs have lost their owner."""
-RETRY_INTERVAL = 1.0
-"""Seconds between two attempts to use a store that cannot be used, or to read it again after an error."""
 TOPIC = 'todosync_jobs'
 RECURRING = 'recurring:'
 ATTEMPT = '#'
@@ -75,7 +73,6 @@ class Jobs:
         self._recurring: dict[str, tuple[str, CronTrigger]] = {}
         self._stopping = threading.Event()
         self._owner: threading.Thread | None = None
-        self._is_owner = False
         self._scheduler: BackgroundScheduler | None = None
         self._store = DurableJobStore(self._engine, THREADS)
         self.failed = FailedExecutions(self._engine)
@@ -96,7 +93,7 @@ class Jobs:
             THREADS, jobstores={'default': self._store}, jobstore_retry_interval=RETRY_INTERVAL
         )
         self._scheduler.add_listener(self._end, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
-        self._scheduler.start(paused=True)
+        self._scheduler.start()
         self._stopping.clear()
         self._owner = threading.Thread(target=self._compete, name='own the jobs', daemon=True)
         self._owner.start()
@@ -111,10 +108,10 @@ class Jobs:
         self._owner.join()
         self._owner = None
         if self._scheduler is not None:
+            self._close_store(self._scheduler)
             self._scheduler.shutdown(wait=True)
             self._scheduler = None
         self._ownership.release()
-        self._is_owner = False
         self._engine.dispose()
 
     def enqueue(
@@ -163,7 +160,7 @@ class Jobs:
 
     def queue(self) -> QueueState:
         """Return the state of the durable jobs. Blocks."""
-        return QueueState(*self._store.counts(), failed=self.failed.count(), is_owner=self._is_owner)
+        return QueueState(*self._store.counts(), failed=self.failed.count(), is_owner=self._store.is_open)
 
     def _wake(self) -> None:
         if self._scheduler is not None:
@@ -174,9 +171,9 @@ class Jobs:
         while True:
             try:
                 may_own = self._ownership.acquire()
-                if may_own and not self._is_owner:
+                if may_own and not self._store.is_open:
                     self._take_over()
-                elif not may_own and self._is_owner:
+                elif not may_own and self._store.is_open:
                     self._step_down()
             except Exception:
                 log.exception('the durable jobs could not be taken over, trying again')
@@ -187,16 +184,20 @@ class Jobs:
         assert self._scheduler is not None
         for execution in self._store.interrupted():
             self._fail(execution, JobInterruptedError('the process that ran it has ended'))
-            self._store.end(execution.job_id)
+            self._store.end(execution)
         self._schedule_recurring(self._scheduler)
-        self._scheduler.resume()
-        self._is_owner = True
+        self._store.is_open = True
+        self._wake()
 
     def _step_down(self) -> None:
         assert self._scheduler is not None
         log.warning('another process may own the durable jobs now')
-        self._scheduler.pause()
-        self._is_owner = False
+        self._close_store(self._scheduler)
+
+    def _close_store(self, scheduler: BackgroundScheduler) -> None:
+        self._store.is_open = False
+        with suppress(Exception):  # whatever it answers, then the scheduler is not in the middle of taking jobs
+            scheduler.get_job('')
 
     def _schedule_recurring(self, scheduler: BackgroundScheduler) -> None:
         """Schedule what is declared; a job that is already in the store keeps its time, or no restart would run it."""
@@ -224,7 +225,7 @@ class Jobs:
             try:
                 if event.exception is not None:
                     self._fail(execution, event.exception)
-                self._store.end(execution.job_id)
+                self._store.end(execution)
                 break
             except Exception:
                 log.exception('could not store that job %s has ended, trying again', execution.job_id)

@@ -45,6 +45,8 @@ class LocalJobs:
     def stop(self) -> None:
         """Wait for running jobs, and forget all; safe to call twice."""
         if self._scheduler is not None:
+            self._scheduler.pause()
+            self._scheduler.get_jobs()  # answers when it is not in the middle of starting some
             self._scheduler.shutdown(wait=True)
             self._scheduler = None
 
