@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,46 @@ async def test_what_is_committed_while_a_browser_subscribes_reaches_it(house: Ho
     for browser in browsers:
         await browser.wait_for(written)
         assert browser.versions == sorted(set(browser.versions))
+
+
+async def test_what_is_sent_between_reading_and_answering_reaches_a_new_browser(
+    house: House, server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = await house.channel()
+    has_read, go_on = threading.Event(), threading.Event()
+
+    def read_slowly(version: int | None, read: Any = channel._read_since) -> Any:
+        found = read(version)
+        has_read.set()
+        assert go_on.wait(NEVER)
+        return found
+
+    monkeypatch.setattr(channel, '_read_since', read_slowly)
+    opening = asyncio.create_task(Browser.open(server, channel))
+    await asyncio.to_thread(has_read.wait)
+    monkeypatch.undo()
+    monkeypatch.setattr(Server, 'instance', server, raising=False)
+    await house.add('in between')
+    await house.broadcast()
+    await until(lambda: channel.replica.version == 1)
+    go_on.set()
+    browser = await opening
+    await browser.wait_for(['in between'])
+
+
+async def test_a_list_that_was_read_too_early_does_not_replace_a_newer_one(
+    house: House, server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = await house.channel()
+    browser = await Browser.open(server, channel)
+    old = await asyncio.to_thread(channel.read_message)
+    await house.add('Buy milk')
+    await house.broadcast()
+    await browser.wait_for(['Buy milk'])
+    monkeypatch.setattr(channel, '_read_since', lambda version: (None, old))
+    await channel._catch_up_soon()
+    assert [todo['title'] for todo in channel.replica.records] == ['Buy milk']
+    assert len(browser.messages) == 1
 
 
 async def test_a_lost_message_is_made_up_for_from_the_change_log(house: House, server: uvicorn.Server) -> None:
