@@ -16,6 +16,8 @@ from .servers import post, serving_plain, serving_todos
 
 SETTLE = 0.15
 """Seconds until what was begun is over."""
+PATIENCE = 60.0
+"""Seconds that a change to a long list may take in plain NiceGUI."""
 FLAT = 1.2
 """How much more a change may cost with the longest list than with the shortest."""
 
@@ -168,7 +170,7 @@ class Plain:
 async def measure_plain(count: int, tabs: int) -> Plain:
     """Measure a list in plain NiceGUI."""
     plain = Plain()
-    async with serving_plain(count) as server, load(server.url) as browsers:
+    async with serving_plain(count, patience=PATIENCE) as server, load(server.url) as browsers:
         plain.page = await page_cpu(server, 3)
         await browsers.call('open', count=1, stream=None)
         before = memory_bytes(server.pid)
@@ -183,7 +185,8 @@ async def measure_plain(count: int, tabs: int) -> Plain:
 async def _plain_change(server: RunningServer, browsers: RemoteLoad, path: str, tabs: int) -> tuple[float, float]:
     received, before = await browsers.call('received'), cpu_seconds(server.pid)
     await post(server, path)
-    while (await browsers.call('received')) == received:  # noqa: ASYNC110 - another process cannot set an event
-        await asyncio.sleep(SETTLE)
+    async with asyncio.timeout(PATIENCE):
+        while (await browsers.call('received')) == received:  # noqa: ASYNC110 - another process cannot set an event
+            await asyncio.sleep(SETTLE)
     await asyncio.sleep(3 * SETTLE)
     return ((await browsers.call('received')) - received) / tabs, (cpu_seconds(server.pid) - before) / tabs

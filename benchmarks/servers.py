@@ -15,7 +15,9 @@ import httpx
 from tests.server import RunningServer
 
 APPS = Path(__file__).parent / 'apps'
-PLAIN_TIMEOUT = 300.0
+PLAIN_TIMEOUT = 120.0
+NICEGUI_PATIENCE = 3.0
+"""NiceGUI's own reconnect timeout, from which the interval of its pings follows."""
 
 
 @asynccontextmanager
@@ -45,14 +47,14 @@ async def serving_todos(count: int, **settings: Any) -> AsyncIterator[RunningSer
 
 
 @asynccontextmanager
-async def serving_plain(count: int, style: str = 'refreshable') -> AsyncIterator[RunningServer]:
+async def serving_plain(count: int, patience: float = NICEGUI_PATIENCE) -> AsyncIterator[RunningServer]:
     """Run the plain NiceGUI app with so many todos.
 
-    :param style: ``refreshable`` or ``bindable``
+    :param patience: seconds that a page outlives its connection
     """
     with tempfile.TemporaryDirectory(prefix='todosync-benchmark-') as directory:
         server = RunningServer(Path(directory) / 'storage', main=APPS / 'plain.py')
-        server.environment |= {'PLAIN_TODOS': str(count), 'PLAIN_STYLE': style}
+        server.environment |= {'PLAIN_TODOS': str(count), 'PLAIN_PATIENCE': str(patience)}
         await asyncio.to_thread(server.start)
         try:
             yield server
