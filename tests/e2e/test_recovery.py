@@ -14,7 +14,6 @@ from tests.e2e.browser import Chromium, Tabs, event_log, eventually, offline, st
 from tests.server import ROOT, RunningServer, running_server
 
 OUTAGE_SECONDS = 60
-SERVERS_PING_TIMEOUT = 8
 
 
 @pytest.fixture
