@@ -22,7 +22,7 @@ NOTES = """
   for what that relies on; where it does not hold, messages go by `sio.emit`.
 - **Writes.** NiceGUI wraps three `BaseHTTPMiddleware` layers around every request, which take longer than the insert.
   Requests for the API skip them (`todosync/tuning.py`), and a burst is broadcast once per 10 ms.
-- **Pages.** Of a long list the newest 256 kB are part of the page, so a page costs the same from about 2,500 todos on;
+- **Pages.** Of a long list the newest 128 kB are part of the page, so a page costs the same from about 1,100 todos on;
   the rest comes over the browser's one socket. The remaining time is NiceGUI building some forty elements.
 - **Idle.** NiceGUI wakes once a second for each page to look for messages, leader or follower; pings come every 10 s.
 - **Painted.** A frame of the screen comes every 17 ms, so half of that is waiting. The rest is NiceGUI's page, which

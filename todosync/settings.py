@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     tabs_per_socket: int = Field(default=100, ge=1)
     """How many tabs one leader's socket may carry; further tabs keep a socket of their own."""
     body_limit: int = Field(default=64 * 2**10, gt=0)
-    embed_limit: int = Field(default=256 * 2**10, gt=0)
+    embed_limit: int = Field(default=128 * 2**10, gt=0)
     """A list whose JSON is larger than this is not embedded in the page but sent over the socket."""
 
     processes: int = Field(default=2, ge=1, le=64)

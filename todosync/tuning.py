@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-GC_THRESHOLDS = (50_000, 20, 100)
-"""How many objects may be made, and younger generations be looked through, before the garbage collector runs. With
-Python's own thresholds a thousand pages make it stop everything for 0.3 s every few seconds."""
+GC_THRESHOLDS = (10_000, 10, 10)
+"""How many objects may be made, and younger generations be looked through, before the garbage collector looks through
+the older ones. With Python's own 700, serving is stopped for it far more often; with much more, closed pages, which
+only it can free, pile up."""
 PING_INTERVAL = 10.0
 PING_TIMEOUT = 8.0
 """Seconds between two pings to a socket, and until an answer is missed. NiceGUI takes 0.8 and 0.4 of its reconnect
