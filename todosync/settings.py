@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     """How many tabs one leader's socket may carry; further tabs keep a socket of their own."""
     body_limit: int = Field(default=64 * 2**10, gt=0)
     embed_limit: int = Field(default=128 * 2**10, gt=0)
-    """Of a list whose JSON is larger than this only the newest rows are part of the page; the rest comes over the socket."""
+    """Of a list whose JSON is larger, only the newest rows are part of the page; the rest comes over the socket."""
 
     processes: int = Field(default=2, ge=1, le=64)
     """How many app processes ``todosync serve`` runs."""
