@@ -1,15 +1,17 @@
-# make run    serve the app           make test   run all checks
-# make serve  serve it as in production (processes and Caddy)
-# make chaos  random faults: SEED=7 MINUTES=10
-# make bench  measure                 make fix    let the formatter and the linter mend what they can
-# make explore SECONDS=60 SEED=1      look longer for a fault that the tabs do not survive
-# make screenshots                    make the pictures of the documentation anew
+# make run           serve the app
+# make serve         serve it as in production: several processes, and Caddy
+# make test          run all checks (ARGS='tests/e2e -x' for some)
+# make fix           let the formatter and the linter mend what they can
+# make bench         measure
+# make chaos         random faults in real browsers (SEED=7 MINUTES=10)
+# make explore       look longer for a sequence of faults that the tabs do not survive (SECONDS=60 SEED=1)
+# make screenshots   make the pictures of the documentation anew
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run serve test check fix bench screenshots chaos clean
+.PHONY: run serve test check fix bench chaos explore screenshots clean
 
 run: $(VENV)/run
 	@echo 'serving on http://127.0.0.1:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)'
@@ -23,7 +25,7 @@ test: check
 	@scripts/ensure-browsers
 	@scripts/ensure-postgres
 	@scripts/ensure-caddy
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: $(VENV)/dev
 	@echo 'lint, format, types'
