@@ -98,7 +98,7 @@ def test_a_killed_process_under_load_is_hardly_noticed(stack: RunningStack) -> N
         stack.kill_process('app-0')
         writer.wait_for_more(100)
     eventually(stack.is_up)
-    assert writer.failed <= 3, 'only what was under way may fail'
+    assert writer.failed <= 2, 'only what was under way may fail'
 
 
 def test_a_process_that_hangs_is_passed_by_until_it_is_back(stack: RunningStack) -> None:

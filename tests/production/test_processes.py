@@ -86,10 +86,10 @@ def test_whichever_process_is_asked_answers_for_all(stack: RunningStack, browser
         names = {sample.name for sample in samples}
         return {name: sum(sample.value for sample in samples if sample.name == name) for name in names}
 
+    expected = {'todosync_followers': 2, 'todosync_sockets': 2, 'todosync_browsers': 2, 'todosync_owns_jobs': 1}
     for name in stack.apps:
-        eventually(lambda name=name: figures(name)['todosync_followers'] == 2)  # type: ignore[misc]
-        assert figures(name)['todosync_sockets'] == figures(name)['todosync_browsers'] == 2
-        assert figures(name)['todosync_owns_jobs'] == 1
+        # a process that has been killed before counts for as long as it may only be late
+        eventually(lambda name=name: figures(name).items() >= expected.items())  # type: ignore[misc]
 
 
 def test_what_is_worth_a_session_stays_out_of_the_logs(stack: RunningStack, browsers: list[Tabs]) -> None:
