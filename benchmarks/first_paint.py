@@ -94,8 +94,8 @@ async def _throttle(context: BrowserContext, page: Page, visit: Visit) -> None:
         visit.requests += 1
 
     def note_end(event: dict[str, Any]) -> None:
-        name = urls.get(event['requestId'], '').partition('?')[0].rstrip('/').rpartition('/')[2]
-        visit.received[name] += event['encodedDataLength']
+        name = urls.get(event['requestId'], '').partition('?')[0].rpartition('/')[2]
+        visit.received[name or 'the page'] += event['encodedDataLength']
 
     session.on('Network.requestWillBeSent', note_request)
     session.on('Network.loadingFinished', note_end)

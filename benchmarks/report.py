@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 from collections.abc import Iterable, Sequence
@@ -87,7 +88,9 @@ def _document(chapters: Sequence[Chapter]) -> list[str]:
         '`make bench` measures this project against its alternatives in one run and writes this page. '
         'Repeats differ by 20 to 30 % on shared machines: trust the ratios.',
         '',
-        f'Measured on {datetime.now(UTC):%Y-%m-%d} on {machine()}; Python {platform.python_version()}, {versions}. '
+        f'Measured on {datetime.now(UTC):%Y-%m-%d} on {machine()}, with a load average of {os.getloadavg()[2]:.0f} (an '
+        'idle machine has about 1 while it is measured; with more, times on the clock are longer); '
+        f'Python {platform.python_version()}, {versions}. '
         'Processor time is what the kernel counts for the server process, all threads. Load comes from other '
         'processes over real sockets; where a screen is meant, from a real Chromium.',
     ]
