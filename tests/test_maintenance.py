@@ -22,7 +22,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     env = 'development' if request.param == 'development' else 'production'
     server = SyncServer(Settings(env=env, storage_dir=tmp_path, database_url=url))  # type: ignore[arg-type]
     server._open()
-    monkeypatch.setattr('todosync.server.current_server', lambda: server)
+    monkeypatch.setattr('todosync.app.current_server', lambda: server)
     yield server
     server._close()
 

@@ -1,8 +1,9 @@
 """A todo list that is live in every tab over one socket, and the sync layer under it, for NiceGUI."""
 
+from .app import broadcast_later, broadcast_list, current_server, setup
 from .failed_executions import FailedExecution
 from .models import TODOS, InvalidTodoError, Todo
-from .server import SyncServer, broadcast_later, broadcast_list, current_server, setup
+from .server import SyncServer
 from .serving import run_options
 from .settings import Settings
 from .status import ProcessReport

@@ -62,7 +62,7 @@ SCHEDULE: Mapping[Callable[[], None], str] = {
 
 
 def _server() -> SyncServer:
-    from .server import current_server
+    from .app import current_server
 
     return current_server()
 

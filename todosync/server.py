@@ -9,11 +9,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from asgi_correlation_id import CorrelationIdMiddleware
-from nicegui import Client, app, core, ui
+from nicegui import Client, app, core
 from starlette.routing import BaseRoute
 
-from . import api, browser, exports, maintenance, metrics, nicegui_contract
+from . import maintenance, nicegui_contract
 from .broadcaster import Broadcaster
 from .cable import Cable, MemoryCable, PostgresCable, SqliteCable
 from .cache import Cache, DiskCache, MemoryCache
@@ -22,11 +21,11 @@ from .database import Database, DatabaseUnavailableError
 from .jobs import Jobs
 from .local_jobs import LocalJobs
 from .models import TODOS
-from .serving import AfterStart, drain_on_signal, load_all_elements
+from .serving import drain_on_signal
 from .sessions import Sessions
 from .settings import Settings
 from .status import StatusBoard, take_report
-from .streams import Record, Stream
+from .streams import Stream
 from .sync import Sync
 from .tabs import Role, Tabs
 from .tuning import tune
@@ -253,86 +252,3 @@ class SyncServer:
             return {'ok': False}
         version = data.get('version')
         return {'ok': True, 'message': await channel.subscribe(sid, version if isinstance(version, int) else None)}
-
-
-def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -> SyncServer:
-    """Put todosync into the NiceGUI app: routes, the browser's part, and what runs from start-up to shutdown.
-
-    Call it once, before ``ui.run()``. Importing ``todosync`` does nothing of this.
-
-    :param settings: the settings (default: from the environment)
-    :param streams: the tables of one's own that are to be kept alive besides the todos
-    :return: the server, for those who want to look at its parts
-    :raises pydantic.ValidationError: a setting is wrong
-
-    Example::
-
-        settings = todosync.Settings()
-        todosync.setup(settings)
-        ui.run(storage_secret=settings.resolve_storage_secret())
-    """
-    server = SyncServer(settings or Settings(), streams)
-    if server.settings.is_production:
-        load_all_elements()
-    app.state.todosync = server
-    app.add_middleware(AfterStart, start=server.start)
-    app.add_middleware(CorrelationIdMiddleware)
-    for router in (api.make_router(server), exports.make_router(server), metrics.make_router(server.status)):
-        app.include_router(router)
-        server.api_routes += router.routes
-    app.include_router(browser.make_router(server.sessions))
-    ui.add_head_html(browser.serve_modules(), shared=True)
-    if server.cannot_share_sockets:
-        log.warning('each tab keeps a socket of its own: %s', server.cannot_share_sockets)
-        ui.add_head_html(browser.keep_tabs_apart(server.cannot_share_sockets), shared=True)
-    app.on_startup(server.start)
-    app.on_connect(server.on_connect)
-    app.on_delete(server.on_delete)
-    app.on_shutdown(server.stop)
-    return server
-
-
-def current_server() -> SyncServer:
-    """Return the server that ``setup()`` made.
-
-    :raises RuntimeError: ``setup()`` has not been called
-
-    Example::
-
-        with todosync.current_server().database.write() as session:  # in a thread
-            session.add(Note(text='Call Ann'))
-    """
-    server = getattr(app.state, 'todosync', None)
-    if not isinstance(server, SyncServer):
-        raise RuntimeError('call todosync.setup() before ui.run()')
-    return server
-
-
-def broadcast_later() -> None:
-    """Have all committed changes broadcast. Returns at once, from any thread; never raises.
-
-    Writes through todosync, and through any other program, are noticed by themselves; this is for code that wants a
-    broadcast without waiting for that.
-
-    :raises RuntimeError: ``setup()`` has not been called
-
-    Example::
-
-        todosync.broadcast_later()
-    """
-    current_server().broadcaster.broadcast_later()
-
-
-def broadcast_list(stream: Stream = TODOS) -> list[Record]:
-    """Return a stream's rows, newest first, read through the cache; never older than the last commit.
-
-    Blocks: call it in a thread.
-
-    :raises RuntimeError: called on an event loop, or ``setup()`` has not been called
-
-    Example::
-
-        todos = await asyncio.to_thread(todosync.broadcast_list)
-    """
-    records: list[Record] = current_server().channel(stream).read_list()[stream.name]
-    return records

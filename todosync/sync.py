@@ -305,7 +305,7 @@ def use_sync(stream: Stream) -> Sync:
 
 
 def _use(stream: Stream, view: type[View]) -> View:
-    from .server import current_server
+    from .app import current_server
 
     server = current_server()
     client = context.client

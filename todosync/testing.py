@@ -25,8 +25,8 @@ import pytest
 from nicegui import background_tasks, json, ui
 from nicegui.testing import User
 
+from .app import current_server
 from .models import TODOS
-from .server import current_server
 from .streams import Record, Stream
 
 TIMEOUT = 10.0
