@@ -59,7 +59,7 @@ clean:
 
 $(VENV)/run: requirements.txt
 	@echo 'installing what the app needs into $(VENV)'
-	@$(PYTHON) -m venv $(VENV)
+	@scripts/make-venv $(PYTHON) $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
