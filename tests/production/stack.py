@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -51,6 +52,11 @@ class RunningStack(RunningServer):
             )
         except (OSError, httpx.TransportError):
             return False
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
+        """End everything and remove its sockets; safe to call twice."""
+        super().stop(signal_number)
+        shutil.rmtree(self.runtime, ignore_errors=True)
 
     def kill_process(self, name: str, signal_number: int = signal.SIGKILL) -> None:
         """Send a signal to one of the processes."""
