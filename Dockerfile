@@ -4,8 +4,8 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 COPY requirements.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m venv .venv && .venv/bin/pip install --requirement requirements.txt
+RUN --mount=type=cache,target=/var/cache/pip \
+    python3 -m venv .venv && .venv/bin/pip install --cache-dir /var/cache/pip --requirement requirements.txt
 COPY main.py Caddyfile ./
 COPY assets assets
 COPY components components
