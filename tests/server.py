@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -121,6 +122,7 @@ class RunningServer:
         """Send a request like a program that is no browser.
 
         :return: the status, and the JSON of the answer if it is JSON
+        :raises OSError: there was no answer, or not all of it
         """
         data = None if body is None else orjson.dumps(body)
         request = urllib.request.Request(
@@ -131,6 +133,8 @@ class RunningServer:
                 status, content = response.status, response.read()
         except urllib.error.HTTPError as error:
             status, content = error.code, error.read()
+        except http.client.HTTPException as error:
+            raise ConnectionError(f'the answer broke off: {error!r}') from error
         try:
             return status, orjson.loads(content)
         except orjson.JSONDecodeError:

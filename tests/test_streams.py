@@ -195,8 +195,8 @@ def age(database: Database, *, up_to: int, moment: datetime) -> None:
     execute(database, f"UPDATE changes SET at = '{moment:%Y-%m-%d %H:%M:%S}' WHERE version <= {up_to}")
 
 
-class Note(SQLModel, table=True):
-    __tablename__ = 'notes'
+class Memo(SQLModel, table=True):
+    __tablename__ = 'memos'
 
     id: int | None = Field(default=None, primary_key=True)
     text: str
@@ -204,19 +204,19 @@ class Note(SQLModel, table=True):
 
 
 def test_a_table_of_ones_own_is_followed_with_the_rows_it_had_before(database: Database) -> None:
-    notes = Stream(name='notes', model=Note, fields=('id', 'text', 'position'), newest_first='position')
+    memos = Stream(name='memos', model=Memo, fields=('id', 'text', 'position'), newest_first='position')
     with database.write() as session:
-        Note.__table__.create(session.connection())  # type: ignore[attr-defined]
-        session.add(Note(text='old', position=5))
-    database.install_change_log(notes)
+        Memo.__table__.create(session.connection())  # type: ignore[attr-defined]
+        session.add(Memo(text='old', position=5))
+    database.install_change_log(memos)
     with database.write() as session:
-        session.add(Note(text='new', position=1))
+        session.add(Memo(text='new', position=1))
     with database.read() as session:
-        assert [note['text'] for note in notes.snapshot(session).records] == ['old', 'new']
-        changes = notes.delta(session, 0)
+        assert [memo['text'] for memo in memos.snapshot(session).records] == ['old', 'new']
+        changes = memos.delta(session, 0)
         assert changes is not None
-        assert [note['text'] for note in changes.put] == ['new']
-        assert notes.version(session) == 1
+        assert [memo['text'] for memo in changes.put] == ['new']
+        assert memos.version(session) == 1
         assert TODOS.version(session) == 0
 
 
