@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event,
 from .commits import CommitListener, CommitSignal, CommitWatcher, NoSignal
 from .ownership import FileOwnership, Ownership, PostgresOwnership, SoleOwnership
 from .streams import Stream
+from .wal import enter_wal
 
 BUSY_TIMEOUT = 10.0
 """How many seconds a writer waits for another program's transaction before it is told that the database is locked."""
@@ -130,11 +131,12 @@ class SqliteDialect:
         connection.isolation_level = None  # transactions begin where _begin says, not where the driver guesses
         for pragma in (
             f'busy_timeout = {int(self._busy_timeout * 1000)}',
-            'journal_mode = WAL',  # readers never wait for a writer
             'synchronous = FULL',  # what was answered survives a power cut, not only a crash
             'foreign_keys = ON',
         ):
             connection.execute(f'PRAGMA {pragma}').close()
+        if self._path is not None:
+            enter_wal(connection, self._busy_timeout)
 
 
 class PostgresDialect:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from todosync.wal import enter_wal
+
 from .base import Receiver
 from .subscriptions import Subscriptions
 
@@ -56,7 +58,7 @@ class SqliteCable:
         with _as_os_error(self._path):
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             self._writer = self._connect()
-            self._writer.execute('PRAGMA journal_mode = WAL')  # a reader never waits for a publisher
+            enter_wal(self._writer, BUSY_TIMEOUT)
             self._writer.execute(SCHEMA)
             last = int(self._writer.execute('SELECT coalesce(max(id), 0) FROM messages').fetchone()[0])
         self._stopping = False
