@@ -35,13 +35,13 @@ class RunningStack(RunningServer):
 
     @property
     def processes(self) -> dict[str, int]:
-        """The ids of the processes that run, by name: ``app-0``, ``app-1``, ``caddy``."""
-        running = supervision.connect(self.runtime).getAllProcessInfo()
-        return {process['name']: process['pid'] for process in running if process['pid']}
+        """The ids of the processes by name: ``app-0``, ``app-1``, ``caddy``; 0 while one is down."""
+        known = supervision.connect(self.runtime).getAllProcessInfo()
+        return {process['name']: process['pid'] for process in known}
 
     @property
     def apps(self) -> list[str]:
-        """The names of the app processes."""
+        """The names of the app processes, running or not."""
         return [name for name in self.processes if name.startswith('app')]
 
     def is_up(self) -> bool:
@@ -59,8 +59,10 @@ class RunningStack(RunningServer):
         shutil.rmtree(self.runtime, ignore_errors=True)
 
     def kill_process(self, name: str, signal_number: int = signal.SIGKILL) -> None:
-        """Send a signal to one of the processes."""
-        os.kill(self.processes[name], signal_number)
+        """Send a signal to one of the processes, which has to run."""
+        process = self.processes[name]
+        assert process, f'{name} is down'  # to os.kill 0 means the process group of the tests
+        os.kill(process, signal_number)
 
     def ask(self, name: str, path: str) -> httpx.Response:
         """Send a request to an app process, past Caddy."""
