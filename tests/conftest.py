@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.databases import KINDS
 from tests.postgres import PostgresServer, running_postgres
 from todosync.database import Database
 from todosync.models import TODOS
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        '--database', choices=KINDS, help='run every test that uses a database on this kind only (default: on each)'
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        'markers', 'any_database: this is about tabs and browsers, and runs on one kind of database unless told which'
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if 'database_kind' in metafunc.fixturenames:
+        chosen = metafunc.config.getoption('--database')
+        default = KINDS[:1] if metafunc.definition.get_closest_marker('any_database') else KINDS
+        metafunc.parametrize('database_kind', [chosen] if chosen else default, scope='module')
 
 
 @pytest.fixture(scope='session')
@@ -32,12 +51,21 @@ def postgres_url(postgres: PostgresServer) -> str:
     return postgres.create_database()
 
 
-@pytest.fixture(params=['sqlite', 'postgresql'])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope='module')
+def new_database(
+    request: pytest.FixtureRequest, database_kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], str]:
+    """Makes an empty database, and returns its URL; a test that uses it runs on each kind."""
+    if database_kind == 'postgresql':
+        postgres: PostgresServer = request.getfixturevalue('postgres')
+        return postgres.create_database
+    return lambda: f'sqlite:///{tmp_path_factory.mktemp("database") / "todos.sqlite3"}'
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[], str]) -> str:
     """The URL of an empty database, one of each kind."""
-    if request.param == 'postgresql':
-        return str(request.getfixturevalue('postgres_url'))
-    return f'sqlite:///{tmp_path / "todos.sqlite3"}'
+    return new_database()
 
 
 @pytest.fixture
@@ -48,3 +76,10 @@ def database(database_url: str) -> Iterator[Database]:
     database.install_change_log(TODOS)
     yield database
     database.close()
+
+
+@pytest.fixture
+def page_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of the empty database that the pages of this test use, one of each kind."""
+    monkeypatch.setenv('TODOSYNC_DATABASE_URL', database_url)
+    return database_url

@@ -11,12 +11,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from tests.databases import execute
 
 ROOT = Path(__file__).parent.parent
 START_TIMEOUT = 90.0
@@ -44,6 +46,8 @@ class RunningServer:
     :param settings: further settings, as in ``ENV='production'``
     """
 
+    DEFAULT_ENV = 'development'
+
     def __init__(
         self, storage: Path, *, main: Path = ROOT / 'main.py', host: str = '127.0.0.1', **settings: Any
     ) -> None:
@@ -51,6 +55,8 @@ class RunningServer:
         self.port = free_port()
         self.url = f'http://{host}:{self.port}'
         self.log_path = storage / 'server.log'
+        env = settings.get('ENV', self.DEFAULT_ENV)
+        self.database_url = str(settings.get('DATABASE_URL') or f'sqlite:///{storage / env}.sqlite3')
         self._command = [sys.executable, str(main)]
         self.environment = {
             **outer_environment(),
@@ -62,6 +68,10 @@ class RunningServer:
             'PYTHONPATH': str(ROOT),
         }
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
 
     @property
     def pid(self) -> int:
@@ -151,6 +161,10 @@ class RunningServer:
         status, todo = self.request('POST', '/todos', {'todo': {'title': title}})
         assert status == 201, todo
         return dict(todo)
+
+    def execute(self, statement: str, *rows: Mapping[str, Any]) -> None:
+        """Have another program write to the server's database, see :func:`tests.databases.execute`."""
+        execute(self.database_url, statement, *rows)
 
     def connections(self) -> dict[str, int]:
         """Return how many sockets the server has, and how many tabs it reaches through another tab's socket."""

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
-import sqlite3
 import statistics
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import make_url
 
+from tests.databases import execute, locked
 from tests.postgres import PostgresServer
 from tests.server import RunningServer, running_server
 from tests.waiting import wait_until
 
 PROFILES = ['development', 'production', 'postgresql']
 BUSY_TIMEOUT = 0.5
+RULES = {
+    'sqlite': [
+        "CREATE TRIGGER no_milk BEFORE INSERT ON todos WHEN NEW.title LIKE '%milk%' "
+        "BEGIN SELECT RAISE(ABORT, 'No milk today'); END",
+    ],
+    'postgresql': [
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'No milk today'; END $$",
+        "CREATE TRIGGER no_milk BEFORE INSERT ON todos FOR EACH ROW WHEN (NEW.title LIKE '%milk%') "
+        'EXECUTE FUNCTION refuse()',
+    ],
+}
 
 
 @pytest.fixture(scope='module', params=PROFILES)
@@ -313,8 +325,8 @@ def test_concurrent_writers_are_all_answered_and_nothing_is_lost(client: httpx.C
 
 
 @pytest.mark.parametrize('env', ['development', 'production'])
-def test_every_todo_that_was_answered_201_outlives_a_killed_server(tmp_path: Path, env: str) -> None:
-    with running_server(tmp_path, ENV=env) as server:
+def test_every_todo_that_was_answered_201_outlives_a_killed_server(tmp_path: Path, database_url: str, env: str) -> None:
+    with running_server(tmp_path, ENV=env, DATABASE_URL=database_url) as server:
         answered: list[int] = []
 
         def write() -> None:
@@ -338,22 +350,12 @@ def test_every_todo_that_was_answered_201_outlives_a_killed_server(tmp_path: Pat
     assert len(kept - set(answered)) <= len(writers)  # committed, but killed before the answer
 
 
-@contextmanager
-def write_lock(path: Path) -> Iterator[None]:
-    """Hold a database's write lock like another program that takes its time."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=20)
-    connection.execute('BEGIN IMMEDIATE')
-    try:
-        yield
-    finally:
-        connection.execute('ROLLBACK')
-        connection.close()
-
-
-def test_while_the_database_is_locked_writers_wait_and_everybody_else_is_served(tmp_path: Path) -> None:
+def test_while_the_database_is_locked_writers_wait_and_everybody_else_is_served(
+    tmp_path: Path, database_url: str
+) -> None:
     async def crowd(url: str) -> None:
         async with httpx.AsyncClient(base_url=url, timeout=60, limits=httpx.Limits(max_connections=200)) as client:
-            with write_lock(tmp_path / 'development.sqlite3'):
+            with locked(database_url):
                 writers = [
                     asyncio.create_task(client.post('/todos', json={'todo': {'title': str(number)}}))
                     for number in range(100)  # more than there are threads
@@ -370,23 +372,31 @@ def test_while_the_database_is_locked_writers_wait_and_everybody_else_is_served(
             assert len((await client.get('/todos')).json()) == 100
             assert statistics.median(times) < 1
 
-    with running_server(tmp_path) as server:
+    with running_server(tmp_path, DATABASE_URL=database_url) as server:
         asyncio.run(crowd(server.url))
 
 
-def test_a_writer_that_has_waited_long_enough_is_told_so_and_nothing_is_written(tmp_path: Path) -> None:
-    with running_server(tmp_path, BUSY_TIMEOUT=BUSY_TIMEOUT) as server, httpx.Client(base_url=server.url) as client:
+def test_a_writer_that_has_waited_long_enough_is_told_so_and_nothing_is_written(
+    tmp_path: Path, database_url: str
+) -> None:
+    with (
+        running_server(tmp_path, BUSY_TIMEOUT=BUSY_TIMEOUT, DATABASE_URL=database_url) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
         todo = add(client)
-        with write_lock(tmp_path / 'development.sqlite3'):
+        with locked(database_url):
             for response in (
                 client.post('/todos', json={'todo': {'title': 'x'}}),
                 client.patch(f'/todos/{todo["id"]}', json={'todo': {'completed': True}}),
                 client.delete(f'/todos/{todo["id"]}'),
             ):
                 assert (response.status_code, int(response.headers['retry-after']) > 0) == (503, True)
-                assert errors(response) == [
-                    'The database cannot be used now (database is locked); nothing was changed, try again later'
-                ]
+                (reason,) = errors(response)
+                assert re.fullmatch(
+                    r'The database cannot be used now \((.*(?:is locked|lock timeout))\); nothing was changed, '
+                    'try again later',
+                    reason,
+                ), reason
             assert client.get('/up').status_code == 200
             assert todos(client) == [todo]
         assert add(client)['id'] == todo['id'] + 1
@@ -406,14 +416,13 @@ def test_on_a_full_disk_writes_are_refused_and_work_again_when_there_is_space(tm
         assert len(todos(client)) == 2
 
 
-def test_a_constraint_that_somebody_added_is_a_refusal_and_no_crash(tmp_path: Path) -> None:
-    with running_server(tmp_path) as server, httpx.Client(base_url=server.url) as client:
-        connection = sqlite3.connect(tmp_path / 'development.sqlite3')
-        connection.execute(
-            "CREATE TRIGGER no_milk BEFORE INSERT ON todos WHEN NEW.title LIKE '%milk%' "
-            "BEGIN SELECT RAISE(ABORT, 'No milk today'); END"
-        )
-        connection.close()
+def test_a_rule_that_somebody_added_is_a_refusal_and_no_crash(tmp_path: Path, database_url: str) -> None:
+    with (
+        running_server(tmp_path, DATABASE_URL=database_url) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        for statement in RULES[make_url(database_url).get_backend_name()]:
+            execute(database_url, statement)
         response = client.post('/todos', json={'todo': {'title': 'Buy milk'}})
         assert (response.status_code, errors(response)) == (422, ['The database refused it: No milk today'])
         assert todos(client) == []

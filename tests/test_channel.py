@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
 import threading
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import orjson
@@ -17,6 +15,7 @@ import uvicorn
 from nicegui.server import Server
 
 from benchmarks.light_socket import LightSocket
+from tests.databases import execute
 from tests.sockets import Inbox, connect, serving, until
 from todosync import TODOS, todos
 from todosync.cable import MemoryCable
@@ -31,9 +30,9 @@ NEVER = 3600.0
 class House:
     """One process's parts around a channel, without the job that broadcasts: a test says when."""
 
-    def __init__(self, path: Path, sio: socketio.AsyncServer) -> None:
-        self.path = path
-        self.database = Database(f'sqlite:///{path}')
+    def __init__(self, url: str, sio: socketio.AsyncServer) -> None:
+        self.url = url
+        self.database = Database(url)
         self.cache = MemoryCache(ttl=NEVER)
         self.cable = MemoryCable()
         self.sio = sio
@@ -66,14 +65,8 @@ class House:
     async def delete(self, todo_id: int) -> None:
         await asyncio.to_thread(todos.delete_todo, self.database, todo_id)
 
-    async def execute(self, statement: str, *parameters: Any) -> None:
-        def run() -> None:
-            connection = sqlite3.connect(self.path)
-            with connection:
-                connection.executemany(statement, parameters) if parameters else connection.execute(statement)
-            connection.close()
-
-        await asyncio.to_thread(run)
+    async def execute(self, statement: str, *rows: Mapping[str, Any]) -> None:
+        await asyncio.to_thread(execute, self.url, statement, *rows)
 
     async def broadcast(self) -> None:
         """Publish what has changed since the last time, as the broadcast job does."""
@@ -166,8 +159,8 @@ async def server(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path / 'todos.sqlite3', socketio.AsyncServer(async_mode='asgi'))
+async def house(database_url: str) -> AsyncIterator[House]:
+    house = House(database_url, socketio.AsyncServer(async_mode='asgi'))
 
     def build() -> None:
         house.database.migrate()
@@ -309,7 +302,7 @@ async def test_a_change_announced_without_rows_is_read_from_the_list(house: Hous
     channel = await house.channel()
     browser = await Browser.open(server, channel)
     titles = [f'number {number}' for number in range(DELTA_MAX_RECORDS + 1)]
-    await house.execute('INSERT INTO todos(title) VALUES (?)', *((title,) for title in titles))
+    await house.execute('INSERT INTO todos(title) VALUES (:title)', *({'title': title} for title in titles))
     await house.broadcast()
     await browser.wait_for(titles[::-1])
     assert browser.derived['count'] == len(titles)
@@ -397,7 +390,7 @@ async def test_a_stalled_browser_gets_what_it_lacks_instead_of_a_queue(house: Ho
     titles: list[str] = []
     while not channel._fanout._behind:
         rows = [f'{len(titles) + number} {"x" * 400}' for number in range(500)]
-        await house.execute('INSERT INTO todos(title) VALUES (?)', *((row,) for row in rows))
+        await house.execute('INSERT INTO todos(title) VALUES (:title)', *({'title': row} for row in rows))
         titles += rows
         await house.broadcast()
         await lively.wait_for(titles[::-1])

@@ -13,7 +13,9 @@ import brotli
 import nicegui
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
+from tests.databases import other_program
 from tests.server import ROOT, free_port
 from todosync import Settings, browser, serving, static_files, supervision
 from todosync.cli import cli
@@ -53,13 +55,15 @@ def add(storage: Path, title: str) -> None:
         connection.execute('INSERT INTO todos(title) VALUES (?)', (title,))
 
 
-def test_migrating_makes_a_database_and_does_nothing_where_it_is_up_to_date(run: Run, storage: Path) -> None:
+def test_migrating_makes_a_database_and_does_nothing_where_it_is_up_to_date(run: Run, database_url: str) -> None:
     for _ in range(2):
-        result = run('migrate')
+        result = run('migrate', DATABASE_URL=database_url)
         assert (result.exit_code, result.output) == (0, 'the database is up to date\n')
-    add(storage, 'Buy milk')
+    with other_program(database_url) as connection:
+        connection.execute(text("INSERT INTO todos(title) VALUES ('Buy milk')"))
     run('migrate')
-    assert titles(storage) == ['Buy milk']
+    with other_program(database_url) as connection:
+        assert connection.execute(text('SELECT title FROM todos')).all() == [('Buy milk',)]
 
 
 def test_a_backup_brings_back_what_was_there_and_keeps_what_it_replaces(run: Run, storage: Path) -> None:

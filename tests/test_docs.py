@@ -16,6 +16,7 @@ import pytest
 from nicegui import core
 from nicegui.testing import User
 from nicegui.testing.user_simulation import prepare_simulation, user_simulation
+from sqlmodel import SQLModel
 
 import components
 import todosync
@@ -37,8 +38,11 @@ async def running(tmp_path: Path, name: str) -> AsyncIterator[User]:
     """Run a snippet of the README as the app."""
     path = tmp_path / name
     path.write_text(PYTHON[name])
+    known = set(SQLModel.metadata.tables)
     async with user_simulation(main_file=path) as user:
         yield user
+    for table in SQLModel.metadata.tables.keys() - known:  # another run of the snippet declares it again
+        SQLModel.metadata.remove(SQLModel.metadata.tables[table])
 
 
 @asynccontextmanager
@@ -49,6 +53,7 @@ async def another_user() -> AsyncIterator[Callable[[], User]]:
         yield lambda: User(httpx.AsyncClient(transport=httpx.ASGITransport(core.app), base_url='http://test'))
 
 
+@pytest.mark.usefixtures('page_database')
 async def test_the_page_of_the_readme_runs(tmp_path: Path) -> None:
     async with running(tmp_path, 'main.py') as user:
         await user.open('/')
@@ -67,6 +72,8 @@ async def test_the_broadcast_of_the_readme_runs(tmp_path: Path, todosync_storage
         await user.should_see('2 todos', retries=100)
 
 
+@pytest.mark.filterwarnings('ignore:This declarative base already contains')
+@pytest.mark.usefixtures('page_database')
 async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:
     async with running(tmp_path, 'notes.py') as user:
         await user.open('/')
@@ -77,6 +84,7 @@ async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:
         assert [note['text'] for note in notes.rows()] == ['Call Ann!']
 
 
+@pytest.mark.usefixtures('page_database')
 async def test_the_test_of_the_readme_passes() -> None:
     namespace: dict[str, Any] = {}
     exec(compile(PYTHON['test_todos.py'], 'test_todos.py', 'exec'), namespace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import orjson
@@ -133,8 +133,9 @@ def test_prometheus_can_read_every_figure_of_every_process(board: StatusBoard, c
 
 
 @pytest.fixture(scope='module')
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp('metrics') / 'storage', ENV='production') as server:
+def server(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[RunningServer]:
+    storage = tmp_path_factory.mktemp('metrics') / 'storage'
+    with running_server(storage, ENV='production', DATABASE_URL=new_database()) as server:
         yield server
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +12,14 @@ from nicegui import core, ui
 from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
 
+from tests.databases import execute
 from tests.server import ROOT
 from tests.waiting import wait_until
 from todosync.testing import TodoUser, todosync_storage
 
 __all__ = ['todosync_storage']
+
+pytestmark = pytest.mark.usefixtures('page_database')
 
 LONG = 'x' * 500
 PATIENCE = 100
@@ -210,14 +212,14 @@ async def test_the_colours_follow_the_system_until_a_person_chooses(user: User) 
 
 
 async def test_a_failure_is_admitted_and_the_text_stays(
-    todos: TodoUser, todosync_storage: Path, caplog: pytest.LogCaptureFixture
+    todos: TodoUser, page_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with sqlite3.connect(todosync_storage / 'development.sqlite3') as database:
-        database.execute("CREATE TRIGGER broken BEFORE INSERT ON todos BEGIN SELECT RAISE(ABORT, 'broken'); END")
+    execute(page_database, 'CREATE UNIQUE INDEX one_of_each_kind ON todos (completed)')
+    await todos.add('Call Ann')
     await todos.add('Buy milk')
     await todos.user.should_see('That did not work and nothing was changed.')
     assert todos.field().value == 'Buy milk'
-    assert 'broken' in caplog.text, 'whoever runs the server has to know'
+    assert 'IntegrityError' in caplog.text, 'whoever runs the server has to know'
     caplog.clear()
 
 
@@ -233,10 +235,13 @@ async def test_the_server_holds_one_row_whatever_the_number_of_todos(user: User)
     assert len(user.client.elements) == empty
 
 
-async def test_running_the_app_anew_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_running_the_app_anew_leaves_nothing_behind(
+    tmp_path: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     handlers = set()
     for turn in range(5):
         monkeypatch.setenv('TODOSYNC_STORAGE_DIR', str(tmp_path / str(turn)))
+        monkeypatch.setenv('TODOSYNC_DATABASE_URL', new_database())
         async with user_simulation(main_file=ROOT / 'main.py') as user:
             await user.open('/')
             await TodoUser(user).add(f'Todo {turn}')

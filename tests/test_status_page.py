@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from nicegui import ui
 from nicegui.testing import User
 
@@ -12,6 +13,8 @@ from todosync import current_server
 from todosync.testing import TodoUser, todosync_storage
 
 __all__ = ['todosync_storage']
+
+pytestmark = pytest.mark.usefixtures('page_database')
 
 
 def tile(user: User, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Field, Session, SQLModel, select
 
+from tests.databases import execute as execute_elsewhere
 from tests.processes import start_python
 from todosync.database import Database
 from todosync.models import TODOS, Todo
@@ -238,15 +238,12 @@ def test_a_replica_never_goes_back_to_an_older_version(database: Database) -> No
 
 
 @pytest.mark.parametrize('seed', range(3))
-def test_deltas_from_any_version_lead_to_the_same_list(tmp_path: Path, seed: int) -> None:
+def test_deltas_from_any_version_lead_to_the_same_list(database: Database, database_url: str, seed: int) -> None:
     chance = random.Random(seed)
-    database = Database(f'sqlite:///{tmp_path}/todos.sqlite3')
-    database.migrate()
-    database.install_change_log(TODOS)
-    connection = sqlite3.connect(tmp_path / 'todos.sqlite3', isolation_level=None)
     replicas = [loaded(database)]
     for _ in range(60):
-        connection.execute(
+        execute_elsewhere(
+            database_url,
             chance.choice(
                 (
                     "INSERT INTO todos(title) VALUES ('new')",
@@ -255,7 +252,7 @@ def test_deltas_from_any_version_lead_to_the_same_list(tmp_path: Path, seed: int
                     'DELETE FROM todos WHERE id = (SELECT min(id) FROM todos) AND (SELECT count(*) FROM todos) > 3',
                     'UPDATE todos SET id = id + 1000 WHERE id = (SELECT max(id) FROM todos)',
                 )
-            )
+            ),
         )
         replicas.append(loaded(database))
     final = snapshot(database)
@@ -264,8 +261,6 @@ def test_deltas_from_any_version_lead_to_the_same_list(tmp_path: Path, seed: int
         assert found is not None
         assert replica.apply(found)
         assert (list(replica.records), replica.derived) == (final.records, final.derived)
-    connection.close()
-    database.close()
 
 
 def test_the_version_costs_one_lookup_and_no_scan(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from todosync.testing import TodoUser, todosync_storage
 
 __all__ = ['todosync_storage']
 
+pytestmark = pytest.mark.usefixtures('page_database')
+
 
 @pytest.fixture
 async def sync(user: User) -> TodoSync:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from nicegui import ui
 from nicegui.testing import User
 
+from tests.databases import execute
 from tests.server import ROOT
 from todosync import TODOS, todos
 from todosync.testing import RowUser, TodoUser, todosync_storage
@@ -23,7 +23,7 @@ README = (ROOT / 'README.md').read_text()
 
 
 @pytest.fixture
-async def tester(user: User) -> TodoUser:
+async def tester(page_database: str, user: User) -> TodoUser:
     await user.open('/')
     return TodoUser(user)
 
@@ -61,9 +61,8 @@ async def test_the_effect_has_arrived_when_the_call_returns(tester: TodoUser) ->
         assert tester.titles()[0] == f'Todo {number}'
 
 
-async def test_what_another_program_wrote_can_be_waited_for(tester: TodoUser, todosync_storage: Path) -> None:
-    with sqlite3.connect(todosync_storage / 'development.sqlite3') as database:
-        database.execute("INSERT INTO todos(title) VALUES ('Buy milk')")
+async def test_what_another_program_wrote_can_be_waited_for(tester: TodoUser, page_database: str) -> None:
+    execute(page_database, "INSERT INTO todos(title) VALUES ('Buy milk')")
     await tester.settle()
     assert tester.titles() == ['Buy milk']
 

@@ -26,6 +26,8 @@ class RunningStack(RunningServer):
     :param settings: further settings, as in ``PROCESSES=2``
     """
 
+    DEFAULT_ENV = 'production'
+
     def __init__(self, storage: Path, **settings: Any) -> None:
         super().__init__(storage, HTTPS_PORT=free_port(), STATIC_DIR=STATIC_DIR, **settings)
         self.https_port = int(self.environment['TODOSYNC_HTTPS_PORT'])
