@@ -15,7 +15,7 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from . import csrf
-from .database import DatabaseUnavailableError
+from .database import DatabaseUnavailableError, reason
 from .models import InvalidTodoError
 from .todos import TodoNotFoundError
 
@@ -119,7 +119,7 @@ def _answer_to(error: Exception, request: Request) -> Response:
         case InvalidTodoError():
             errors = error.errors
         case IntegrityError():
-            errors = [f'The database refused it: {error.orig}']
+            errors = [f'The database refused it: {reason(error)}']
         case TodoNotFoundError():
             status, errors = HTTPStatus.NOT_FOUND, [str(error)]
         case RequestValidationError():  # only the id in the path is left to FastAPI

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from psycopg.errors import RaiseException
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
@@ -77,7 +78,7 @@ class Database:
 
         :raises DatabaseUnavailableError: the database cannot be written to: locked by another program, disk
             full, read-only, gone; nothing was written
-        :raises sqlalchemy.exc.IntegrityError: a constraint refused what was to be written; nothing was
+        :raises sqlalchemy.exc.IntegrityError: a constraint or a trigger refused what was to be written; nothing was
         """
         forbid_event_loop('Writing to the database')
         with explained(), self._turn(), Session(self._writing_engine, expire_on_commit=False) as session:
@@ -138,9 +139,18 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
-    except (DataError, IntegrityError, ProgrammingError):
+    except (DataError, IntegrityError):
+        raise
+    except ProgrammingError as error:
+        if isinstance(orig := error.orig, RaiseException):  # by somebody's own trigger; SQLite calls that a constraint
+            raise IntegrityError(error.statement, error.params, orig) from error
         raise
     except DBAPIError as error:
-        raise DatabaseUnavailableError(str(error.orig).strip().partition('\n')[0]) from error
+        raise DatabaseUnavailableError(reason(error)) from error
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError('too many requests are using it') from error
+
+
+def reason(error: DBAPIError) -> str:
+    """Return what the database says, without the details that PostgreSQL adds in further lines."""
+    return str(error.orig).strip().partition('\n')[0]
