@@ -26,8 +26,8 @@ NOTES = """
 - **Pages.** Of a long list the newest 128 kB are part of the page, so a page costs the same from about 1,100 todos on;
   the rest comes over the browser's one socket. The remaining time is NiceGUI building some forty elements.
 - **Idle.** NiceGUI wakes once a second for each page to look for messages, leader or follower; pings come every 10 s.
-- **Painted.** A frame of the screen comes every 17 ms, so half of that is waiting. The rest is NiceGUI's page, which
-  renders all of its elements anew when one of them changes, in each of the tabs.
+- **Painted.** A frame of the screen comes every 17 ms, so half of that is waiting. A change renders the one row that it
+  concerns, in each of the tabs, and neither the other rows nor NiceGUI's page: see `components/browser_list.js`.
 """
 
 

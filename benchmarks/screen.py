@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 
 from playwright.async_api import BrowserContext, JSHandle, Page, WebSocket, async_playwright
 
+from tests.e2e.browser import ARGUMENTS, CHROMIUM
 from tests.server import RunningServer
 
 from .report import Chapter, Figure, median, ms, percentile
-from .servers import post, serving, serving_plain
+from .servers import post, serving, serving_plain, serving_todos
 
 TABS = 5
-CHROMIUM = shutil.which('chromium') or '/usr/bin/chromium'
-ARGUMENTS = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-]
 PAUSE = 0.05
 """Seconds between two changes: each is a lone one."""
+FLAT = 1.2
+"""How much more a change may cost with the longest list than with the shortest."""
 WATCH = """
-window.painted = {};
+window.seen = {};
+const now = () => (performance.timeOrigin + performance.now()) / 1000;
 new MutationObserver((records) => {
   for (const { target, addedNodes } of records) {
     for (const node of [target, ...addedNodes]) {
       for (const [marker] of (node.textContent ?? '').matchAll(/painted-\\d+/g)) {
-        if (marker in window.painted) continue;
-        window.painted[marker] = 0;
+        if (marker in seen) continue;
+        const times = (seen[marker] = { rendered: now() });
         // the callback comes before the frame is painted, the task that it leaves behind after
-        requestAnimationFrame(() => setTimeout(() => {
-          window.painted[marker] = (performance.timeOrigin + performance.now()) / 1000;
-        }));
+        requestAnimationFrame(() => setTimeout(() => (times.painted = now())));
       }
     }
   }
@@ -52,17 +43,36 @@ const poll = setInterval(() => {
   clearInterval(poll);
 }, 1);
 """
+CHANGE = """
+async (rounds) => {
+  const { tab, stream } = todosync;
+  const times = [];
+  for (let round = 0; round < rounds; round++) {
+    const { items, version, derived } = stream('todos');
+    const put = [{ ...items[3], completed: !items[3].completed }];
+    const began = performance.now();
+    const changed = { put, del: [], derived: { ...derived, heading: `${round}` } };
+    tab.applyData({ stream: 'todos', base: version, version: version + 1, ...changed });
+    await Vue.nextTick();
+    times.push(performance.now() - began);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return times.sort((a, b) => a - b)[Math.floor(rounds / 2)] / 1000;
+}
+"""
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[BrowserContext]:
     """Start a Chromium with an empty profile."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = await browser.new_context()
-        await context.add_init_script(WATCH)
-        yield context
-        await browser.close()
+        with tempfile.TemporaryDirectory(prefix='todosync-benchmark-') as profile:
+            context = await playwright.chromium.launch_persistent_context(
+                profile, executable_path=CHROMIUM, args=ARGUMENTS
+            )
+            await context.add_init_script(WATCH)
+            yield context
+            await context.close()
 
 
 async def measure(short: bool) -> Chapter:
@@ -72,14 +82,18 @@ async def measure(short: bool) -> Chapter:
         sockets = note_sockets(context)
         tabs = [await open_tab(context, server) for _ in range(TABS)]
         in_browser, on_server = len(sockets), server.connections()['sockets']
-        painted = await commit_to_painted(server, tabs, todo['id'], rounds=5 if short else 200)
+        rendered, painted = await commit_to_painted(server, tabs, todo['id'], rounds=5 if short else 200)
         taken_over = [await take_over(context, server, tabs) for _ in range(1 if short else 10)]
     plain_sockets = await sockets_of_plain()
+    counts = [10, 100] if short else [100, 1_000, 10_000, 100_000]
+    changes = [await change_in_browser(count, rounds=5 if short else 300) for count in counts]
     return Chapter(
         'Five tabs of one browser',
-        'Chromium, five visible tabs. *Painted*: from the commit in the server until the last of the five tabs has '
-        'shown the change, by its own clock, after the frame. *Take-over*: from the order to close the leading tab '
-        'until another one leads and is connected.',
+        'Chromium, five tabs in a window each, so that all of them are visible and painted 60 times a second. '
+        '*Rendered*: from the commit in the server until the last of the five documents has the change, by its own '
+        'clock. *Painted*: until after the frame that shows it. *Take-over*: from the order to close the leading tab '
+        'until another one leads and is connected. *A change in a tab*: from the arrival of a delta in a tab until '
+        'everything is rendered.',
         [
             Figure(
                 'WebSockets in the browser / on the server',
@@ -87,6 +101,13 @@ async def measure(short: bool) -> Chapter:
                 f'plain NiceGUI: {plain_sockets}',
                 '1',
                 (in_browser, on_server) == (1, 1),
+            ),
+            Figure(
+                'commit to rendered in all five, p50 / p99',
+                f'{ms(median(rendered))} / {ms(percentile(rendered, 99))}',
+                'the original: 110 ms',
+                '30 ms',
+                median(rendered) < 0.03,
             ),
             Figure(
                 'commit to painted in all five, p50 / p99',
@@ -102,6 +123,13 @@ async def measure(short: bool) -> Chapter:
                 '100 ms',
                 median(taken_over) < 0.1,
             ),
+            Figure(
+                'a change in a tab, ' + ' / '.join(f'{count:,}' for count in counts),
+                ' / '.join(ms(change) for change in changes),
+                '',
+                'flat within 20 %',
+                changes[-1] <= FLAT * changes[0],
+            ),
         ],
     )
 
@@ -114,22 +142,40 @@ def note_sockets(context: BrowserContext) -> list[WebSocket]:
 
 
 async def open_tab(context: BrowserContext, server: RunningServer) -> Page:
-    page = await context.new_page()
+    """Open the app in a tab of a window of its own: a headless Chromium hardly paints the others of a window."""
+    session = await context.new_cdp_session(context.pages[0])
+    async with context.expect_page() as opened:
+        await session.send('Target.createTarget', {'url': 'about:blank', 'newWindow': True})
+    page = await opened.value
     await page.goto(server.url)
     await page.wait_for_function('() => window.todosync?.status.connected')
     return page
 
 
-async def commit_to_painted(server: RunningServer, tabs: list[Page], todo_id: int, rounds: int) -> list[float]:
-    """Return for each of some changes how long the slowest tab took."""
-    times = []
+async def commit_to_painted(
+    server: RunningServer, tabs: list[Page], todo_id: int, rounds: int
+) -> tuple[list[float], list[float]]:
+    """Return for each of some changes how long the slowest tab took to render, and to paint it."""
+    rendered, painted = [], []
     for number in range(rounds):
         marker = f'painted-{number}'
         answer = await post(server, f'/benchmark/rename/{todo_id}', title=marker)
-        shown = [await tab.wait_for_function(f'() => window.painted[{json.dumps(marker)}]') for tab in tabs]
-        times.append(max([await handle.json_value() for handle in shown]) - answer['committed_at'])
+        for tab in tabs:
+            await tab.wait_for_function('(marker) => seen[marker]?.painted', arg=marker)
+        seen = [await tab.evaluate('(marker) => seen[marker]', marker) for tab in tabs]
+        rendered.append(max(times['rendered'] for times in seen) - answer['committed_at'])
+        painted.append(max(times['painted'] for times in seen) - answer['committed_at'])
         await asyncio.sleep(PAUSE)
-    return times
+    return rendered, painted
+
+
+async def change_in_browser(count: int, rounds: int) -> float:
+    """Return how long a tab with so many todos takes for one change."""
+    async with serving_todos(count) as server, chromium() as context:
+        tab = await open_tab(context, server)
+        await tab.wait_for_function('(count) => todosync.stream("todos").items.length === count', arg=count)
+        await tab.evaluate(CHANGE, rounds // 3)  # what is compiled once is not measured
+        return float(await tab.evaluate(CHANGE, rounds))
 
 
 async def take_over(context: BrowserContext, server: RunningServer, tabs: list[Page]) -> float:

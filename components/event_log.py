@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from components.live import BrowserList
+from components.live import BrowserList, LiveElement
 from todosync import Sync
 
+ENTRIES = 'todosync.log.view.entries'
 ROW_HEIGHT = 22
 
 
@@ -27,10 +28,9 @@ class EventLog(ui.element):
         with self:
             with ui.element('summary'):
                 ui.label('Event log')
-                count = ui.element('span').classes('event-count')
-                count.props[':textContent'] = 'todosync.log.view.entries.length || null'
+                LiveElement('span', {'textContent': f'{ENTRIES}.length || null'}).classes('event-count')
             with ui.element('div').classes('event-panel'):
-                with BrowserList('todosync.log.view.entries', key='key', row_height=ROW_HEIGHT) as entries:
+                with BrowserList(ENTRIES, key='key', row_height=ROW_HEIGHT) as entries:
                     ui.element('time').props(':textContent=props.item.time')
                     category = ui.element('span').props(':textContent=props.item.category')
                     category.props[':class'] = '`event-category event-${props.item.category}`'

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from nicegui import ui
-
+from components.live import LiveElement
 from todosync import Role, Sync
 
 LABELS: dict[Role, str] = {
@@ -22,7 +21,7 @@ EXPLANATIONS: dict[Role, str] = {
 }
 
 
-class LeaderBadge(ui.element):
+class LeaderBadge(LiveElement):
     """Shows the role of this tab, rendered in the browser, so that it is right even without a connection.
 
     :param sync: the page's view of a stream
@@ -33,14 +32,16 @@ class LeaderBadge(ui.element):
     """
 
     def __init__(self, sync: Sync) -> None:
-        super().__init__('span')
-        self._sync = sync
         role = 'todosync.status.role'
+        live = {
+            'data-role': role,
+            'data-connected': 'todosync.status.connected',
+            'textContent': f'{json.dumps(LABELS)}[{role}]',
+            'title': f'{json.dumps(EXPLANATIONS)}[{role}]',
+        }
+        super().__init__('span', live)
+        self._sync = sync
         self.classes('leader-badge').props('role=status')
-        self.props[':data-role'] = role
-        self.props[':data-connected'] = 'todosync.status.connected'
-        self.props[':textContent'] = f'{json.dumps(LABELS)}[{role}]'
-        self.props[':title'] = f'{json.dumps(EXPLANATIONS)}[{role}]'
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
         return [*super()._displayed_contents(only_visible=only_visible), LABELS[self._sync.role]]

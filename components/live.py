@@ -15,23 +15,27 @@ from nicegui import ui
 
 from todosync import Record, Sync
 
-REST = 40
-"""So many rows at the end of a list are all rendered, whether in view or not."""
 
-# Quasar renders rows when no scroll event has come for 35 ms, so that a long scroll leaves them behind. An event that
-# stands for many, at this distance, has them follow.
-FOLLOW_SCROLL = """(event) => {
-    if (!event.isTrusted) return;
-    event.stopImmediatePropagation();
-    const list = event.currentTarget;
-    list.scrolling ??= setTimeout(() => {
-        list.scrolling = undefined;
-        list.dispatchEvent(new Event('scroll'));
-    }, 45);
-}"""
+class LiveElement(ui.element, component='live_element.js'):
+    """A plain html element with props that follow what the browser holds, without a word from the server.
+
+    It is rendered by itself when something that its expressions read has changed; the rest of the page is not.
+
+    :param tag: the html tag
+    :param live: JavaScript expressions by the names of the props whose values they are
+
+    Example::
+
+        LiveElement('span', {'textContent': 'todosync.status.role'})
+    """
+
+    def __init__(self, tag: str, live: Mapping[str, str]) -> None:
+        super().__init__()
+        self.props['tag'] = tag
+        self.props['live'] = dict(live)
 
 
-class LiveText(ui.element):
+class LiveText(LiveElement):
     """A text that the stream derives from all rows, such as a count.
 
     :param sync: the page's view of the stream
@@ -44,16 +48,15 @@ class LiveText(ui.element):
     """
 
     def __init__(self, sync: Sync, name: str, *, tag: str = 'span') -> None:
-        super().__init__(tag)
+        super().__init__(tag, {'textContent': derived_expression(sync, name)})
         self._sync = sync
         self._name = name
-        self.props[':textContent'] = derived_expression(sync, name)
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
         return [*super()._displayed_contents(only_visible=only_visible), str(self._sync.derived.get(self._name, ''))]
 
 
-class LiveTitle(ui.element):
+class LiveTitle(LiveElement):
     """Keeps the title of the document, which a person sees on the tab, at a text that the stream derives.
 
     :param sync: the page's view of the stream
@@ -65,18 +68,17 @@ class LiveTitle(ui.element):
     """
 
     def __init__(self, sync: Sync, name: str) -> None:
-        super().__init__('span')
+        # evaluating has the wanted effect; the attribute that it ends in is nobody's
+        super().__init__('span', {'data-title': f'document.title = {derived_expression(sync, name)}'})
         ui.page_title(str(sync.derived.get(name, '')))
         self.props['hidden'] = True
-        # a prop is evaluated whenever what it reads has changed, which is the one hook that a page without a script has
-        self.props[':data-title'] = f'document.title = {derived_expression(sync, name)}'
 
 
-class BrowserList(ui.element):
+class BrowserList(ui.element, component='browser_list.js'):
     """A virtual-scrolled list of what the browser holds. What is put inside is the row, authored once for all of them.
 
     Only the rows in view are in the document, and each keeps its own place there: the focus, or a text half typed,
-    stays with its row when others come and go.
+    stays with its row when others come and go. A row is rendered when its own item is replaced, and at no other change.
 
     :param items: the items, as a JavaScript expression
     :param key: the field that tells items apart
@@ -89,23 +91,13 @@ class BrowserList(ui.element):
     """
 
     def __init__(self, items: str, *, key: str, row_height: int) -> None:
-        super().__init__('q-virtual-scroll')
-        self._show(items)
-        self.props['virtual-scroll-item-size'] = row_height
+        super().__init__()
+        self.props['items'] = items
+        self.props['item-key'] = key
+        self.props['row-height'] = row_height
         self.props['role'] = 'list'
-        self.on('scroll.capture', js_handler=FOLLOW_SCROLL)
         with self.default_slot:
             self.row = ui.element('div').props('role=listitem')
-        self.row.props[':key'] = f'props.item[{json.dumps(key)}]'
-
-    def _show(self, items: str) -> None:
-        self.props[':items-size'] = f'({items}).length'
-        # Quasar notices a new length after it has rendered: what stands at the end of a short list would be gone for a
-        # moment, and the focus with it
-        self.props[':items-fn'] = (
-            f'(from, size) => ((items) => items.slice(from, items.length - from > {REST} ? from + size : undefined))'
-            f'({items})'
-        )
 
     def __enter__(self) -> Self:
         self.row.default_slot.__enter__()
@@ -145,7 +137,7 @@ class LiveList(BrowserList):
             todos.show_where(completed=False)
         """
         self._where = fields
-        self._show(self.items_expression)
+        self.props['items'] = self.items_expression
 
     @property
     def items_expression(self) -> str:

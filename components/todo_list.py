@@ -5,7 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 from nicegui.events import GenericEventArguments, ValueChangeEventArguments
 
-from components.live import LiveList
+from components.live import LiveElement, LiveList
 from todosync import InvalidTodoError, Record, TodoNotFoundError, TodoSync
 
 ROW_HEIGHT = 52
@@ -79,7 +79,7 @@ class TodoList(ui.element):
             self.nothing = _NothingShown(self)
 
     def _make_row(self) -> None:
-        # elements of plain html: a row is rendered thirty times in every tab for every change of any todo
+        # elements of plain html: while a person scrolls, rows are rendered by the dozen
         checkbox = ui.element('input').mark('todo-completed').classes('todo-checkbox')
         checkbox.props('type=checkbox :checked=props.item.completed :aria-label=props.item.title')
         checkbox.on('click.prevent', self._toggle, js_handler=TOGGLE)
@@ -147,11 +147,11 @@ class TodoList(ui.element):
         notification.props['options']['actions'][0][':handler'] = f"() => getElement({notification.id}).$emit('undo')"
 
 
-class _NothingShown(ui.element):
+class _NothingShown(LiveElement):
     """What stands in the place of rows where there are none."""
 
     def __init__(self, todo_list: TodoList) -> None:
-        super().__init__('p')
+        super().__init__('p', {})
         self._list = todo_list
         self.classes('todo-nothing').props('role=status')
         self.update_text()
@@ -159,7 +159,7 @@ class _NothingShown(ui.element):
     def update_text(self) -> None:
         """Say what fits the chosen filter."""
         self.props['textContent'] = NOTHING_SHOWN[str(self._list.filter.value)]
-        self.props[':hidden'] = f'{self._list.rows.items_expression}.length > 0'
+        self.props['live'] = {'hidden': f'{self._list.rows.items_expression}.length > 0'}
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
         return [] if self._list.rows.shown else [str(self.props['textContent'])]

@@ -1,0 +1,32 @@
+"""A page that counts how often its parts are rendered."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+import todosync
+from components.live import LiveElement, LiveList
+from todosync import use_todo_sync
+
+settings = todosync.Settings()
+todosync.setup(settings)
+
+
+def counting(part: str) -> str:
+    """Return an expression that counts its evaluations in ``window.renders``."""
+    return f'((window.renders ??= {{}}).{part} = (renders.{part} ?? 0) + 1)'
+
+
+@ui.page('/')
+def live() -> None:
+    """Show a list, and a number by itself."""
+    sync = use_todo_sync()
+    ui.element('span').props[':data-page'] = counting('page')
+    LiveElement('output', {'data-live': counting('live'), 'textContent': 'todosync.stream("todos").items.length'})
+    with LiveList(sync, text='title', row_height=24).style('height: 300px'):
+        ui.element('span').props(':textContent=props.item.title').props[':data-row'] = counting('row')
+        mark = ui.element('b')
+    ui.button('mark', on_click=lambda: mark.props('textContent=marked'))
+
+
+ui.run(**todosync.run_options(settings))
