@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from tests.databases import other_program
+from tests.databases import execute, other_program
 from tests.server import ROOT, free_port
 from todosync import Settings, browser, serving, static_files, supervision
 from todosync.cli import cli
@@ -99,11 +99,24 @@ def test_what_is_no_backup_is_refused_and_nothing_changes(run: Run, storage: Pat
     assert titles(storage) == ['Still there']
 
 
-def test_backups_of_postgresql_are_left_to_its_own_tools(run: Run) -> None:
-    for command in (['backup'], ['backups'], ['restore', 'x', '--yes']):
-        result = run(*command, DATABASE_URL='postgresql+psycopg://nobody@nowhere/nothing')
+def test_a_backup_of_postgresql_brings_back_what_was_there(run: Run, postgres_url: str) -> None:
+    run('migrate', DATABASE_URL=postgres_url)
+    execute(postgres_url, "INSERT INTO todos(title) VALUES ('Kept')")
+    backup = run('backup').output.strip()
+    assert run('backups').output.split() == [backup]
+    execute(postgres_url, "INSERT INTO todos(title) VALUES ('Added later')")
+    result = run('restore', backup, '--yes')
+    assert result.exit_code == 0, result.output
+    with other_program(postgres_url) as connection:
+        assert connection.execute(text('SELECT title FROM todos')).all() == [('Kept',)]
+
+
+def test_what_cannot_be_backed_up_or_restored_now_is_explained(run: Run, tmp_path: Path) -> None:
+    (tmp_path / 'some.dump').touch()
+    for command in (['backup'], ['restore', str(tmp_path / 'some.dump'), '--yes']):
+        result = run(*command, DATABASE_URL='postgresql+psycopg://nobody@127.0.0.1:1/nothing')
         assert result.exit_code == 1
-        assert 'docs/operations.md' in result.output
+        assert re.match(r'Error: (no backup was made|not restored): ', result.output)
 
 
 def test_a_wrong_setting_is_named_without_a_traceback(run: Run) -> None:

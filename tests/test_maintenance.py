@@ -58,12 +58,24 @@ def test_the_cable_the_cache_and_the_failures_are_kept_small(server: SyncServer)
     assert server.jobs.failed.count() == 1  # too young
 
 
-def test_a_sqlite_database_is_backed_up(server: SyncServer) -> None:
+def test_the_database_is_backed_up(server: SyncServer) -> None:
     create_todo(server.database, {'title': 'Buy milk'})
     maintenance.back_up_database()
-    backups = maintenance.backups_of(server.settings)
-    if server.settings.database_path is None:
-        assert backups is None
-    else:
-        assert backups is not None
-        assert len(backups.newest_first()) == 1
+    assert len(maintenance.backups_of(server.settings).newest_first()) == 1
+
+
+def test_where_no_backups_are_to_be_kept_none_is_made(server: SyncServer) -> None:
+    server.settings = server.settings.model_copy(update={'backups_kept': 0})
+    maintenance.back_up_database()
+    assert maintenance.backups_of(server.settings).newest_first() == []
+
+
+@pytest.mark.parametrize('server', ['postgresql'], indirect=True)
+def test_a_backup_without_pg_dump_is_one_failed_execution_that_says_what_to_install(
+    server: SyncServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('PATH', str(tmp_path))
+    server.jobs.enqueue(maintenance.back_up_database)
+    wait_until(lambda: server.jobs.failed.count() == 1)
+    (failure,) = server.jobs.failed.newest()
+    assert failure.error.startswith('MissingProgramError: pg_dump is not installed. Install')

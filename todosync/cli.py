@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from pathlib import Path
 
 import click
 
-from .backup import Backups, NoBackupError
+from .backup import BackupError, Backups, MissingProgramError, NoBackupError
 from .database import Database, DatabaseUnavailableError
 from .maintenance import backups_of
 from .settings import PREFIX, Settings
@@ -79,7 +78,7 @@ def backup() -> None:
     """Back the database up, while it is used; this happens each night by itself as well."""
     try:
         click.echo(_backups().create())
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, BackupError, MissingProgramError) as error:
         raise click.ClickException(f'no backup was made: {error}') from error
 
 
@@ -94,14 +93,17 @@ def backups() -> None:
 @click.argument('backup', type=click.Path(path_type=Path))
 @click.option('--yes', is_flag=True, help='Do not ask.')
 def restore(backup: Path, yes: bool) -> None:
-    """Make the database what it was when BACKUP was made. Servers may go on: every tab follows."""
+    """Make the database what it was when BACKUP was made; what is replaced becomes a backup too.
+
+    With SQLite, servers may go on: every tab follows. With PostgreSQL, stop them first.
+    """
     backups = _backups()
     if not yes:
         click.confirm(f'Replace the data by those of {backup}?', abort=True)
     try:
         replaced = backups.restore(backup)
-    except (OSError, NoBackupError) as error:
-        raise click.ClickException(str(error)) from error
+    except (OSError, BackupError, MissingProgramError, NoBackupError) as error:
+        raise click.ClickException(f'not restored: {error}') from error
     click.echo(f'restored; what was there before is kept in {replaced}' if replaced else 'restored')
 
 
@@ -128,7 +130,4 @@ def collect_static() -> None:
 
 
 def _backups() -> Backups:
-    backups = backups_of(Settings.from_environment())
-    if backups is None:
-        raise click.ClickException('PostgreSQL is backed up by its own tools, see docs/operations.md')
-    return backups
+    return backups_of(Settings.from_environment())

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .backup import Backups
+from .backup import BackupError, Backups, PostgresBackups, SqliteBackups
+from .job_policy import JobInterruptedError, job
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -39,16 +40,19 @@ def prune_failed_executions() -> None:
     server.jobs.failed.prune(_ago(server.settings.failure_retention))
 
 
+@job(attempts=3, wait=300, retry_on=(BackupError, OSError, JobInterruptedError))
 def back_up_database() -> None:
-    """Back a SQLite database up; PostgreSQL has tools of its own for that."""
-    if (backups := backups_of(_server().settings)) is not None:
-        backups.create()
+    """Back the database up, unless none are to be kept; what fails for now, as without space, is tried again."""
+    settings = _server().settings
+    if settings.backups_kept:
+        backups_of(settings).create()
 
 
-def backups_of(settings: Settings) -> Backups | None:
-    """Return the backups of the database that the settings name, ``None`` when it is not on SQLite."""
-    path = settings.database_path
-    return None if path is None else Backups(path, settings.backup_dir, settings.backups_kept)
+def backups_of(settings: Settings) -> Backups:
+    """Return the backups of the database that the settings name."""
+    if (path := settings.database_path) is not None:
+        return SqliteBackups(path, settings.backup_dir, settings.backups_kept)
+    return PostgresBackups(settings.data_url, settings.backup_dir, settings.backups_kept)
 
 
 SCHEDULE: Mapping[Callable[[], None], str] = {

@@ -54,8 +54,8 @@ class Settings(BaseSettings):
     change_log_retention: float = Field(default=86_400, gt=0)
     cable_retention: float = Field(default=86_400, gt=0)
     failure_retention: float = Field(default=30 * 86_400, gt=0)
-    backups_kept: int = Field(default=7, ge=1)
-    """How many daily backups of a SQLite database are kept."""
+    backups_kept: int = Field(default=7, ge=0)
+    """How many of the nightly backups are kept; with 0, none are made."""
     reconnect_timeout: float = Field(default=60, gt=0)
     """How long a page's server side waits for its browser to come back before it is forgotten."""
     tabs_per_socket: int = Field(default=100, ge=1)

@@ -2,79 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .database import Database, DatabaseUnavailableError
-
-VERSION_GAP = 1_000_000
-"""How far versions go on after a restore: past any that a browser can hold by then, or it would keep what it has."""
+from .base import VERSION_GAP, BackupError, Backups, NoBackupError, bring_up_to_date, now
 
 
-class NoBackupError(ValueError):
-    """A file is no intact backup; nothing was changed."""
-
-
-class Backups:
-    """The backups of one database.
+class SqliteBackups(Backups):
+    """The backups of a SQLite file, each of them a SQLite file. A backup takes 0.3 s per 100 MB.
 
     :param database: the SQLite file
     :param directory: where the backups are kept, readable by its owner only
-    :param keep: how many; older ones are removed when a new one is complete
+    :param keep: how many, at least one; older ones are removed when a new one is complete
     :param clock: returns the time, for the names
 
     Example::
 
-        Backups(Path('production.sqlite3'), Path('backups'), keep=7).create()
+        SqliteBackups(Path('production.sqlite3'), Path('backups'), keep=7).create()
     """
 
-    def __init__(
-        self, database: Path, directory: Path, keep: int, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, database: Path, directory: Path, keep: int, *, clock: Callable[[], datetime] = now) -> None:
+        super().__init__(f'{database.stem}-', '.sqlite3', directory, keep, clock)
         self._database = database
-        self._directory = directory
-        self._keep = keep
-        self._clock = clock
-
-    def create(self) -> Path:
-        """Write a complete copy of one moment, while others read and write. Blocks, for 0.3 s per 100 MB.
-
-        :return: the new backup
-        :raises OSError: it could not be written; the older ones are as they were
-        :raises sqlite3.Error: the database could not be read
-        """
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._directory / f'{self._database.stem}-{self._clock():%Y%m%dT%H%M%SZ}.sqlite3'
-        with TemporaryDirectory(dir=self._directory, prefix='.') as draft_directory:
-            draft = Path(draft_directory) / path.name
-            with _read_only(self._database) as connection:
-                connection.execute('VACUUM INTO ?', (str(draft),))
-            with draft.open('rb') as file:
-                os.fsync(file.fileno())
-            draft.replace(path)
-        for old in self.newest_first()[self._keep :]:
-            old.unlink()
-        return path
-
-    def newest_first(self) -> list[Path]:
-        """Return the backups that there are."""
-        return sorted(self._directory.glob(f'{self._database.stem}-*.sqlite3'), reverse=True)
 
     def restore(self, backup: Path) -> Path | None:
         """Make the database what it was when a backup was made. Servers may be running: every tab follows.
 
         A backup of an older release is brought up to date on the way. A database that is damaged is replaced by
         another file, which running servers notice only when they are started again.
-
-        :return: a backup of what has been replaced; ``None`` if that could not be read
-        :raises NoBackupError: the file is no intact backup; nothing was changed
-        :raises OSError: there is no such file, or no space; nothing was changed
         """
         _check(backup)
         replaced: Path | None = None
@@ -82,17 +42,33 @@ class Backups:
         with TemporaryDirectory(dir=self._database.parent, prefix='.') as draft_directory:
             draft = Path(draft_directory) / backup.name
             shutil.copyfile(backup, draft)
-            _bring_up_to_date(draft)
+            bring_up_to_date(f'sqlite:///{draft.absolute()}')
             _move_versions_on(draft, self._database)
             try:
-                replaced = self._create_without_removing() if self._database.exists() else None
-                _overwrite(self._database, draft)
-            except sqlite3.DatabaseError:  # what is there is no database any more
+                replaced = self._write_new() if self._database.exists() else None
+                with _explained(self._database):
+                    _overwrite(self._database, draft)
+            except _DamagedDatabaseError:
                 _replace(self._database, draft)
         return replaced
 
-    def _create_without_removing(self) -> Path:
-        return Backups(self._database, self._directory, len(self.newest_first()) + 1, clock=self._clock).create()
+    def _write(self, draft: Path) -> None:
+        with _explained(self._database), _read_only(self._database) as connection:
+            connection.execute('VACUUM INTO ?', (str(draft),))
+
+
+class _DamagedDatabaseError(BackupError):
+    """What is there is no database any more."""
+
+
+@contextmanager
+def _explained(database: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:  # locked, or no space: what is there is all right
+        raise BackupError(f'{database} could not be copied: {error}') from error
+    except sqlite3.DatabaseError as error:
+        raise _DamagedDatabaseError(f'{database} is damaged: {error}') from error
 
 
 @contextmanager
@@ -112,16 +88,6 @@ def _check(backup: Path) -> None:
         raise NoBackupError(f'{backup} is no backup: {error}') from error
     if result != 'ok':
         raise NoBackupError(f'{backup} is damaged: {result}')
-
-
-def _bring_up_to_date(draft: Path) -> None:
-    database = Database(f'sqlite:///{draft.absolute()}')
-    try:
-        database.migrate()
-    except DatabaseUnavailableError as error:
-        raise OSError(f'the backup could not be brought up to date: {error}') from error
-    finally:
-        database.close()
 
 
 def _move_versions_on(draft: Path, current: Path) -> None:

@@ -1,10 +1,11 @@
-"""Backups: complete while others write, kept as many as wanted, and restored under running servers."""
+"""Backups of SQLite: complete while others write, kept as many as wanted, and restored under running servers."""
 
 from __future__ import annotations
 
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 
 from tests.server import running_server
 from tests.waiting import wait_until
-from todosync.backup import VERSION_GAP, Backups, NoBackupError
+from todosync.backup import BackupError, NoBackupError, SqliteBackups
+from todosync.backup.base import VERSION_GAP
 from todosync.database import Database
 from todosync.models import TODOS
 from todosync.todos import create_todo, delete_todo
@@ -32,8 +34,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def backups(tmp_path: Path, path: Path) -> Backups:
-    return Backups(path, tmp_path / 'backups', keep=3, clock=Clock())
+def backups(tmp_path: Path, path: Path) -> SqliteBackups:
+    return SqliteBackups(path, tmp_path / 'backups', keep=3, clock=Clock())
 
 
 def opened(path: Path) -> Database:
@@ -53,7 +55,7 @@ def version(database: Database) -> int:
         return TODOS.version(session)
 
 
-def test_a_backup_holds_every_todo_and_only_its_owner_can_read_it(backups: Backups, path: Path) -> None:
+def test_a_backup_holds_every_todo_and_only_its_owner_can_read_it(backups: SqliteBackups, path: Path) -> None:
     database = opened(path)
     create_todo(database, {'title': 'Buy milk'})
     backup = backups.create()
@@ -62,7 +64,7 @@ def test_a_backup_holds_every_todo_and_only_its_owner_can_read_it(backups: Backu
     assert stat.S_IMODE(backup.parent.stat().st_mode) == 0o700
 
 
-def test_a_backup_is_of_one_moment_while_others_write(backups: Backups, path: Path) -> None:
+def test_a_backup_is_of_one_moment_while_others_write(backups: SqliteBackups, path: Path) -> None:
     database = opened(path)
     stop = threading.Event()
 
@@ -81,23 +83,30 @@ def test_a_backup_is_of_one_moment_while_others_write(backups: Backups, path: Pa
     assert all(copy and copy.count('a') == copy.count('b') for copy in copies)
 
 
-def test_as_many_backups_are_kept_as_wanted_the_newest(backups: Backups, path: Path) -> None:
+def test_as_many_backups_are_kept_as_wanted_the_newest(backups: SqliteBackups, path: Path) -> None:
     opened(path)
     made = [backups.create() for _ in range(5)]
     assert backups.newest_first() == made[:1:-1]
     assert sorted(entry.name for entry in made[0].parent.iterdir()) == [backup.name for backup in made[2:]]
 
 
-def test_a_backup_that_fails_leaves_the_older_ones_and_nothing_else(backups: Backups, path: Path) -> None:
+def test_a_backup_that_fails_leaves_the_older_ones_and_nothing_else(backups: SqliteBackups, path: Path) -> None:
     opened(path).close()
     made = [backups.create() for _ in range(3)]
     path.write_bytes(b'garbage' * 1000)
-    with pytest.raises(sqlite3.DatabaseError):
+    with pytest.raises(BackupError, match='is damaged'):
         backups.create()
     assert sorted(entry.name for entry in made[0].parent.iterdir()) == [backup.name for backup in made]
 
 
-def test_restoring_brings_back_what_was_and_keeps_what_is(backups: Backups, path: Path) -> None:
+def test_two_backups_within_a_second_are_two_files(tmp_path: Path, path: Path) -> None:
+    opened(path).close()
+    backups = SqliteBackups(path, tmp_path / 'backups', keep=3, clock=lambda: datetime(2026, 11, 22, 3, tzinfo=UTC))
+    made = [backups.create() for _ in range(3)]
+    assert backups.newest_first() == made[::-1]
+
+
+def test_restoring_brings_back_what_was_and_keeps_what_is(backups: SqliteBackups, path: Path) -> None:
     database = opened(path)
     create_todo(database, {'title': 'Buy milk'})
     backup = backups.create()
@@ -112,7 +121,9 @@ def test_restoring_brings_back_what_was_and_keeps_what_is(backups: Backups, path
     assert titles(database) == ['after', 'Buy milk']
 
 
-def test_after_a_restore_versions_go_on_so_that_everybody_asks_for_the_whole_list(backups: Backups, path: Path) -> None:
+def test_after_a_restore_versions_go_on_so_that_everybody_asks_for_the_whole_list(
+    backups: SqliteBackups, path: Path
+) -> None:
     database = opened(path)
     create_todo(database, {'title': 'Buy milk'})
     backup = backups.create()
@@ -124,7 +135,7 @@ def test_after_a_restore_versions_go_on_so_that_everybody_asks_for_the_whole_lis
         assert [TODOS.delta(session, since) for since in range(7)] == [None] * 7
 
 
-def test_a_database_that_is_gone_or_damaged_can_be_restored(backups: Backups, path: Path) -> None:
+def test_a_database_that_is_gone_or_damaged_can_be_restored(backups: SqliteBackups, path: Path) -> None:
     database = opened(path)
     create_todo(database, {'title': 'Buy milk'})
     database.close()
@@ -138,9 +149,23 @@ def test_a_database_that_is_gone_or_damaged_can_be_restored(backups: Backups, pa
     assert titles(opened(path)) == ['Buy milk']
 
 
+def test_a_database_that_only_cannot_be_read_now_is_not_replaced(backups: SqliteBackups, path: Path) -> None:
+    database = opened(path)
+    create_todo(database, {'title': 'Buy milk'})
+    backup = backups.create()
+    create_todo(database, {'title': 'Buy oats'})
+    database.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute('PRAGMA locking_mode = EXCLUSIVE')
+        other.execute('BEGIN IMMEDIATE')
+        with pytest.raises(BackupError, match='locked'):
+            backups.restore(backup)
+    assert titles(opened(path)) == ['Buy oats', 'Buy milk']
+
+
 @pytest.mark.parametrize('content', [b'', b'garbage' * 1000, None])
 def test_what_is_no_backup_is_refused_and_changes_nothing(
-    backups: Backups, path: Path, tmp_path: Path, content: bytes | None
+    backups: SqliteBackups, path: Path, tmp_path: Path, content: bytes | None
 ) -> None:
     database = opened(path)
     create_todo(database, {'title': 'Buy milk'})
@@ -158,7 +183,7 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(
 
 def test_a_running_server_shows_what_was_restored(tmp_path: Path) -> None:
     with running_server(tmp_path, ENV='production') as server:
-        backups = Backups(tmp_path / 'production.sqlite3', tmp_path / 'backups', keep=3)
+        backups = SqliteBackups(tmp_path / 'production.sqlite3', tmp_path / 'backups', keep=3)
         kept = server.add('Buy milk')
         backup = backups.create()
         server.add('a mistake')
