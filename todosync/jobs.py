@@ -201,7 +201,8 @@ class Jobs:
 
     def _schedule_recurring(self, scheduler: BackgroundScheduler) -> None:
         """Schedule what is declared; a job that is already in the store keeps its time, or no restart would run it."""
-        stored = {waiting.id: waiting for waiting in scheduler.get_jobs() if waiting.id.startswith(RECURRING)}
+        waiting = [job for job in scheduler.get_jobs() if job.id.startswith(RECURRING) and ATTEMPT not in job.id]
+        stored = {job.id: job for job in waiting}
         for job_id in stored.keys() - self._recurring.keys():
             scheduler.remove_job(job_id)
         for job_id, (run, trigger) in self._recurring.items():
