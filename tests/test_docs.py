@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import pkgutil
@@ -74,6 +75,20 @@ async def test_the_broadcast_of_the_readme_runs(tmp_path: Path, todosync_storage
 
 @pytest.mark.filterwarnings('ignore:This declarative base already contains')
 @pytest.mark.usefixtures('page_database')
+async def test_the_job_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'chores.py').write_text(PYTHON['chores.py'])
+    monkeypatch.syspath_prepend(tmp_path)
+    chores = importlib.import_module('chores')
+    async with running(tmp_path, 'main.py') as user:
+        await user.open('/')
+        jobs = todosync.current_server().jobs
+        waiting = (await asyncio.to_thread(jobs.queue)).waiting
+        await chores.add_next_week('Later')
+        assert (await asyncio.to_thread(jobs.queue)).waiting == waiting + 1
+        await asyncio.to_thread(todosync.enqueue, chores.add_chore, 'Now')
+        await user.should_see('1 todos', retries=100)
+
+
 async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:
     async with running(tmp_path, 'notes.py') as user:
         await user.open('/')
@@ -93,7 +108,7 @@ async def test_the_test_of_the_readme_passes() -> None:
 
 
 def test_all_python_of_the_readme_is_run_here() -> None:
-    assert set(PYTHON) == {'main.py', 'imports.py', 'notes.py', 'test_todos.py'}
+    assert set(PYTHON) == {'main.py', 'imports.py', 'chores.py', 'notes.py', 'test_todos.py'}
 
 
 def test_the_readme_has_every_setting_with_its_default() -> None:

@@ -1,7 +1,8 @@
 """A todo list that is live in every tab over one socket, and the sync layer under it, for NiceGUI."""
 
-from .app import broadcast_later, broadcast_list, current_server, setup
+from .app import broadcast_later, broadcast_list, current_server, enqueue, setup
 from .failed_executions import FailedExecution
+from .job_policy import JobInterruptedError, job
 from .models import TODOS, InvalidTodoError, Todo
 from .server import SyncServer
 from .serving import run_options
@@ -16,6 +17,7 @@ __all__ = [
     'TODOS',
     'FailedExecution',
     'InvalidTodoError',
+    'JobInterruptedError',
     'LogEntry',
     'ProcessReport',
     'Record',
@@ -30,6 +32,8 @@ __all__ = [
     'broadcast_later',
     'broadcast_list',
     'current_server',
+    'enqueue',
+    'job',
     'run_options',
     'setup',
     'use_sync',

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from nicegui import app, ui
@@ -84,6 +86,31 @@ def broadcast_later() -> None:
         todosync.broadcast_later()
     """
     current_server().broadcaster.broadcast_later()
+
+
+def enqueue(run: Callable[..., Any], *arguments: Any, at: datetime | None = None, job_id: str | None = None) -> str:
+    """Have a function run as a durable job, now or later, in one of the processes that share the jobs.
+
+    When this returns, the job is stored: in production it runs even if this process ends now. It runs once, in a
+    thread; if it raises, that is kept as a :class:`FailedExecution`, unless :func:`job` says to try again. Blocks: call
+    it in a thread.
+
+    :param run: a function of a module, since only its name is stored
+    :param arguments: JSON values
+    :param at: when, with a time zone (default: now)
+    :param job_id: replaces the job that waits under this id (default: a new id)
+    :return: the id, with which ``current_server().jobs.cancel(job_id)`` takes the job back
+    :raises ValueError: the function cannot be imported by name
+    :raises TypeError: it is a coroutine function, or an argument is no JSON value
+    :raises DatabaseUnavailableError: the job could not be stored
+    :raises RuntimeError: called on an event loop, or ``setup()`` has not been called
+
+    Example::
+
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        await run.io_bound(todosync.enqueue, remind, note.id, at=tomorrow)
+    """
+    return current_server().jobs.enqueue(run, *arguments, at=at, job_id=job_id)
 
 
 def broadcast_list(stream: Stream = TODOS) -> list[Record]:

@@ -10,7 +10,13 @@ Function = TypeVar('Function', bound=Callable[..., Any])
 
 
 class JobInterruptedError(Exception):
-    """The process that ran the job ended before the job did; how far it got is not known."""
+    """The process that ran the job ended before the job did; how far it got is not known.
+
+    Example::
+
+        @todosync.job(attempts=2, retry_on=(todosync.JobInterruptedError,))  # it may safely run twice
+        def tidy_up() -> None: ...
+    """
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ def job(
 
     Example::
 
-        @job(attempts=5, retry_on=(OSError,), discard_on=(TodoNotFoundError,))
+        @todosync.job(attempts=5, retry_on=(OSError,), discard_on=(TodoNotFoundError,))
         def remind(todo_id: int) -> None: ...
     """
 
