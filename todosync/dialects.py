@@ -6,7 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    QueuePool,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    event,
+    make_url,
+)
 
 from .commits import CommitListener, CommitSignal, CommitWatcher, NoSignal
 from .ownership import FileOwnership, Ownership, PostgresOwnership, SoleOwnership
@@ -113,7 +123,28 @@ class SqliteDialect:
             *trigger('on_update', f'UPDATE ON {source}', 'NEW', 'put'),
             *trigger('on_renumber', f'UPDATE OF id ON {source} WHEN OLD.id <> NEW.id', 'OLD', 'del'),
             *trigger('on_delete', f'DELETE ON {source}', 'OLD', 'del'),
+            *self._replacement_ddl(stream),
         ]
+
+    def _replacement_ddl(self, stream: Stream) -> list[str]:
+        """Return the triggers that note the rows which a write may replace because of what is unique in its table.
+
+        Unless ``recursive_triggers`` is on, ``INSERT OR REPLACE`` deletes them without a word to the trigger for that;
+        turning it on would reach this program's connections only, and would have triggers of a team's own call
+        themselves. A row that is noted and stays costs a few bytes: a delta has the rows' states.
+        """
+        log, key, source = stream.change_log, stream.change_key, stream.table.name
+        same = ' OR '.join(
+            f'({" AND ".join(f"{name} = NEW.{name}" for name in names)})' for names in _unique_columns(stream.table)
+        )
+        statements = []
+        for event_, others in (('INSERT', ''), ('UPDATE', 'AND id <> OLD.id')):
+            name = f'{log}_before_{event_.lower()}'
+            statements.append(f'DROP TRIGGER IF EXISTS {name}')
+            if same:
+                note = f"INSERT INTO {log}({key}, op) SELECT id, 'put' FROM {source} WHERE ({same}) {others}"  # noqa: S608
+                statements.append(f'CREATE TRIGGER {name} BEFORE {event_} ON {source} BEGIN {note}; END')
+        return statements
 
     def signal_ddl(self, topic: str, table: str) -> list[str]:
         """Return nothing: every commit is seen."""
@@ -219,6 +250,15 @@ class PostgresDialect:
     def make_ownership(self) -> Ownership:
         """Return an advisory lock."""
         return PostgresOwnership(self._url)
+
+
+def _unique_columns(table: Table) -> list[list[str]]:
+    """Return the columns that the table's model declares to be unique, alone or together, besides the key."""
+    constraints = [found.columns for found in table.constraints if isinstance(found, UniqueConstraint)]
+    indexes = [
+        index.columns for index in table.indexes if index.unique and len(index.columns) == len(index.expressions)
+    ]
+    return [[f'"{column.name}"' for column in columns] for columns in (*constraints, *indexes)]
 
 
 def _begin(connection: Connection) -> None:
