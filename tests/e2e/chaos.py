@@ -11,7 +11,6 @@ import contextlib
 import os
 import random
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
@@ -21,7 +20,9 @@ from pathlib import Path
 
 from playwright._impl._errors import TargetClosedError
 from playwright.sync_api import CDPSession, Page, sync_playwright
+from sqlalchemy import text
 
+from tests.databases import other_program
 from tests.e2e.browser import (
     Chromium,
     Tabs,
@@ -277,19 +278,20 @@ class Chaos:
 
     def _write_by_sql(self) -> str:
         title = self._new_title('by SQL')
-        connection = sqlite3.connect(self._server.storage / 'development.sqlite3', timeout=10)
-        with connection:
-            kind = self._random.choice(['insert', 'toggle', 'delete'])
-            if kind == 'insert':
-                connection.execute('INSERT INTO todos(title) VALUES (?)', (title,))
-                self._acknowledged.add(title)
-            elif kind == 'toggle':
-                connection.execute('UPDATE todos SET completed = NOT completed')
-            else:
-                oldest = connection.execute('SELECT id, title FROM todos ORDER BY id LIMIT 1').fetchall()
-                connection.executemany('DELETE FROM todos WHERE id = ?', [(row[0],) for row in oldest])
-                self._deleted.update(row[1] for row in oldest)
-        connection.close()
+        statement = self._random.choice(
+            [
+                'INSERT INTO todos(title) VALUES (:title) RETURNING title',
+                'UPDATE todos SET completed = NOT completed RETURNING title',
+                'DELETE FROM todos WHERE id = (SELECT min(id) FROM todos) RETURNING title',
+            ]
+        )
+        with other_program(self._server.database_url) as connection:
+            titles = connection.execute(text(statement), {'title': title}).scalars().all()
+        kind = statement.split()[0].lower()
+        if kind == 'insert':
+            self._acknowledged.update(titles)
+        elif kind == 'delete':
+            self._deleted.update(titles)
         return f'{kind} by SQL'
 
     # what must hold
@@ -344,14 +346,15 @@ class Chaos:
         tab.offline = None
 
 
-def run_chaos(seed: int, seconds: float, directory: Path, say: Callable[[str], None]) -> int:
+def run_chaos(seed: int, seconds: float, directory: Path, say: Callable[[str], None], **settings: str) -> int:
     """Run chaos against a server and a browser of its own.
 
+    :param settings: the server's
     :return: how many steps were taken
     :raises ViolationError: what must hold did not
     """
     say(f'seed {seed}, {seconds:.0f} s')
-    with sync_playwright() as playwright, running_server(directory / 'storage') as server:
+    with sync_playwright() as playwright, running_server(directory / 'storage', **settings) as server:
         browser = Chromium(playwright, directory / 'profile')
         browser.start()
         try:

@@ -1,14 +1,13 @@
-"""Browsers for each test module; for each test a server with an empty list, and a browser profile of its own."""
+"""Browsers and a server for each test module; for each test an empty list, and a browser profile of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Playwright, sync_playwright
 
-from tests.e2e.browser import Chromium, Tabs
+from tests.e2e.browser import Chromium, Tabs, eventually
 from tests.e2e.engines import Firefox, WebKit
 from tests.server import RunningServer, running_server
 
@@ -44,10 +43,20 @@ def webkit() -> Iterator[WebKit]:
     webkit.stop()
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    with running_server(tmp_path / 'storage') as server:
+@pytest.fixture(scope='module')
+def module_server(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp('storage'), DATABASE_URL=new_database()) as server:
         yield server
+
+
+@pytest.fixture
+def server(module_server: RunningServer) -> RunningServer:
+    """The module's server, with nothing left of the test before."""
+    if not module_server.is_running:
+        module_server.start()
+    module_server.execute('DELETE FROM todos')
+    eventually(lambda: (module_server.connections(), module_server.todos()) == ({'sockets': 0, 'followers': 0}, []))
+    return module_server
 
 
 @pytest.fixture

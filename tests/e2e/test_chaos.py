@@ -6,11 +6,14 @@ import os
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.chaos import run_chaos
 
 SECONDS = 45
 
 
-def test_nothing_is_lost_doubled_or_shown_wrongly_in_a_minute_of_chaos(tmp_path: Path) -> None:
+@pytest.mark.any_database
+def test_nothing_is_lost_doubled_or_shown_wrongly_in_a_minute_of_chaos(tmp_path: Path, database_url: str) -> None:
     seed = int(os.environ.get('CHAOS_SEED', random.randrange(10**6)))
-    assert run_chaos(seed, SECONDS, tmp_path, print) > 0
+    assert run_chaos(seed, SECONDS, tmp_path, print, DATABASE_URL=database_url) > 0

@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,8 @@ import pytest
 from tests.e2e.browser import Chromium, Tabs, event_log, eventually, status, stopped
 from tests.e2e.engines import Firefox, WebKit
 from tests.server import ROOT, RunningServer, running_server
+
+pytestmark = pytest.mark.any_database
 
 CACHEABLE = ROOT / 'tests' / 'apps' / 'cacheable.py'
 FIELD = '.todo-form input'
@@ -41,15 +43,16 @@ def run_in(*places: tuple[str, str]) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope='module')
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp('secure'), main=CACHEABLE) as server:
+def secure(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp('secure'), main=CACHEABLE, DATABASE_URL=new_database()) as server:
         yield server
 
 
 @pytest.fixture(scope='module')
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def plain(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[RunningServer]:
     """A server on this machine's own name, which is not ``localhost`` to a browser, wherever it points to."""
-    with running_server(tmp_path_factory.mktemp('plain'), main=CACHEABLE, host=socket.gethostname()) as server:
+    storage, host = tmp_path_factory.mktemp('plain'), socket.gethostname()
+    with running_server(storage, main=CACHEABLE, host=host, DATABASE_URL=new_database()) as server:
         yield server
 
 

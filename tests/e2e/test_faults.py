@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,16 +25,20 @@ from tests.e2e.browser import (
 )
 from tests.server import ROOT, RunningServer, running_server
 
+pytestmark = pytest.mark.any_database
+
 STOPPED_SECONDS = 20  # longer than the server waits for the answer to a ping
 OFFLINE_SECONDS = 30
 THROTTLED_SECONDS = 16  # several times the silence after which a leader is suspected
 
 
-@pytest.fixture
-def window(playwright: Playwright, tmp_path: Path) -> Iterator[Chromium]:
+@pytest.fixture(scope='module')
+def window(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     """A browser whose tabs are in one window, so that the one in front hides the others; the BFCache is on."""
     chromium = Chromium(
-        playwright, tmp_path / 'profile', '--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1'
+        playwright,
+        tmp_path_factory.mktemp('window'),
+        '--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1',
     )
     chromium.start()
     yield chromium
@@ -42,8 +46,13 @@ def window(playwright: Playwright, tmp_path: Path) -> Iterator[Chromium]:
 
 
 @pytest.fixture
-def shared(window: Chromium, server: RunningServer) -> Tabs:
-    return Tabs(window.context, server)
+def shared(window: Chromium, server: RunningServer) -> Iterator[Tabs]:
+    window.context.clear_cookies()
+    others = set(window.context.pages)  # the one without which the browser would end
+    yield Tabs(window.context, server)
+    for page in window.context.pages:
+        if page not in others:
+            page.close()
 
 
 def draft(page: Page, text: str = 'a draft') -> None:
@@ -111,18 +120,24 @@ def test_a_frozen_tab_hands_over_and_comes_back(shared: Tabs, server: RunningSer
     assert len(pages) == 4
 
 
-def test_a_page_that_comes_back_from_the_back_forward_cache_takes_part_again(window: Chromium, tmp_path: Path) -> None:
-    with running_server(tmp_path / 'storage', main=ROOT / 'tests' / 'apps' / 'cacheable.py') as server:
-        come_back_from_the_cache(Tabs(window.context, server), server)
+@pytest.fixture
+def cacheable(shared: Tabs, tmp_path: Path, new_database: Callable[[], str]) -> Iterator[RunningServer]:
+    """A server whose pages the browser may keep in its back-forward cache."""
+    main = ROOT / 'tests' / 'apps' / 'cacheable.py'
+    with running_server(tmp_path / 'storage', main=main, DATABASE_URL=new_database()) as server:
+        shared.server = server
+        yield server
 
 
-def come_back_from_the_cache(shared: Tabs, server: RunningServer) -> None:
+def test_a_page_that_comes_back_from_the_back_forward_cache_takes_part_again(
+    shared: Tabs, cacheable: RunningServer
+) -> None:
     shared.open_many(3)
     leader = shared.leader()
     leader.evaluate('window.marked = true')
-    leader.goto(f'{server.url}/up')
+    leader.goto(f'{cacheable.url}/up')
     shared.pages.remove(leader)
-    server.add('while the leader was away')
+    cacheable.add('while the leader was away')
     shared.should_agree()
     leader.go_back(wait_until='commit')
     shared.pages.append(leader)

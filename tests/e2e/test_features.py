@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,13 @@ from playwright.sync_api import Page
 from tests.e2e.browser import Chromium, Tabs, eventually
 from tests.server import ROOT, RunningServer, running_server
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture(scope='module')
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    storage = tmp_path_factory.mktemp('features')
-    with running_server(storage, main=ROOT / 'tests' / 'apps' / 'features.py') as server:
+def app(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[RunningServer]:
+    storage, main = tmp_path_factory.mktemp('features'), ROOT / 'tests' / 'apps' / 'features.py'
+    with running_server(storage, main=main, DATABASE_URL=new_database()) as server:
         yield server
 
 

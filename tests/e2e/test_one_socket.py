@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from tests.e2e.browser import Tabs, eventually, shown, status
 from tests.server import RunningServer
 
@@ -28,9 +26,7 @@ def test_five_tabs_share_one_socket_and_show_what_is_added_in_a_follower(tabs: T
 def test_a_write_of_any_program_reaches_every_tab(tabs: Tabs, server: RunningServer) -> None:
     tabs.open_many(3)
     server.add('over REST')
-    with sqlite3.connect(server.storage / 'development.sqlite3') as connection:
-        connection.execute("INSERT INTO todos(title) VALUES ('by SQL')")
-    connection.close()
+    server.execute("INSERT INTO todos(title) VALUES ('by SQL')")
     tabs.should_agree()
     assert {todo['title'] for todo in shown(tabs.pages[2])} == {'over REST', 'by SQL'}
 

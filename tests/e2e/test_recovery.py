@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,9 @@ OUTAGE_SECONDS = 60
 
 
 @pytest.fixture
-def forgetful_server(tmp_path: Path) -> Iterator[RunningServer]:
+def forgetful_server(tmp_path: Path, new_database: Callable[[], str]) -> Iterator[RunningServer]:
     """A server that forgets a page soon after its connection is lost."""
-    with running_server(tmp_path / 'storage', RECONNECT_TIMEOUT=2) as server:
+    with running_server(tmp_path / 'storage', RECONNECT_TIMEOUT=2, DATABASE_URL=new_database()) as server:
         yield server
 
 
@@ -39,6 +39,7 @@ def list_position(page: Page) -> int:
     return int(page.evaluate('document.querySelector(".q-virtual-scroll").scrollTop'))
 
 
+@pytest.mark.any_database
 def test_a_lost_connection_shows_in_every_tab_and_disappears_by_itself(tabs: Tabs, server: RunningServer) -> None:
     tabs.open_many(3)
     with stopped(server.pid):  # nothing answers, as behind a broken network
@@ -48,6 +49,7 @@ def test_a_lost_connection_shows_in_every_tab_and_disappears_by_itself(tabs: Tab
     tabs.should_agree()
 
 
+@pytest.mark.any_database
 def test_a_hand_over_shows_nothing(tabs: Tabs) -> None:
     tabs.open_many(3)
     for page in tabs.followers():
@@ -61,6 +63,7 @@ def test_a_hand_over_shows_nothing(tabs: Tabs) -> None:
     assert [page.evaluate('window.popups') for page in tabs.pages] == [0, 0]
 
 
+@pytest.mark.any_database
 def test_the_event_log_tells_the_story_of_a_hand_over(tabs: Tabs) -> None:
     tabs.open_many(3)
     tabs.close(tabs.leader())
@@ -75,6 +78,7 @@ def test_the_event_log_tells_the_story_of_a_hand_over(tabs: Tabs) -> None:
         assert not any(re.search(r'[0-9a-f]{8}-[0-9a-f]{4}', line) for line in story), 'a client id is worth a session'
 
 
+@pytest.mark.any_database
 def test_tabs_outlast_a_server_that_is_gone_for_a_minute(tabs: Tabs, server: RunningServer) -> None:
     pages = tabs.open_many(3)
     for page in pages:
@@ -118,6 +122,7 @@ def test_pages_that_must_be_loaded_again_do_not_all_do_so_at_once(tabs: Tabs, se
     tabs.should_agree()
 
 
+@pytest.mark.any_database
 def test_a_restored_session_of_ten_tabs_shares_one_socket(
     playwright: Playwright, server: RunningServer, tmp_path: Path
 ) -> None:
@@ -142,8 +147,12 @@ def test_a_restored_session_of_ten_tabs_shares_one_socket(
         chromium.stop()
 
 
-def test_where_nicegui_differs_each_tab_keeps_a_socket_and_says_so(tabs: Tabs, tmp_path: Path) -> None:
-    with running_server(tmp_path / 'other', main=ROOT / 'tests' / 'apps' / 'mismatch.py') as server:
+@pytest.mark.any_database
+def test_where_nicegui_differs_each_tab_keeps_a_socket_and_says_so(
+    tabs: Tabs, tmp_path: Path, new_database: Callable[[], str]
+) -> None:
+    main = ROOT / 'tests' / 'apps' / 'mismatch.py'
+    with running_server(tmp_path / 'other', main=main, DATABASE_URL=new_database()) as server:
         tabs.server = server
         pages = tabs.open_many(2)
         assert [status(page)['role'] for page in pages] == ['alone', 'alone']

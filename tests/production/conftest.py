@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,8 +13,8 @@ __all__ = ['chromium', 'playwright', 'stack']
 
 
 @pytest.fixture(scope='module')
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    stack = RunningStack(tmp_path_factory.mktemp('stack'))
+def stack(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[RunningStack]:
+    stack = RunningStack(tmp_path_factory.mktemp('stack'), DATABASE_URL=new_database())
     stack.start()
     try:
         yield stack

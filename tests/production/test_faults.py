@@ -92,6 +92,7 @@ def test_killing_a_process_under_load_loses_nothing_that_was_acknowledged(stack:
     assert len(written) == len(set(written)), 'something was written twice'
 
 
+@pytest.mark.any_database
 def test_a_killed_process_under_load_is_hardly_noticed(stack: RunningStack) -> None:
     with Writer(stack, 'noticed') as writer:
         writer.wait_for_more()
@@ -101,6 +102,7 @@ def test_a_killed_process_under_load_is_hardly_noticed(stack: RunningStack) -> N
     assert writer.failed <= 2, 'only what was under way may fail'
 
 
+@pytest.mark.any_database
 def test_a_process_that_hangs_is_passed_by_until_it_is_back(stack: RunningStack) -> None:
     cookies = stack.cookies()
 

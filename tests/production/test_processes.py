@@ -76,6 +76,7 @@ def test_a_browser_whose_process_is_killed_comes_back_on_another_by_itself(
     eventually(lambda: stack.ask(home, '/up').is_success)  # and the killed one is there again
 
 
+@pytest.mark.any_database
 def test_whichever_process_is_asked_answers_for_all(stack: RunningStack, browsers: list[Tabs]) -> None:
     for browser in browsers:
         browser.open_many(2)
@@ -92,6 +93,7 @@ def test_whichever_process_is_asked_answers_for_all(stack: RunningStack, browser
         eventually(lambda name=name: figures(name).items() >= expected.items())  # type: ignore[misc]
 
 
+@pytest.mark.any_database
 def test_what_is_worth_a_session_stays_out_of_the_logs(stack: RunningStack, browsers: list[Tabs]) -> None:
     page = browsers[0].open()
     page.reload()
@@ -108,6 +110,7 @@ def test_what_is_worth_a_session_stays_out_of_the_logs(stack: RunningStack, brow
     assert not [secret for secret in (*secrets, client_id.group(1)) if secret in log]
 
 
+@pytest.mark.any_database
 def test_caddy_is_restarted_when_it_dies_and_pages_go_on(stack: RunningStack, browsers: list[Tabs]) -> None:
     page = browsers[0].open()
     page.evaluate('window.same = true')
@@ -118,6 +121,7 @@ def test_caddy_is_restarted_when_it_dies_and_pages_go_on(stack: RunningStack, br
     assert page.evaluate('window.same'), 'the page was loaded again'
 
 
+@pytest.mark.any_database
 def test_a_rolling_restart_answers_every_request(stack: RunningStack) -> None:
     before = stack.processes
     command = [sys.executable, '-m', 'todosync', 'restart']

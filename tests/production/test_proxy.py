@@ -18,6 +18,8 @@ from tests.production.stack import RunningStack
 from todosync import supervision
 from todosync.serving import load_all_elements
 
+pytestmark = pytest.mark.any_database
+
 DOMAIN = 'todos.localhost'
 STATIC = f'/_nicegui/{nicegui.__version__}/static'
 YEAR = 365 * 24 * 3600
