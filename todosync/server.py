@@ -18,6 +18,7 @@ from .cable import Cable, MemoryCable, PostgresCable, SqliteCable
 from .cache import Cache, DiskCache, MemoryCache
 from .channel import Channel
 from .database import Database, DatabaseUnavailableError
+from .idle import IdleOutboxes
 from .jobs import Jobs
 from .local_jobs import LocalJobs
 from .models import TODOS
@@ -78,6 +79,7 @@ class SyncServer:
             )
             for stream in self.streams
         }
+        self.idle_outboxes = IdleOutboxes()
         self.views: dict[str, dict[str, Sync]] = {}
         """The views of each page, by client id and stream name."""
         self.api_routes: list[BaseRoute] = []
@@ -114,6 +116,7 @@ class SyncServer:
         core.sio.on('todosync_hello', self._handle_hello)
         core.sio.on('todosync_fetch', self._handle_fetch)
         core.sio.on('todosync_probe', lambda sid, data: True)
+        self.idle_outboxes.start()
         self.commits.start()
         self.status.start()
         drain_on_signal(self.drain)
@@ -127,6 +130,7 @@ class SyncServer:
             await asyncio.wait([self._starting])  # what is stopped half way through its start would run on
         await asyncio.to_thread(self.status.stop)
         await asyncio.to_thread(self.commits.stop)
+        self.idle_outboxes.stop()
         self.tabs.stop()
         for channel in self.channels.values():
             await channel.stop()
