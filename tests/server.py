@@ -57,7 +57,7 @@ class RunningServer:
         self.log_path = storage / 'server.log'
         env = settings.get('ENV', self.DEFAULT_ENV)
         self.database_url = str(settings.get('DATABASE_URL') or f'sqlite:///{storage / env}.sqlite3')
-        self._command = [sys.executable, str(main)]
+        self.command = [sys.executable, str(main)]
         self.environment = {
             **outer_environment(),
             **{f'TODOSYNC_{name}': str(value) for name, value in settings.items()},
@@ -83,7 +83,7 @@ class RunningServer:
         self.storage.mkdir(parents=True, exist_ok=True)
         with self.log_path.open('ab') as log:
             self._process = subprocess.Popen(
-                self._command,
+                self.command,
                 env=self.environment,
                 cwd=self.storage,
                 stdout=log,

@@ -177,6 +177,16 @@ def test_an_unreadable_database_is_told_from_a_wrong_request(tmp_path: Path) -> 
     database.close()
 
 
+def test_a_connection_that_can_only_read_is_not_asked_to_write_twice(tmp_path: Path) -> None:
+    database = Database(f'sqlite:///{tmp_path}/todos.sqlite3')
+    database.migrate()
+    with database.read() as session:  # as if it had been opened while the file could not be written to
+        session.connection().exec_driver_sql('PRAGMA query_only = ON')
+    create_todo(database, {'title': 'Buy milk'})
+    assert count(database) == 1
+    database.close()
+
+
 @pytest.mark.parametrize('url', ['mysql://db/todos', 'oracle://db/todos'])
 def test_other_kinds_of_databases_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match='DATABASE_URL must name a SQLite file or a PostgreSQL database'):

@@ -20,7 +20,7 @@ from .models import InvalidTodoError
 from .todos import TodoNotFoundError
 
 RETRY_AFTER = '5'
-"""Seconds after which a client may try again what the database could not do."""
+"""Seconds after which a client may try again what could not be done."""
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def json_response(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: s
 
 def _answer_to(error: Exception, request: Request) -> Response:
     """Say in the contract's form what became of a request that raised."""
-    status, headers = HTTPStatus.UNPROCESSABLE_ENTITY, {}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     match error:
         case RefusedError():
             status, errors = error.status, error.errors
@@ -127,11 +127,12 @@ def _answer_to(error: Exception, request: Request) -> Response:
             status, errors = HTTPStatus.NOT_FOUND, [missing]
         case DatabaseUnavailableError():
             log.error('%s %s was refused: %s', request.method, request.url.path, error)
-            status, headers = HTTPStatus.SERVICE_UNAVAILABLE, {'Retry-After': RETRY_AFTER}
+            status = HTTPStatus.SERVICE_UNAVAILABLE
             errors = [f'The database cannot be used now ({error}); nothing was changed, try again later']
         case _:
             log.exception('%s %s failed', request.method, request.url.path, exc_info=error)
             status, errors = HTTPStatus.INTERNAL_SERVER_ERROR, ['Something went wrong here; it has been logged']
+    headers = {'Retry-After': RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return json_response({'errors': errors}, status, **headers)
 
 

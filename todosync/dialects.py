@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    ExceptionContext,
     QueuePool,
     Table,
     UniqueConstraint,
@@ -25,6 +27,8 @@ from .wal import enter_wal
 
 BUSY_TIMEOUT = 10.0
 """How many seconds a writer waits for another program's transaction before it is told that the database is locked."""
+PRIMARY_CODE = 0xFF
+"""The part of SQLite's error codes that tells the kinds of errors apart."""
 ONE_WRITER_LOCK = 715_031_883
 """The key of PostgreSQL's advisory lock that makes versions visible in their order: no reader skips one."""
 TAKE_TURN = f'SELECT pg_advisory_xact_lock({ONE_WRITER_LOCK})'
@@ -99,6 +103,7 @@ class SqliteDialect:
         engine = create_engine(self._url, poolclass=QueuePool, execution_options={'begin': 'BEGIN'}, **options)
         event.listen(engine, 'connect', self._configure)
         event.listen(engine, 'begin', _begin)
+        event.listen(engine, 'handle_error', _open_anew_what_is_read_only)
         return engine
 
     def for_writing(self, engine: Engine) -> Engine:
@@ -259,6 +264,17 @@ def _unique_columns(table: Table) -> list[list[str]]:
         index.columns for index in table.indexes if index.unique and len(index.columns) == len(index.expressions)
     ]
     return [[f'"{column.name}"' for column in columns] for columns in (*constraints, *indexes)]
+
+
+def _open_anew_what_is_read_only(context: ExceptionContext) -> None:
+    """Drop all pooled connections when one cannot write.
+
+    SQLite opens a file for reading only where it must not be written to, and such a connection never writes again,
+    whatever becomes of the file.
+    """
+    code = getattr(context.original_exception, 'sqlite_errorcode', sqlite3.SQLITE_OK)
+    if code & PRIMARY_CODE == sqlite3.SQLITE_READONLY:
+        context.is_disconnect = True
 
 
 def _begin(connection: Connection) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+import os
 import time
+from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +18,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
+from .contract_route import ContractRoute, RefusedError, allow_methods
 from .streams import Record, Stream
 
 if TYPE_CHECKING:
@@ -25,16 +30,23 @@ KEPT_FOR = 3600.0
 """Seconds that the file of an older version stays, for downloads that have begun."""
 FORMULA_STARTS = ('=', '+', '-', '@', '\t', '\r')
 
+log = logging.getLogger(__name__)
+
 
 def make_router(server: SyncServer) -> APIRouter:
     """Return the routes ``GET /<stream>/export.csv`` and ``GET /<stream>/export.json`` for each stream."""
-    router = APIRouter(tags=['exports'])
+    router = APIRouter(route_class=ContractRoute, tags=['exports'])
 
     def add_route(stream: Stream, format_: Format) -> None:
         @router.get(f'/{stream.name}/export.{format_}', name=f'export_{stream.name}_{format_}')
         async def export() -> Response:
             """Download all rows, newest first."""
-            path = await to_thread.run_sync(write_export, server, stream, format_)
+            try:
+                path = await to_thread.run_sync(write_export, server, stream, format_)
+            except OSError as error:
+                log.error('the export of the %s was refused: %s', stream.name, error)
+                reason = f'The export cannot be written now ({error.strerror}); try again later'
+                raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
             headers = {
                 'Cache-Control': 'no-cache',
                 'Content-Disposition': f'attachment; filename="{stream.name}.{format_}"',
@@ -47,6 +59,7 @@ def make_router(server: SyncServer) -> APIRouter:
     for stream in server.streams:
         for format_ in MEDIA_TYPES:
             add_route(stream, format_)
+    allow_methods(router)
     return router
 
 
@@ -63,9 +76,11 @@ def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         records: list[Record] = orjson.loads(entry.value)[stream.name]
         _remove_old(directory, f'{stream.name}-*.{format_}')
-        with NamedTemporaryFile(dir=directory, delete=False) as draft:
+        with NamedTemporaryFile(dir=directory) as draft:  # which leaves nothing behind on a full disk
             draft.write(orjson.dumps(records) if format_ == 'json' else _csv(stream, records))
-        Path(draft.name).rename(path)
+            draft.flush()
+            with suppress(FileExistsError):  # another request has written the same
+                os.link(draft.name, path)
     return path
 
 

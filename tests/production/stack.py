@@ -32,7 +32,7 @@ class RunningStack(RunningServer):
         super().__init__(storage, HTTPS_PORT=free_port(), STATIC_DIR=STATIC_DIR, **settings)
         self.https_port = int(self.environment['TODOSYNC_HTTPS_PORT'])
         self.runtime = supervision.runtime_directory(Settings(storage_dir=storage))
-        self._command = [sys.executable, '-m', 'todosync', 'serve', str(ROOT / 'main.py'),
+        self.command = [sys.executable, '-m', 'todosync', 'serve', str(ROOT / 'main.py'),
                          '--caddyfile', str(ROOT / 'Caddyfile')]  # fmt: skip
 
     @property

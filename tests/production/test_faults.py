@@ -7,9 +7,11 @@ import shutil
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -190,6 +192,78 @@ def test_a_deleted_cache_is_made_again(server: RunningServer) -> None:
     assert 'Without a cache' in titles(server)
     assert server.request('GET', '/', Accept='text/html')[0] == 200
     assert server.is_up()
+
+
+@pytest.fixture
+def ordinary_server(tmp_path: Path, database_kind: str, new_database: Callable[[], str]) -> Iterator[RunningServer]:
+    """A server to which the permissions of files apply, also where it runs as root."""
+    settings = {'DATABASE_URL': new_database()} if database_kind == 'postgresql' else {}
+    server = RunningServer(tmp_path / 'storage', ENV='production', **settings)
+    if os.getuid() == 0:
+        server.command[:0] = ['setpriv', '--bounding-set', '-dac_override']
+    server.start()
+    yield server
+    server.stop()
+
+
+@contextmanager
+def read_only(directory: Path) -> Iterator[None]:
+    """Forbid to write to a directory and to everything in it, for the time of a block."""
+    modes = {path: path.stat().st_mode for path in (directory, *directory.rglob('*'))}
+    for path, mode in modes.items():
+        path.chmod(mode & ~0o222)
+    try:
+        yield
+    finally:
+        for path, mode in modes.items():
+            with suppress(FileNotFoundError):
+                path.chmod(mode)
+
+
+def export(server: RunningServer) -> tuple[int, Any]:
+    return server.request('GET', '/todos/export.json')
+
+
+def test_a_storage_directory_that_turns_read_only_refuses_writes_clearly_and_serves_what_is_there(
+    ordinary_server: RunningServer, chromium: Chromium, database_kind: str
+) -> None:
+    server = ordinary_server
+    on_sqlite = database_kind == 'sqlite'  # on PostgreSQL only what is kept on this machine is concerned
+    context = chromium.fresh_context()
+    page = Tabs(context, server).open()
+    acknowledged = [server.add('Before')['title']]
+    with read_only(server.storage):
+        if on_sqlite:
+            eventually(lambda: is_refused_to_a_crowd(server, acknowledged))
+            assert 'readonly' in refused(server, 'While it cannot be written')
+        else:
+            acknowledged.append(server.add('In PostgreSQL')['title'])
+        assert titles(server) == set(acknowledged)
+        status, answer = export(server)
+        assert (status, 'Permission denied' in answer['errors'][0]) == (503, True)
+        late = Tabs(context, server).open()
+        eventually(lambda: [todo['title'] for todo in shown(late)] == acknowledged[::-1])
+        assert server.is_up()
+    acknowledged.append(server.add('After')['title'])
+    assert titles(server) == set(acknowledged)
+    assert export(server) == (200, server.todos())
+    for each in (page, late):
+        eventually(lambda each=each: [todo['title'] for todo in shown(each)] == acknowledged[::-1])  # type: ignore[misc]
+    context.close()
+
+
+def is_refused_to_a_crowd(server: RunningServer, acknowledged: list[str]) -> bool:
+    """Have many read at once, for which the server opens more files, and return whether it then refuses a write.
+
+    What it has open for writing it may go on to write to; such a write is acknowledged and has to last.
+    """
+    with ThreadPoolExecutor(16) as pool:
+        assert {status for status, _ in pool.map(lambda _: server.request('GET', '/todos'), range(48))} == {200}
+    title = f'Over an open file {len(acknowledged)}'
+    status, _ = server.request('POST', '/todos', {'todo': {'title': title}})
+    if status == 201:
+        acknowledged.append(title)
+    return status == 503
 
 
 @as_root
