@@ -4,7 +4,8 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 COPY requirements.txt ./
-# hadolint ignore=DL3042 - the cache is outside the image
+# the cache is outside the image
+# hadolint ignore=DL3042
 RUN --mount=type=cache,target=/var/cache/pip \
     python3 -m venv --without-pip .venv \
     && pip --python .venv/bin/python install --no-compile --cache-dir /var/cache/pip --requirement requirements.txt

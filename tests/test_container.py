@@ -28,6 +28,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / 'compose.yaml').read_text())
 FOREIGN_VARIABLES = {'FORWARDED_ALLOW_IPS', 'XDG_CONFIG_HOME', 'POSTGRES_USER', 'POSTGRES_PASSWORD'}
 """Those of uvicorn, Caddy and PostgreSQL."""
 
+POSTGRESQL_OF_DEBIAN = {'bookworm': 15, 'trixie': 17}
+
 
 def copied_paths() -> list[str]:
     copies = [arguments.split() for name, arguments in INSTRUCTIONS if name == 'COPY']
@@ -108,6 +110,14 @@ def test_the_commands_files_and_ports_of_the_services_exist() -> None:
             assert port.split(':')[-1].removesuffix('/udp') in exposed
     upstreams = {address.split(':')[0] for address in services['caddy']['environment']['TODOSYNC_UPSTREAMS'].split()}
     assert upstreams == {'app-1', 'app-2'}
+
+
+def test_the_image_has_the_backup_programs_of_the_servers_version_or_a_later_one() -> None:
+    (release,) = re.findall(r'^ARG PYTHON_IMAGE=\S+-slim-(\w+)$', DOCKERFILE, re.MULTILINE)
+    (server,) = re.findall(r'/postgres:(\d+)', COMPOSE['services']['postgres']['image'])
+    assert POSTGRESQL_OF_DEBIAN[release] >= int(server)
+    assert 'bin/pg_dump' in DOCKERFILE
+    assert 'bin/pg_restore' in DOCKERFILE
 
 
 def test_each_profile_starts_its_own_services() -> None:

@@ -52,7 +52,7 @@ class Site:
         service = SERVICES[name]
         given = {**IMAGE, **service.get('environment', {})}
         here = {
-            key: value.replace('/data', str(self._data)).replace('${TODOSYNC_DOMAIN:-http://}', 'http://')
+            key: re.sub(r'\$\{\w+:-(.*?)\}', r'\1', value).replace('/data', str(self._data))
             for key, value in given.items()
             if key != 'PATH'
         }
