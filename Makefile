@@ -25,7 +25,8 @@ test: check
 	@scripts/ensure-browsers
 	@scripts/ensure-postgres
 	@scripts/ensure-caddy
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@# most tests wait for browsers and servers: two for each core; what takes longest begins first
+	@$(BIN)/python -m pytest --numprocesses $$((2 * $$(nproc))) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/dev
 	@echo 'lint, format, types'

@@ -3,12 +3,12 @@
 
 /** @typedef {import("./election.js").Message} Message */
 
+import { REFUSED } from "./tab_socket.js";
 import { awaitTabEnd } from "./web_locks.js";
 
 export const PROBE_TIMEOUT_MS = 2000;
 export const FOLLOWER_SILENCE_MS = 15000; // where there are no locks: a follower that answers no ping has ended
 const SWEEP_MS = 5000;
-const REFUSED = "Implicit handshake failed"; // in NiceGUI's words
 
 export class Carrier {
   /** @param {{ tab: import("./tab.js").Tab, term: number, connectReal: (changes: object) => any }} parts */

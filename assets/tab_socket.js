@@ -6,6 +6,7 @@
  */
 
 export const LOST_CONNECTION_GRACE_MS = 1000; // a hand-over is over before a person is told of anything
+export const REFUSED = "Implicit handshake failed"; // in NiceGUI's words
 const EXACTLY_ONCE = new Set(["event", "javascript_response", "log"]);
 
 /**
@@ -110,7 +111,7 @@ export class TabSocket {
 
   /** The server knows this page no more; NiceGUI reloads it. */
   expire() {
-    this.#fire(this.handlers, "connect_error", new Error("Implicit handshake failed"));
+    this.#fire(this.handlers, "connect_error", new Error(REFUSED));
   }
 
   /** A message from the server. @param {string} event @param {any[]} args */
