@@ -273,13 +273,16 @@ def test_on_disk_a_damaged_directory_is_made_anew_without_an_error(tmp_path: Pat
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
-def test_on_disk_a_directory_that_cannot_be_made_costs_only_speed(tmp_path: Path) -> None:
+def test_on_disk_a_directory_that_cannot_be_made_costs_only_speed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / 'production_cache').write_text('a file is in the way')
     (tmp_path / 'production_cache').chmod(0o400)
     cache = disk_cache(tmp_path)
     assert [cache.fetch('todos', 1, give(1, b'computed')).value for _ in range(3)] == [b'computed'] * 3
     cache.invalidate('todos')
     cache.cull()
+    assert caplog.text.count('the cache cannot be used') == 1
 
 
 def test_on_disk_it_stays_within_its_size(tmp_path: Path) -> None:

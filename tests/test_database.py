@@ -177,11 +177,14 @@ def test_an_unreadable_database_is_told_from_a_wrong_request(tmp_path: Path) -> 
     database.close()
 
 
-def test_a_connection_that_can_only_read_is_not_asked_to_write_twice(tmp_path: Path) -> None:
+def test_connections_that_can_only_read_are_given_up_when_one_is_asked_to_write(tmp_path: Path) -> None:
     database = Database(f'sqlite:///{tmp_path}/todos.sqlite3')
     database.migrate()
-    with database.read() as session:  # as if it had been opened while the file could not be written to
-        session.connection().exec_driver_sql('PRAGMA query_only = ON')
+    with database.read() as first, database.read() as second:  # opened while the file could not be written to
+        for session in (first, second):
+            session.connection().exec_driver_sql('PRAGMA query_only = ON')
+    with pytest.raises(DatabaseUnavailableError, match='readonly'):
+        create_todo(database, {'title': 'Refused'})
     create_todo(database, {'title': 'Buy milk'})
     assert count(database) == 1
     database.close()

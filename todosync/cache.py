@@ -136,6 +136,7 @@ class DiskCache:
         self._size_limit = size_limit
         self._cache: diskcache.Cache | None = None
         self._file_id: int | None = None
+        self._problem = ''
         self._opening = threading.Lock()
         self._computing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -187,12 +188,17 @@ class DiskCache:
     def _try(self, action: Callable[[diskcache.Cache], Any]) -> Any:
         """Return what the action returns; ``None`` if the files do not let it, whatever is wrong with them."""
         try:
-            return action(self._open())
+            result = action(self._open())
         except diskcache.Timeout:
             log.warning('the cache is too busy to be used')
         except (sqlite3.Error, OSError) as error:
-            log.warning('the cache cannot be used and is made anew: %s', error)
+            if str(error) != self._problem:  # not at each request, where it cannot be made anew
+                log.warning('the cache cannot be used and is made anew: %s', error)
+            self._problem = str(error)
             self._discard()
+        else:
+            self._problem = ''
+            return result
         return None
 
     def _open(self) -> diskcache.Cache:

@@ -82,7 +82,6 @@ class Database:
         """
         forbid_event_loop('Writing to the database')
         with explained(), self._turn(), Session(self._writing_engine, expire_on_commit=False) as session:
-            _begin(session)
             yield session
             session.commit()
         self._on_commit()
@@ -130,17 +129,6 @@ class Database:
             yield
         finally:
             self._one_writer.release()
-
-
-def _begin(session: Session) -> None:
-    """Begin a transaction, over a new connection where the pooled one has turned out to be of no use."""
-    try:
-        session.connection()
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        session.rollback()
-        session.connection()
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], s
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest) -> RunningServer:
+def server(request: pytest.FixtureRequest, new_database: Callable[[], str]) -> RunningServer:
     return request.getfixturevalue(request.param)
 
 
