@@ -1,6 +1,6 @@
 # make run           serve the app
 # make serve         serve it as in production: several processes, and Caddy
-# make test          run all checks (ARGS='tests/e2e -x' for some)
+# make test          run all checks (ARGS='tests/e2e -x' for some, ARGS='--database postgresql' for one kind)
 # make fix           let the formatter and the linter mend what they can
 # make bench         measure
 # make chaos         random faults in real browsers (SEED=7 MINUTES=10)
