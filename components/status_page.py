@@ -15,6 +15,8 @@ from todosync import FailedExecution, ProcessReport, current_server
 REFRESH_INTERVAL = 2.0
 FAILURES_SHOWN = 20
 CHART_SIZE = (160, 36)
+HEADROOM = 1.1
+"""How much higher than the highest value a chart reaches."""
 MEGABYTE = 2**20
 
 History = Sequence[ProcessReport]
@@ -80,7 +82,7 @@ def status_page() -> None:
     def refresh() -> None:
         histories = current_server().status.histories()
         reports = [history[-1] for history in histories]
-        note.text = f'As of {datetime.now(UTC):%H:%M:%S} UTC'
+        note.text = f'As of {datetime.now(UTC):%H:%M:%S} UTC. Lines show the last ten minutes.'
         if reports:
             tiles.show(reports)
             charts.show(histories)
@@ -118,14 +120,14 @@ class _Charts:
         with ui.element('div').classes('status-charts'):
             for name in CHARTS:
                 with ui.element('div').classes('status-tile'):
-                    label = ui.label(name).classes('status-name')
-                    self._parts[name] = label, ui.html(sanitize=False)
+                    ui.label(name).classes('status-name')
+                    self._parts[name] = ui.label('-').classes('status-value'), ui.html(sanitize=False)
 
     def show(self, histories: Sequence[History]) -> None:
         for name, (read, combine, format_) in CHARTS.items():
-            label, chart = self._parts[name]
+            value, chart = self._parts[name]
             values = _combined([read(history) for history in histories], combine)
-            label.text = f'{name}: {format_.format(values[-1])}' if values else name
+            value.text = format_.format(values[-1]) if values else '-'
             chart.content = _line(values)
 
 
@@ -134,7 +136,7 @@ class _Failures:
 
     def __init__(self) -> None:
         self._shown: list[str] = []
-        self._rows = ui.element('section').style('display: grid; gap: .5rem')
+        self._rows = ui.element('section').classes('status-failures')
 
     def show(self, failures: Sequence[FailedExecution]) -> None:
         if [failure.failed_at for failure in failures] == self._shown:
@@ -146,7 +148,9 @@ class _Failures:
             for failure in failures:
                 with ui.element('details').classes('status-failure'):
                     with ui.element('summary'):
-                        ui.label(f'{failure.failed_at} {failure.job_id}: {failure.error}').style('display: inline')
+                        ui.label(failure.error)
+                        when = datetime.fromisoformat(failure.failed_at)
+                        ui.label(f'{failure.job_id}, {when:%Y-%m-%d %H:%M:%S} UTC').classes('status-note')
                     with ui.element('pre'):
                         ui.label(failure.traceback)
 
@@ -170,11 +174,11 @@ def _line(values: Sequence[float]) -> str:
     if len(values) < 2:
         return ''
     width, height = CHART_SIZE
-    top = max(*values, 1e-9)
+    top = max(*values, 1e-9) * HEADROOM
     points = ' '.join(
         f'{n * width / (len(values) - 1):.1f},{height - value * height / top:.1f}' for n, value in enumerate(values)
     )
     return (
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
-        f'<polyline points="{points}"/></svg>'
+        f'<polygon points="0,{height} {points} {width},{height}"/><polyline points="{points}"/></svg>'
     )
