@@ -23,6 +23,7 @@ import components
 import todosync
 import todosync.testing
 from tests.server import ROOT
+from tests.waiting import wait_until
 from todosync.testing import RowUser, todosync_storage
 
 __all__ = ['todosync_storage']
@@ -82,6 +83,7 @@ async def test_the_job_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Mo
     async with running(tmp_path, 'main.py') as user:
         await user.open('/')
         jobs = todosync.current_server().jobs
+        await asyncio.to_thread(wait_until, lambda: jobs.queue().is_owner)
         waiting = (await asyncio.to_thread(jobs.queue)).waiting
         await chores.add_next_week('Later')
         assert (await asyncio.to_thread(jobs.queue)).waiting == waiting + 1
