@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import threading
@@ -104,6 +105,17 @@ def test_two_backups_within_a_second_are_two_files(tmp_path: Path, path: Path) -
     backups = SqliteBackups(path, tmp_path / 'backups', keep=3, clock=lambda: datetime(2026, 11, 22, 3, tzinfo=UTC))
     made = [backups.create() for _ in range(3)]
     assert backups.newest_first() == made[::-1]
+
+
+def test_what_a_killed_process_has_left_goes_after_a_day(backups: SqliteBackups, path: Path, tmp_path: Path) -> None:
+    opened(path).close()
+    old, young = (tmp_path / 'backups' / f'.draft-{name}' for name in ('old', 'young'))
+    for draft in (old, young):
+        draft.mkdir(parents=True)
+        (draft / 'half').touch()
+    os.utime(old, (0, 0))
+    backups.create()
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_restoring_brings_back_what_was_and_keeps_what_is(backups: SqliteBackups, path: Path) -> None:

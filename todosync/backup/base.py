@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,10 @@ from todosync.database import Database, DatabaseUnavailableError
 
 VERSION_GAP = 1_000_000
 """How far versions go on after a restore: past any that a browser can hold by then, or it would keep what it has."""
+
+DRAFT_PREFIX = '.draft-'
+DRAFT_MAX_AGE = 86_400.0
+"""Seconds after which nobody is taken to write a draft any more."""
 
 
 class BackupError(Exception):
@@ -83,14 +89,20 @@ class Backups(ABC):
 
     def _write_new(self) -> Path:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._remove_abandoned_drafts()
         path = self._new_path()
-        with TemporaryDirectory(dir=self._directory, prefix='.') as draft_directory:
+        with TemporaryDirectory(dir=self._directory, prefix=DRAFT_PREFIX) as draft_directory:
             draft = Path(draft_directory) / path.name
             self._write(draft)
             with draft.open('rb') as file:
                 os.fsync(file.fileno())
             draft.replace(path)
         return path
+
+    def _remove_abandoned_drafts(self) -> None:
+        for draft in self._directory.glob(f'{DRAFT_PREFIX}*'):
+            if time.time() - draft.stat().st_mtime > DRAFT_MAX_AGE:  # its process was killed
+                shutil.rmtree(draft, ignore_errors=True)
 
     def _new_path(self) -> Path:
         moment = self._clock()
