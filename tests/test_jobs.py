@@ -303,15 +303,17 @@ def test_a_recurring_job_keeps_its_time_over_restarts_and_goes_when_it_is_no_lon
 
 
 def test_a_further_attempt_of_a_recurring_job_outlives_a_restart(tmp_path: Path) -> None:
-    for _ in range(2):
+    waiting = []
+    for process in range(2):
         jobs = Jobs(f'sqlite:///{tmp_path}/queue.sqlite3')
         jobs.add_recurring('job', run_nothing, '0 0 1 1 *')
         jobs.start()
         wait_until(lambda jobs=jobs: owned(jobs))  # type: ignore[misc]
-        jobs.enqueue(run_nothing, at=datetime.now(UTC) + LATER, job_id=f'{RECURRING}job{ATTEMPT}2')
-        assert jobs.queue().waiting == 2
+        if process == 0:
+            jobs.enqueue(run_nothing, at=datetime.now(UTC) + LATER, job_id=f'{RECURRING}job{ATTEMPT}2')
+        waiting.append(jobs.queue().waiting)
         jobs.stop()
-        assert jobs.queue().waiting == 2
+    assert waiting == [2, 2]
 
 
 def test_a_store_that_cannot_be_written_to_for_a_while_loses_nothing(postgres_of_its_own: PostgresServer) -> None:
