@@ -10,6 +10,7 @@ export class EventLog {
     this.view = shallowReactive({
       /** @type {{ key: number, time: string, category: string, text: string }[]} */
       entries: [], // newest first
+      isOpen: false, // whether somebody looks at it: only then is it worth rendering
     });
     this.count = 0;
   }

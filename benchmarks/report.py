@@ -28,7 +28,7 @@ NOTES = """
 - **Idle.** NiceGUI wakes once a second for each page to look for messages; here the loops of idle pages are ended until
   there is one (`todosync/idle.py`). What remains is mostly pings, every 10 s, and the watch for other programs' commits.
 - **Painted.** A frame of the screen comes every 17 ms, so half of that is waiting. A change renders the one row that it
-  concerns, in each of the tabs, and neither the other rows nor NiceGUI's page: see `components/browser_list.js`.
+  concerns, in each of the tabs, and neither other rows nor NiceGUI's page: see `components/browser_list.js`.
 """
 
 

@@ -7,7 +7,7 @@ from nicegui import ui
 from components.live import BrowserList, LiveElement
 from todosync import Sync
 
-ENTRIES = 'todosync.log.view.entries'
+LOG = 'todosync.log.view'
 ROW_HEIGHT = 22
 
 
@@ -25,12 +25,13 @@ class EventLog(ui.element):
         super().__init__('details')
         self._sync = sync
         self.classes('event-log')
+        self.on('toggle', js_handler=f'(event) => {{ {LOG}.isOpen = event.target.open; }}')
         with self:
             with ui.element('summary'):
                 ui.label('Event log')
-                LiveElement('span', {'textContent': f'{ENTRIES}.length || null'}).classes('event-count')
+                LiveElement('span', {'textContent': f'{LOG}.entries.length || null'}).classes('event-count')
             with ui.element('div').classes('event-panel'):
-                with BrowserList(ENTRIES, key='key', row_height=ROW_HEIGHT) as entries:
+                with BrowserList(f'{LOG}.isOpen ? {LOG}.entries : []', key='key', row_height=ROW_HEIGHT) as entries:
                     ui.element('time').props(':textContent=props.item.time')
                     category = ui.element('span').props(':textContent=props.item.category')
                     category.props[':class'] = '`event-category event-${props.item.category}`'

@@ -56,7 +56,7 @@ class LiveText(LiveElement):
         return [*super()._displayed_contents(only_visible=only_visible), str(self._sync.derived.get(self._name, ''))]
 
 
-class LiveTitle(LiveElement):
+class LiveTitle(ui.element, component='live_title.js'):
     """Keeps the title of the document, which a person sees on the tab, at a text that the stream derives.
 
     :param sync: the page's view of the stream
@@ -68,10 +68,9 @@ class LiveTitle(LiveElement):
     """
 
     def __init__(self, sync: Sync, name: str) -> None:
-        # evaluating has the wanted effect; the attribute that it ends in is nobody's
-        super().__init__('span', {'data-title': f'document.title = {derived_expression(sync, name)}'})
+        super().__init__()
         ui.page_title(str(sync.derived.get(name, '')))
-        self.props['hidden'] = True
+        self.props['text'] = derived_expression(sync, name)
 
 
 class BrowserList(ui.element, component='browser_list.js'):

@@ -129,6 +129,7 @@ def test_the_focus_stays_with_its_todo_when_others_come(tabs: Tabs, page: Page) 
 def test_deleting_by_keyboard_goes_from_todo_to_todo_and_undo_brings_back(tabs: Tabs, page: Page) -> None:
     for title in ('Buy milk', 'Call Ann', 'Water the plants'):
         tabs.server.add(title)
+    eventually(lambda: titles(page) == ['Water the plants', 'Call Ann', 'Buy milk'])
     page.get_by_role('button', name='Delete Water the plants').focus()
     page.keyboard.press('Enter')
     eventually(lambda: titles(page) == ['Call Ann', 'Buy milk'])
