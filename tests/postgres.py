@@ -47,11 +47,12 @@ class PostgresServer:
         self._run('pg_ctl', 'start', '--wait', '--silent', '--pgdata', 'data', '--log', 'log')
 
     def stop(self, mode: str = 'fast') -> None:
-        """Stop the server.
+        """Stop the server; safe to call twice.
 
         :param mode: ``fast`` ends all connections in good order, ``immediate`` is a crash
         """
-        self._run('pg_ctl', 'stop', '--wait', '--silent', '--pgdata', 'data', '--mode', mode)
+        if (self.directory / 'data' / 'postmaster.pid').exists():
+            self._run('pg_ctl', 'stop', '--wait', '--silent', '--pgdata', 'data', '--mode', mode)
 
     def create_database(self) -> str:
         """Make an empty database of its own and return its SQLAlchemy URL."""
