@@ -7,10 +7,13 @@ import gc
 import runpy
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
+from fastapi import WebSocket, WebSocketDisconnect
+from fastapi.responses import HTMLResponse
 from nicegui import Client, app, core
 from sqlalchemy import event
 from sqlmodel import Session
@@ -25,8 +28,16 @@ PAUSE = 0.15
 ROOM = 'benchmark'
 EVENT = 'todosync_data'
 HOUR = 3600.0
+FLOOR_PAGE = """<!doctype html><p>Buy milk</p><script>
+  const show = (text) => (document.querySelector('p').textContent = text);
+  const channel = new BroadcastChannel('floor');
+  channel.onmessage = ({ data }) => show(data);
+  if (location.hash === '#socket') new WebSocket(location.href.split('#')[0].replace('http', 'ws')).onmessage =
+    ({ data }) => (channel.postMessage(data), show(data));
+</script>"""
 
 committed_at = 0.0
+floor_sockets: set[WebSocket] = set()
 
 
 @event.listens_for(Session, 'after_commit')
@@ -41,6 +52,31 @@ async def rename(todo_id: int, title: str) -> dict[str, float]:
     database = todosync.current_server().database
     await asyncio.to_thread(todos.update_todo, database, todo_id, {'title': title})
     return {'committed_at': committed_at}
+
+
+@app.get('/benchmark/floor', response_class=HTMLResponse)
+async def floor() -> str:
+    """Show one line of text, the quickest way there is."""
+    return FLOOR_PAGE
+
+
+@app.websocket('/benchmark/floor')
+async def open_floor_socket(socket: WebSocket) -> None:
+    """Have a page of the floor get what is renamed."""
+    await socket.accept()
+    floor_sockets.add(socket)
+    with suppress(WebSocketDisconnect):
+        await socket.receive()
+    floor_sockets.discard(socket)
+
+
+@app.post('/benchmark/floor/{todo_id}')
+async def rename_on_the_floor(todo_id: int, title: str) -> dict[str, float]:
+    """Change a title, and tell it to the pages of the floor at once."""
+    answer = await rename(todo_id, title)
+    for socket in floor_sockets:
+        await socket.send_text(title)
+    return answer
 
 
 @app.post('/benchmark/counts')
