@@ -99,9 +99,9 @@ async def measure(short: bool) -> Chapter:
         'Chromium, five tabs in a window each, so that all of them are visible and painted 60 times a second. '
         '*Rendered*: from the commit in the server until the last of the five documents has the change, by its own '
         'clock. *Painted*: until after the frame that shows it; the floor is a page of one line, which sets its text '
-        'when a bare WebSocket or BroadcastChannel brings it. *Take-over*: from the order to close the leading tab until '
-        ' another one leads and is connected. *A change in a tab*: from the arrival of a delta in a tab until '
-        'everything is rendered.',
+        'when a bare WebSocket or BroadcastChannel brings it. *Take-over*: from the order to close the leading tab '
+        'until another one leads and is connected. *A change in a tab*: from the arrival of a delta in a tab '
+        'until everything is rendered.',
         [
             Figure(
                 'WebSockets in the browser / on the server',
