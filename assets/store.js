@@ -1,7 +1,7 @@
 // @ts-check
 /** The browser's copy of the streams, reactive, so that elements whose props read it render by themselves. */
 
-import { shallowReactive } from "vue";
+import { computed, shallowReactive, shallowRef, triggerRef } from "vue";
 
 /**
  * @typedef {{ id: number } & Record<string, any>} Item
@@ -16,13 +16,23 @@ export class StreamState {
     this.order = order;
     /** @type {Map<number, Item>} */
     this.byId = new Map();
+    /** @type {import("vue").ShallowRef<Item[]>} */
+    const rows = shallowRef([]);
+    const items = computed(() => rows.value.slice());
+    this.rows = rows;
     this.shown = -1; // the version that is on the screen, be it only a part of it
     this.view = shallowReactive({
       version: -1,
-      /** @type {Item[]} */
-      items: [],
       /** @type {Record<string, any>} */
       derived: {},
+      /** The list itself, newest first, which changes in place: to copy a long one takes longer than a change. */
+      get rows() {
+        return rows.value;
+      },
+      /** A copy for each version that is asked for, for those who keep it, or compare it to tell that it has changed. */
+      get items() {
+        return items.value;
+      },
     });
   }
 
@@ -56,44 +66,44 @@ export class StreamState {
   #reset(message) {
     const items = message[this.name];
     this.byId = new Map(items.map((/** @type {Item} */ item) => [item.id, item]));
-    this.view.items = items;
+    this.rows.value = items;
   }
 
   /** @param {StreamMessage} message */
   #change(message) {
-    const items = this.view.items.slice(); // the array itself is not reactive: it is the new one that is noticed
-    for (const id of message.del ?? []) this.#remove(items, id);
-    for (const item of message.put ?? []) this.#put(items, item);
-    this.view.items = items;
+    const rows = this.rows.value;
+    for (const id of message.del ?? []) this.#remove(rows, id);
+    for (const item of message.put ?? []) this.#put(rows, item);
+    triggerRef(this.rows);
   }
 
-  /** @param {Item[]} items @param {Item} item */
-  #put(items, item) {
+  /** @param {Item[]} rows @param {Item} item */
+  #put(rows, item) {
     const old = this.byId.get(item.id);
     if (old && old[this.order] === item[this.order]) {
-      items[this.#position(items, old)] = item;
+      rows[this.#position(rows, old)] = item;
     } else {
-      if (old) this.#remove(items, item.id);
-      items.splice(this.#position(items, item), 0, item);
+      if (old) this.#remove(rows, item.id);
+      rows.splice(this.#position(rows, item), 0, item);
     }
     this.byId.set(item.id, item);
   }
 
-  /** @param {Item[]} items @param {number} id */
-  #remove(items, id) {
+  /** @param {Item[]} rows @param {number} id */
+  #remove(rows, id) {
     const old = this.byId.get(id);
     if (!old) return;
-    items.splice(this.#position(items, old), 1);
+    rows.splice(this.#position(rows, old), 1);
     this.byId.delete(id);
   }
 
-  /** Where an item stands, or would. @param {Item[]} items @param {Item} item */
-  #position(items, item) {
+  /** Where an item stands, or would. @param {Item[]} rows @param {Item} item */
+  #position(rows, item) {
     let low = 0;
-    let high = items.length;
+    let high = rows.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#isNewer(items[middle], item)) low = middle + 1;
+      if (this.#isNewer(rows[middle], item)) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -122,7 +122,7 @@ class LiveList(BrowserList):
     """
 
     def __init__(self, sync: Sync, *, text: str, row_height: int) -> None:
-        super().__init__(f'{stream_expression(sync)}.items', key='id', row_height=row_height)
+        super().__init__(f'{stream_expression(sync)}.rows', key='id', row_height=row_height)
         self.sync = sync
         self._field = text
         self._where: Mapping[str, Any] = {}
@@ -143,7 +143,7 @@ class LiveList(BrowserList):
         """The JavaScript expression of the rows that are shown."""
         conditions = [f'item[{json.dumps(name)}] === {json.dumps(value)}' for name, value in self._where.items()]
         chosen = f'.filter((item) => {" && ".join(conditions)})' if conditions else ''
-        return f'{stream_expression(self.sync)}.items{chosen}'
+        return f'{stream_expression(self.sync)}.rows{chosen}'
 
     @property
     def shown(self) -> list[Record]:
@@ -160,7 +160,7 @@ def stream_expression(sync: Sync) -> str:
 
     Example::
 
-        ui.element().props[':textContent'] = f'{stream_expression(sync)}.items.length'
+        ui.element().props[':textContent'] = f'{stream_expression(sync)}.rows.length'
     """
     return f'todosync.stream({json.dumps(sync.stream.name)})'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -227,4 +228,7 @@ def test_when_no_process_answers_the_person_is_told_so(secure_stack: RunningStac
     assert answer.status in {502, 503}
     assert b'does not answer at the moment' in answer.body
     assert answer.get('Cache-Control') == 'no-store'
+    program = secure(secure_stack, '/todos')
+    assert program.status in {502, 503}
+    assert 'does not answer at the moment' in json.loads(program.body)['errors'][0]
     supervision.connect(secure_stack.runtime).startProcess('app:app-0')
