@@ -373,7 +373,7 @@ async def test_a_lone_change_is_sent_at_once_and_a_burst_in_one_message(house: H
 
 
 async def test_a_burst_ends_by_itself(house: House, server: uvicorn.Server) -> None:
-    channel = await house.channel()
+    channel = await house.channel(burst_interval=0.5)  # longer than any machine takes for a change
     browser = await Browser.open(server, channel)
     for number in range(30):
         await house.add(f'number {number}')
