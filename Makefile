@@ -1,6 +1,7 @@
 # make run           serve the app
 # make serve         serve it as in production: several processes, and Caddy
 # make test          run all checks (ARGS='tests/e2e -x' for some, ARGS='--database postgresql' for one kind)
+# make quick         the same without the long ones: engines, faults, several processes, benchmarks
 # make fix           let the formatter and the linter mend what they can
 # make bench         measure
 # make chaos         random faults in real browsers (SEED=7 MINUTES=10)
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run serve test check fix bench chaos explore screenshots clean
+.PHONY: run serve test quick check fix bench chaos explore screenshots clean
 
 run: $(VENV)/run
 	@echo 'serving on http://127.0.0.1:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)'
@@ -27,6 +28,9 @@ test: check
 	@scripts/ensure-caddy
 	@# most tests wait for browsers and servers: two for each core; what takes longest begins first
 	@$(BIN)/python -m pytest --numprocesses $$((2 * $$(nproc))) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+quick: ARGS := -m 'not long'
+quick: test
 
 check: $(VENV)/dev
 	@echo 'lint, format, types'

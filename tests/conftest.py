@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line('markers', 'long: engines, faults, processes and benchmarks, which make most of the time')
     config.addinivalue_line(
         'markers', 'any_database: this is about tabs and browsers, and runs on one kind of database unless told which'
     )

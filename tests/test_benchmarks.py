@@ -9,6 +9,8 @@ import pytest
 from benchmarks import cost, fan_out, first_paint, idle, screen, soak, writes
 from benchmarks.report import Chapter, Figure, table, write_document
 
+pytestmark = pytest.mark.long
+
 CHAPTERS = [screen, cost, fan_out, idle, writes, first_paint, soak]
 
 

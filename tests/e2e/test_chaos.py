@@ -10,6 +10,8 @@ import pytest
 
 from tests.e2e.chaos import run_chaos
 
+pytestmark = pytest.mark.long
+
 SECONDS = 45
 
 

@@ -16,7 +16,7 @@ from tests.e2e.browser import Chromium, Tabs, event_log, eventually, status, sto
 from tests.e2e.engines import Firefox, WebKit
 from tests.server import ROOT, RunningServer, running_server
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.long]
 
 CACHEABLE = ROOT / 'tests' / 'apps' / 'cacheable.py'
 FIELD = '.todo-form input'

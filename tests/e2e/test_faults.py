@@ -25,7 +25,7 @@ from tests.e2e.browser import (
 )
 from tests.server import ROOT, RunningServer, running_server
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.long]
 
 STOPPED_SECONDS = 20  # longer than the server waits for the answer to a ping
 OFFLINE_SECONDS = 30

@@ -13,6 +13,8 @@ from playwright.sync_api import Page, Playwright
 from tests.e2e.browser import Chromium, Tabs, event_log, eventually, offline, status, stopped
 from tests.server import ROOT, RunningServer, running_server
 
+pytestmark = pytest.mark.long
+
 OUTAGE_SECONDS = 60
 
 

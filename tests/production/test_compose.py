@@ -18,6 +18,8 @@ from tests.e2e.browser import eventually
 from tests.production.stack import STATIC_DIR
 from tests.server import ROOT, START_TIMEOUT, free_port, outer_environment
 
+pytestmark = pytest.mark.long
+
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / 'compose.yaml').read_text())['services']
 IMAGE = dict(re.findall(r'^(?:ENV|   ) (\w+)=([^\s\\]+)', (ROOT / 'Dockerfile').read_text(), re.MULTILINE))
 

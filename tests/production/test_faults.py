@@ -21,6 +21,8 @@ from tests.postgres import PostgresServer
 from tests.production.stack import RunningStack
 from tests.server import RunningServer, running_server
 
+pytestmark = pytest.mark.long
+
 DISK_SIZE = 32 * 2**20
 EXT4 = Path('/sys/fs/ext4')
 REFUSAL_TIMEOUT = 60.0

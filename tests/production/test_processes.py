@@ -17,6 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e.browser import Chromium, Tabs, eventually, shown, status
 from tests.production.stack import RunningStack
 
+pytestmark = pytest.mark.long
+
 STOP_LIMIT = 10.0
 
 

@@ -19,7 +19,7 @@ from tests.production.stack import RunningStack
 from todosync import supervision
 from todosync.serving import load_all_elements
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.long]
 
 DOMAIN = 'todos.localhost'
 STATIC = f'/_nicegui/{nicegui.__version__}/static'
