@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
 import socketio
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import APIRouter, FastAPI
+from nicegui import Client, ui
+from nicegui import app as nicegui_app
 from nicegui.middlewares import RedirectWithPrefixMiddleware
+from nicegui.testing.user_simulation import user_simulation
 from starlette.responses import RedirectResponse
 
-from todosync.tuning import tune
+from todosync.tuning import forget_unused_tab_storage, tune
 
 SIO = socketio.AsyncServer(async_mode='asgi')
 PREFIX = {'X-Forwarded-Prefix': '/prefix'}
@@ -83,3 +87,36 @@ def test_a_simulated_app_stays_as_it_is(app: FastAPI, routes: APIRouter) -> None
     tune(app, SIO, routes.routes)
     assert app.middleware_stack is None
     assert gc.get_threshold() == thresholds
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Client]:
+    async with user_simulation(root=lambda: ui.label('a page')) as user:
+        yield await user.open('/')
+
+
+def tab_storages() -> dict[str, Any]:
+    """Return what NiceGUI keeps of tabs; if it does so elsewhere by now, the tests that follow say so."""
+    return nicegui_app.storage._tabs
+
+
+async def test_the_storage_of_a_tab_that_never_used_it_goes_with_its_page(page: Client) -> None:
+    assert tab_storages() == {page.tab_id: {}}
+    forget_unused_tab_storage(page)
+    assert tab_storages() == {}
+    forget_unused_tab_storage(page)
+
+
+async def test_the_storage_of_a_tab_that_used_it_is_there_when_it_comes_back(page: Client) -> None:
+    with page:
+        nicegui_app.storage.tab['draft'] = 'Buy milk'
+    forget_unused_tab_storage(page)
+    assert tab_storages() == {page.tab_id: {'draft': 'Buy milk'}}
+
+
+async def test_the_storage_of_a_tab_that_shows_another_page_by_now_stays(page: Client) -> None:
+    next_page = Client(page.page, request=page.request)
+    next_page.tab_id = page.tab_id
+    forget_unused_tab_storage(page)
+    assert tab_storages() == {page.tab_id: {}}
+    next_page.delete()

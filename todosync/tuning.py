@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import socketio
 from fastapi import FastAPI
+from nicegui import Client
+from nicegui import app as nicegui_app
+from nicegui.observables import ObservableDict
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -32,6 +35,20 @@ def tune(app: FastAPI, sio: socketio.AsyncServer, api_routes: Sequence[BaseRoute
         app.middleware_stack = ApiFirst(app, api_routes)
         sio.eio.ping_interval, sio.eio.ping_timeout = PING_INTERVAL, PING_TIMEOUT
         _settle_garbage_collector()
+
+
+def forget_unused_tab_storage(client: Client) -> None:
+    """Forget the ``app.storage.tab`` of a page that is deleted, if nothing has been put into it.
+
+    NiceGUI keeps one for each tab that was ever open, for 30 days; a tab that comes back gets a new one anyway.
+    """
+    storages: dict[str, object] = getattr(nicegui_app.storage, '_tabs', {})
+    tab_id = client.tab_id or ''
+    storage = storages.get(tab_id)
+    if not isinstance(storage, ObservableDict) or storage:
+        return
+    if not any(other.tab_id == tab_id for other in Client.instances.values() if other is not client):
+        del storages[tab_id]
 
 
 class ApiFirst:
