@@ -96,8 +96,9 @@ async def measure(short: bool) -> Chapter:
         'Processor time of the whole server process. *Page request*: medians of requests in a row. *Bytes*: what the '
         "browser's only socket receives, frame headers included, not compressed. *A change*: one todo toggled over "
         'REST, from the request to the broadcast, with one browser connected; servers with lists of all lengths take '
-        f"turns. *Additional tabs* are carried by the first tab's socket ({tabs} of them). *Plain NiceGUI*: a row of checkbox, label and "
-        'button for each todo, in a `ui.refreshable`, one tab per browser.',
+        "turns. *Additional tabs* are carried by the first tab's socket "
+        f'({tabs} of them). *Plain NiceGUI*: a row of checkbox, label and button for each todo, in a '
+        '`ui.refreshable`, one tab per browser.',
         figures,
     )
 
