@@ -35,7 +35,7 @@ async def measure(short: bool) -> Chapter:
     """Have browsers come and go."""
     seconds, settle = (2.0, 0.0) if short else (90.0, 15.0)
     async with serving('instrumented', RECONNECT_TIMEOUT=FORGOTTEN_AFTER) as server:
-        await come_and_go(server, seconds / 2)  # what is made once, pools and caches, is there afterwards
+        await come_and_go(server, seconds)  # what is made once, pools and caches, is there afterwards
         before = await held(server, settle)
         visits = await come_and_go(server, seconds)
         after = await held(server, settle)
@@ -44,7 +44,7 @@ async def measure(short: bool) -> Chapter:
         'Soak',
         f'{BROWSERS_AT_ONCE} browsers at a time, each with {TABS} tabs over one socket, open the page, write, and go, '
         f'for {seconds:g} s: {visits} visits. What the server holds after they are forgotten, and how much more that '
-        'is than after a first round half as long.',
+        'is than after a first round as long.',
         [
             Figure('memory', size(after.memory), f'{growth / 1e6:+.1f} MB', 'no growth', growth < MEMORY_LIMIT),
             _figure('files and sockets', before.files, after.files),

@@ -92,7 +92,9 @@ def test_a_simulated_app_stays_as_it_is(app: FastAPI, routes: APIRouter) -> None
 @pytest.fixture
 async def page() -> AsyncIterator[Client]:
     async with user_simulation(root=lambda: ui.label('a page')) as user:
-        yield await user.open('/')
+        client = await user.open('/')
+        assert client.accept_handshake('socket', str(client.tab_id), None)  # as a real socket does
+        yield client
 
 
 def tab_storages() -> dict[str, Any]:
@@ -102,6 +104,7 @@ def tab_storages() -> dict[str, Any]:
 
 async def test_the_storage_of_a_tab_that_never_used_it_goes_with_its_page(page: Client) -> None:
     assert tab_storages() == {page.tab_id: {}}
+    page.tab_id = None  # as NiceGUI leaves it when the socket is gone
     forget_unused_tab_storage(page)
     assert tab_storages() == {}
     forget_unused_tab_storage(page)
@@ -116,7 +119,7 @@ async def test_the_storage_of_a_tab_that_used_it_is_there_when_it_comes_back(pag
 
 async def test_the_storage_of_a_tab_that_shows_another_page_by_now_stays(page: Client) -> None:
     next_page = Client(page.page, request=page.request)
-    next_page.tab_id = page.tab_id
+    assert next_page.accept_handshake('another socket', str(page.tab_id), None)
     forget_unused_tab_storage(page)
     assert tab_storages() == {page.tab_id: {}}
     next_page.delete()

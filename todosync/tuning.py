@@ -43,12 +43,17 @@ def forget_unused_tab_storage(client: Client) -> None:
     NiceGUI keeps one for each tab that was ever open, for 30 days; a tab that comes back gets a new one anyway.
     """
     storages: dict[str, object] = getattr(nicegui_app.storage, '_tabs', {})
-    tab_id = client.tab_id or ''
-    storage = storages.get(tab_id)
+    tab_id = _tab_of(client)
+    storage = storages.get(tab_id or '')
     if not isinstance(storage, ObservableDict) or storage:
         return
-    if not any(other.tab_id == tab_id for other in Client.instances.values() if other is not client):
+    if tab_id and not any(_tab_of(other) == tab_id for other in Client.instances.values() if other is not client):
         del storages[tab_id]
+
+
+def _tab_of(client: Client) -> str | None:
+    tab_id: str | None = getattr(client, '_pinned_tab_id', None)  # the public one is gone with the connection
+    return tab_id
 
 
 class ApiFirst:
