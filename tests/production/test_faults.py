@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.server import RunningServer, running_server
 
 pytestmark = pytest.mark.long
 
+WRITERS = 16
 DISK_SIZE = 32 * 2**20
 EXT4 = Path('/sys/fs/ext4')
 REFUSAL_TIMEOUT = 60.0
@@ -31,7 +32,7 @@ as_root = pytest.mark.skipif(os.getuid() != 0, reason='only root can mount a sma
 
 
 class Writer:
-    """Adds todos one after the other, and remembers which were acknowledged and which refused."""
+    """Adds todos one after the other, and remembers what was acknowledged, with what answers, and what failed."""
 
     def __init__(self, server: RunningServer, name: str) -> None:
         self._server = server
@@ -39,6 +40,7 @@ class Writer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write)
         self.acknowledged: list[str] = []
+        self.answers: list[str] = []
         self.failed = 0
 
     def __enter__(self) -> Writer:
@@ -49,25 +51,27 @@ class Writer:
         self._stopping.set()
         self._thread.join()
 
-    def wait_for_more(self, count: int = 20) -> None:
-        """Wait until as many more have been acknowledged."""
-        goal = len(self.acknowledged) + count
-        eventually(lambda: len(self.acknowledged) >= goal)
-
     def _write(self) -> None:
         number = 0
         while not self._stopping.is_set():
             number += 1
             title = f'{self._name} {number}'
             try:
-                status, _ = self._server.request('POST', '/todos', {'todo': {'title': title}})
+                status, answer = self._server.request('POST', '/todos', {'todo': {'title': title}})
             except OSError:
                 status = 0  # nobody listens, or the answer did not come
             if status == 201:
+                self.answers.append(answer['title'])
                 self.acknowledged.append(title)
             else:
                 self.failed += 1
                 self._stopping.wait(0.02)
+
+
+def wait_for_more(*writers: Writer, count: int = 20) -> None:
+    """Wait until as many more writes of each have been acknowledged."""
+    goals = [len(writer.acknowledged) + count for writer in writers]
+    eventually(lambda: all(len(writer.acknowledged) >= goal for writer, goal in zip(writers, goals, strict=True)))
 
 
 def titles(server: RunningServer) -> set[str]:
@@ -84,25 +88,29 @@ def refused(server: RunningServer, title: str) -> str:
 
 @pytest.mark.parametrize('name', ['app-0', 'app-1', 'caddy'])
 def test_killing_a_process_under_load_loses_nothing_that_was_acknowledged(stack: RunningStack, name: str) -> None:
-    with Writer(stack, f'{name} first') as first, Writer(stack, f'{name} second') as second:
-        first.wait_for_more()
+    writers = [Writer(stack, f'{name} {number}') for number in range(WRITERS)]
+    with ExitStack() as running:
+        for writer in writers:
+            running.enter_context(writer)
+        wait_for_more(*writers)
         killed = stack.processes[name]
         stack.kill_process(name)
-        first.wait_for_more()
-        second.wait_for_more()
+        wait_for_more(*writers)
     eventually(stack.is_up)
     assert stack.processes[name] != killed
     written = [todo['title'] for todo in stack.todos()]
-    assert set(first.acknowledged + second.acknowledged) <= set(written)
+    for writer in writers:
+        assert writer.answers == writer.acknowledged, "somebody's write was taken for somebody else's"
+        assert set(writer.acknowledged) <= set(written)
     assert len(written) == len(set(written)), 'something was written twice'
 
 
 @pytest.mark.any_database
 def test_a_killed_process_under_load_is_hardly_noticed(stack: RunningStack) -> None:
     with Writer(stack, 'noticed') as writer:
-        writer.wait_for_more()
+        wait_for_more(writer)
         stack.kill_process('app-0')
-        writer.wait_for_more(100)
+        wait_for_more(writer, count=100)
     eventually(stack.is_up)
     assert writer.failed <= 2, 'only what was under way may fail'
 
@@ -316,7 +324,7 @@ def test_a_disk_that_turns_read_only_refuses_writes_clearly_and_has_all_that_was
     try:
         server.start()
         with Writer(server, 'until it fails') as writer:
-            writer.wait_for_more()
+            wait_for_more(writer)
         disk.fail()  # between two writes: an fsync that is under way ext4 may call done though it is not
         assert 'disk I/O error' in refused(server, 'While it cannot be written')
         assert titles(server) == set(writer.acknowledged)
@@ -356,12 +364,12 @@ def test_postgresql_may_be_restarted_under_load(
     try:
         page = Tabs(context, stack).open()
         with Writer(stack, 'under load') as writer:
-            writer.wait_for_more()
+            wait_for_more(writer)
             postgres_of_its_own.stop('immediate')
             assert refused(stack, 'While it is away')
             postgres_of_its_own.start()
             eventually(stack.is_up)
-            writer.wait_for_more()
+            wait_for_more(writer)
         assert set(writer.acknowledged) <= titles(stack)
         eventually(lambda: [todo['title'] for todo in shown(page)] == [todo['title'] for todo in stack.todos()])
     finally:

@@ -175,6 +175,14 @@ def test_bodies_over_the_limit_are_refused(stack: RunningStack, tmp_path: Path, 
     assert stack.todos() == before
 
 
+def test_who_asks_before_sending_a_body_that_is_refused_leaves_nobody_without_an_answer(stack: RunningStack) -> None:
+    before = stack.todos()
+    for _ in range(100):  # CVE-2024-24791 takes a connection that is just free
+        status, _ = stack.request('POST', '/todos', 'x' * 100_000, Expect='100-continue')
+        assert status == 413
+        assert stack.todos() == before
+
+
 def test_a_forwarded_prefix_of_a_client_does_not_reach_the_page(stack: RunningStack) -> None:
     answer = curl(f'{stack.url}/', '--header', 'X-Forwarded-Prefix: /elsewhere')
     assert b'elsewhere' not in answer.body
