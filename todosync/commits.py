@@ -8,11 +8,14 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy import URL
+
+from .file_watch import FileWatch
 
 POLL_INTERVAL = 1.0
 """Seconds after which PostgreSQL is taken to have committed something, should a notification have been lost."""
@@ -69,10 +72,10 @@ class _Watching(ABC):
 class CommitWatcher(_Watching):
     """Sees the commits of all other connections, of this process or any other, to a SQLite file.
 
-    Reads ``PRAGMA data_version`` at an interval, about 3 microseconds each.
+    Reads ``PRAGMA data_version``, about 3 microseconds each time, when :class:`FileWatch` says so.
 
     :param path: the SQLite file
-    :param interval: seconds between two reads
+    :param interval: seconds between two reads while somebody writes
     :param on_commit: called in the watcher's own thread; must be quick and must not raise
     """
 
@@ -81,19 +84,31 @@ class CommitWatcher(_Watching):
         self._path = path
         self._interval = interval
         self._on_commit = on_commit
+        self._file: FileWatch  # from start to stop
+
+    def start(self) -> None:
+        """Start watching; safe to call twice."""
+        if self._thread is None:
+            self._file = FileWatch(self._path, self._interval)
+        super().start()
+
+    def stop(self) -> None:
+        """Stop watching and wait for the thread to end; safe to call twice."""
+        if self._thread is not None:
+            self._stopping.set()
+            self._file.wake()
+        super().stop()
 
     def _watch(self) -> None:
-        connection = sqlite3.connect(self._path, isolation_level=None)
-        try:
+        with self._file, closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             seen = self._data_version(connection)
             self._on_commit()  # what was committed before the first read would otherwise go unnoticed
-            while not self._stopping.wait(self._interval):
+            while not self._stopping.is_set():
+                self._file.wait()
                 version = self._data_version(connection)
                 if version != seen:
                     seen = version
                     self._on_commit()
-        finally:
-            connection.close()
 
     @staticmethod
     def _data_version(connection: sqlite3.Connection) -> int | None:

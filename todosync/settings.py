@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     storage_secret: str | None = Field(default=None, min_length=16, repr=False)
     cable: CableAdapter | None = None
     poll_interval: float = Field(default=0.01, gt=0)
-    """How often another program's commit is looked for; one version read, about 3 microseconds."""
+    """Seconds between two looks for other programs' commits, while somebody writes or where nothing tells of that."""
     busy_timeout: float = Field(default=10, gt=0)
     """How long a writer waits for another program's transaction before its request is refused."""
     cache_ttl: float = Field(default=3600, gt=0)

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from todosync.file_watch import FileWatch
 from todosync.wal import enter_wal
 
 from .base import Receiver
 from .subscriptions import Subscriptions
 
 POLL_INTERVAL = 0.01
-"""Seconds between two looks for another process's messages; a look is one version read, about 3 microseconds."""
+"""Seconds between two looks for another process's messages while somebody publishes."""
 BUSY_TIMEOUT = 5.0
 SCHEMA = (
     'CREATE TABLE IF NOT EXISTS messages '
@@ -30,11 +31,11 @@ log = logging.getLogger(__name__)
 class SqliteCable:
     """Publishers append to a table, and one thread in each process delivers what has been added.
 
-    The thread wakes at once for messages of its own process. For those of others it looks at ``PRAGMA data_version``,
-    which says whether anybody else has committed, without reading the table.
+    The thread wakes at once for messages of its own process. For those of others it looks at ``PRAGMA data_version``
+    when :class:`FileWatch` says so: in 3 microseconds that tells whether anybody else has committed.
 
     :param path: the SQLite file, made if missing, readable by its owner only
-    :param poll_interval: seconds between two looks for other processes' messages
+    :param poll_interval: seconds between two looks for other processes' messages while somebody publishes
     :param clock: returns the time in seconds, for the age of messages
     """
 
@@ -47,7 +48,7 @@ class SqliteCable:
         self._subscriptions = Subscriptions()
         self._writing = threading.Lock()
         self._writer: sqlite3.Connection | None = None
-        self._wake = threading.Event()
+        self._file: FileWatch  # from start to stop
         self._stopping = False
         self._thread: threading.Thread | None = None
 
@@ -61,6 +62,7 @@ class SqliteCable:
             enter_wal(self._writer, BUSY_TIMEOUT)
             self._writer.execute(SCHEMA)
             last = int(self._writer.execute('SELECT coalesce(max(id), 0) FROM messages').fetchone()[0])
+        self._file = FileWatch(self._path, self._poll_interval)
         self._stopping = False
         self._thread = threading.Thread(target=self._deliver, args=(last,), name='sqlite cable', daemon=True)
         self._thread.start()
@@ -70,7 +72,7 @@ class SqliteCable:
         if self._thread is None:
             return
         self._stopping = True
-        self._wake.set()
+        self._file.wake()
         self._thread.join()
         self._thread = None
         with self._writing:
@@ -83,7 +85,7 @@ class SqliteCable:
         self._write(
             'INSERT INTO messages(stream, message, published_at) VALUES (?, ?, ?)', (stream, message, self._clock())
         )
-        self._wake.set()
+        self._file.wake()
 
     def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
         """Have ``receive`` called with each message of the stream, in the cable's own thread."""
@@ -100,11 +102,9 @@ class SqliteCable:
             self._writer.execute(statement, values)
 
     def _deliver(self, last: int) -> None:
-        with closing(self._connect()) as connection:
-            seen, failing = None, False
+        with self._file, closing(self._connect()) as connection:
+            seen, own, failing = None, False, False
             while not self._stopping:
-                own = self._wake.is_set()
-                self._wake.clear()  # before reading: a message that is published meanwhile sets it again
                 try:
                     version = connection.execute('PRAGMA data_version').fetchone()[0]
                     if own or version != seen:
@@ -115,7 +115,7 @@ class SqliteCable:
                     if not failing:
                         log.warning('the cable %s cannot be read, trying again: %s', self._path, error)
                     seen, failing = None, True
-                self._wake.wait(self._poll_interval)
+                own = self._file.wait()
 
     def _deliver_after(self, connection: sqlite3.Connection, last: int) -> int:
         query = 'SELECT id, stream, message FROM messages WHERE id > ? ORDER BY id'

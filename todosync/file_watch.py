@@ -1,0 +1,115 @@
+"""When it is worth a look whether somebody has committed to a SQLite file."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+from typing import Self
+
+if sys.platform == 'linux':
+    from inotify_simple import INotify, flags
+
+BURST = 0.05
+"""Seconds between two writes that belong together."""
+GRACE = 1.0
+"""Seconds after a write in which its commit is expected: SQLite writes, has the disk synced, and then commits."""
+SAFETY_INTERVAL = 1.0
+"""Seconds between two looks while nobody is seen to write, should a write go unseen, or its commit take long."""
+FIRST_PAUSE = 0.001
+"""Seconds from a first write to the second look. Further pauses are a quarter of the time that it takes by then."""
+
+log = logging.getLogger(__name__)
+
+
+class FileWatch:
+    """Paces the looks at a SQLite file: close together while somebody writes to it, and hardly any otherwise.
+
+    On Linux the system tells of writes to the file or to its log, whatever process they are of: inotify(7). Elsewhere,
+    and where it has no more of that to give, somebody might be writing all the time.
+
+    :param path: the file; its directory has to be there
+    :param interval: seconds between two looks while somebody writes
+    """
+
+    def __init__(self, path: Path, interval: float) -> None:
+        self._path = path.resolve()
+        self._names = {self._path.name, f'{self._path.name}-wal', f'{self._path.name}-journal'}
+        self._interval = interval
+        self._wakeup, self._waker = socket.socketpair()
+        self._writes: INotify | None = None
+        self._first_write = self._last_write = -GRACE
+
+    def __enter__(self) -> Self:
+        """Begin to watch. Blocks: call it in a thread, the only one that may wait."""
+        with ExitStack() as opened:
+            for end in (self._wakeup, self._waker):
+                opened.enter_context(end).setblocking(False)
+            self._for_wakeup = opened.enter_context(DefaultSelector())
+            self._for_anything = opened.enter_context(DefaultSelector())
+            for selector in (self._for_wakeup, self._for_anything):
+                selector.register(self._wakeup, EVENT_READ)
+            self._writes = _writes_in(self._path.parent)
+            if self._writes is not None:
+                self._for_anything.register(opened.enter_context(self._writes), EVENT_READ)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._opened.close()
+
+    def wake(self) -> None:
+        """Have :meth:`wait` return at once, now or when it is next called; from any thread."""
+        with suppress(OSError):  # it has been woken as often as can be, or nobody waits any more
+            self._waker.send(b'.')
+
+    def wait(self) -> bool:
+        """Wait until it is time for a look.
+
+        :return: whether that is because of :meth:`wake`
+        """
+        if self._writes is None:
+            self._for_wakeup.select(self._interval)
+        else:
+            self._wait_for_write(self._writes, time.monotonic())
+        return self._is_woken()
+
+    def _wait_for_write(self, writes: INotify, now: float) -> None:
+        pause = min(max(FIRST_PAUSE, (now - self._first_write) / 4), self._interval)
+        if now - self._last_write < BURST:  # one after the other: to be told of each would be too often
+            self._for_wakeup.select(pause)
+            if self._is_written_to(writes):
+                self._last_write = time.monotonic()
+        else:
+            self._for_anything.select(pause if now - self._last_write < GRACE else SAFETY_INTERVAL)
+            if self._is_written_to(writes):
+                self._first_write = self._last_write = time.monotonic()
+
+    def _is_written_to(self, writes: INotify) -> bool:
+        events = writes.read(timeout=0)
+        return any(event.name in self._names or event.mask & flags.Q_OVERFLOW for event in events)
+
+    def _is_woken(self) -> bool:
+        with suppress(BlockingIOError):
+            return bool(self._wakeup.recv(4096))
+        return False
+
+
+def _writes_in(directory: Path) -> INotify | None:
+    """Have the system tell of writes to the files of a directory, where it can."""
+    if sys.platform != 'linux':
+        return None
+    writes = None
+    try:
+        writes = INotify()
+        writes.add_watch(directory, flags.MODIFY)
+    except OSError as error:
+        log.warning('%s is looked at all the time, since the system cannot tell of writes: %s', directory, error)
+        if writes is not None:
+            writes.close()
+        return None
+    return writes
