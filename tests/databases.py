@@ -1,12 +1,17 @@
-"""The kinds of database that tests run on, and how other programs write to them."""
+"""The kinds of database that tests run on, how other programs write to them, and their todos while no server runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, NullPool, create_engine, text
+
+from todosync.database import Database
+from todosync.models import TODOS
+from todosync.streams import Delta
+from todosync.todos import create_todo, delete_todo
 
 KINDS = ('sqlite', 'postgresql')
 
@@ -40,3 +45,38 @@ def locked(url: str) -> Iterator[None]:
     with other_program(url) as connection:
         connection.execute(text('DELETE FROM todos WHERE id IS NULL'))  # nothing, but it takes its turn to write
         yield
+
+
+class Todos:
+    """The todos of a database, through connections that end after each use as if servers were stopped.
+
+    :param url: SQLAlchemy URL of a database, whose schema and change log are made where they are missing
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        with closing(self._database) as database:
+            database.migrate()
+            database.install_change_log(TODOS)
+
+    def add(self, title: str) -> None:
+        with closing(self._database) as database:
+            create_todo(database, {'title': title})
+
+    def delete(self, todo_id: int) -> None:
+        with closing(self._database) as database:
+            delete_todo(database, todo_id)
+
+    @property
+    def titles(self) -> list[str]:
+        with closing(self._database) as database, database.read() as session:
+            return [todo['title'] for todo in TODOS.snapshot(session).records]
+
+    @property
+    def version(self) -> int:
+        with closing(self._database) as database, database.read() as session:
+            return TODOS.version(session)
+
+    def delta(self, since: int) -> Delta | None:
+        with closing(self._database) as database, database.read() as session:
+            return TODOS.delta(session, since)

@@ -66,16 +66,24 @@ def test_migrating_makes_a_database_and_does_nothing_where_it_is_up_to_date(run:
         assert connection.execute(text('SELECT title FROM todos')).all() == [('Buy milk',)]
 
 
-def test_a_backup_brings_back_what_was_there_and_keeps_what_it_replaces(run: Run, storage: Path) -> None:
+def test_a_backup_brings_back_what_was_there(run: Run, database_url: str) -> None:
+    run('migrate', DATABASE_URL=database_url)
+    execute(database_url, "INSERT INTO todos(title) VALUES ('Kept')")
+    backup = run('backup').output.strip()
+    assert run('backups').output.split() == [backup]
+    execute(database_url, "INSERT INTO todos(title) VALUES ('Added later')")
+    result = run('restore', backup, '--yes')
+    assert result.exit_code == 0, result.output
+    with other_program(database_url) as connection:
+        assert connection.execute(text('SELECT title FROM todos')).all() == [('Kept',)]
+
+
+def test_what_a_restore_replaces_is_kept_and_can_be_opened(run: Run, storage: Path) -> None:
     run('migrate')
     add(storage, 'Kept')
     backup = run('backup').output.strip()
-    assert run('backups').output.split() == [backup]
     add(storage, 'Added later')
-    result = run('restore', backup, '--yes')
-    assert result.exit_code == 0, result.output
-    assert titles(storage) == ['Kept']
-    replaced = Path(result.output.split()[-1])
+    replaced = Path(run('restore', backup, '--yes').output.split()[-1])
     rows = sqlite3.connect(replaced).execute('SELECT title FROM todos ORDER BY id').fetchall()
     assert rows == [('Kept',), ('Added later',)]
 
@@ -97,18 +105,6 @@ def test_what_is_no_backup_is_refused_and_nothing_changes(run: Run, storage: Pat
         assert result.exit_code == 1
         assert str(path) in result.output
     assert titles(storage) == ['Still there']
-
-
-def test_a_backup_of_postgresql_brings_back_what_was_there(run: Run, postgres_url: str) -> None:
-    run('migrate', DATABASE_URL=postgres_url)
-    execute(postgres_url, "INSERT INTO todos(title) VALUES ('Kept')")
-    backup = run('backup').output.strip()
-    assert run('backups').output.split() == [backup]
-    execute(postgres_url, "INSERT INTO todos(title) VALUES ('Added later')")
-    result = run('restore', backup, '--yes')
-    assert result.exit_code == 0, result.output
-    with other_program(postgres_url) as connection:
-        assert connection.execute(text('SELECT title FROM todos')).all() == [('Kept',)]
 
 
 def test_what_cannot_be_backed_up_or_restored_now_is_explained(run: Run, tmp_path: Path) -> None:

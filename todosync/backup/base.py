@@ -72,7 +72,6 @@ class Backups(ABC):
         """Return the backups that there are."""
         return sorted(self._directory.glob(f'{self._prefix}*{self._suffix}'), reverse=True)
 
-    @abstractmethod
     def restore(self, backup: Path) -> Path | None:
         """Make the database what it was when a backup was made, brought up to date where that is of an older release.
 
@@ -82,10 +81,22 @@ class Backups(ABC):
         :raises OSError: there is no such file, or no space; nothing was changed
         :raises MissingProgramError: the database's own program for this is not installed; nothing was changed
         """
+        if not backup.is_file():
+            raise FileNotFoundError(f'there is no backup {backup}')
+        self._check(backup)
+        return self._restore(backup)
 
     @abstractmethod
     def _write(self, draft: Path) -> None:
         """Write a complete copy into a new file."""
+
+    @abstractmethod
+    def _check(self, backup: Path) -> None:
+        """Raise ``NoBackupError`` unless a file is an intact backup."""
+
+    @abstractmethod
+    def _restore(self, backup: Path) -> Path | None:
+        """Do what :meth:`restore` promises, with a file that has been checked."""
 
     def _write_new(self) -> Path:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -33,7 +33,9 @@ CHANGE_LOGS = """
 class PostgresBackups(Backups):
     """The backups of a PostgreSQL database, each an archive of ``pg_dump``.
 
-    They hold everything in the database but the jobs and the cable's messages.
+    They hold everything in the database but the jobs and the cable's messages. For a restore, servers have to be
+    stopped, on all machines. Tables that have come since the backup then stay; whatever is in it is replaced in one
+    transaction.
 
     :param url: SQLAlchemy URL of the database
     :param directory: where the backups are kept, readable by its owner only
@@ -50,12 +52,19 @@ class PostgresBackups(Backups):
         self._url = url
         self._conninfo = make_url(url).set(drivername='postgresql').render_as_string(hide_password=False)
 
-    def restore(self, backup: Path) -> Path | None:
-        """Make the database what it was when a backup was made. Servers have to be stopped, on all machines.
+    def _write(self, draft: Path) -> None:
+        without = [f'--exclude-table={pattern}' for pattern in NO_DATA]
+        self._run('pg_dump', '--format=custom', f'--lock-wait-timeout={LOCK_TIMEOUT}', f'--file={draft}', *without)
 
-        Tables that have come since then stay; whatever is in the backup is replaced in one transaction.
-        """
-        self._check(backup)
+    def _check(self, backup: Path) -> None:
+        try:
+            contents = self._run('pg_restore', '--list', backup)
+        except BackupError as error:
+            raise NoBackupError(f'{backup} is no backup: {error}') from error
+        if not re.search(r' TABLE DATA \S+ todos ', contents):
+            raise NoBackupError(f'{backup} is no backup: it holds no todos')
+
+    def _restore(self, backup: Path) -> Path | None:
         with self._alone() as connection:
             versions = _versions(connection)
             replaced = self._write_new() if versions else None
@@ -65,20 +74,6 @@ class PostgresBackups(Backups):
             bring_up_to_date(self._url)
             _move_versions_on(connection, versions)
         return replaced
-
-    def _write(self, draft: Path) -> None:
-        without = [f'--exclude-table={pattern}' for pattern in NO_DATA]
-        self._run('pg_dump', '--format=custom', f'--lock-wait-timeout={LOCK_TIMEOUT}', f'--file={draft}', *without)
-
-    def _check(self, backup: Path) -> None:
-        if not backup.is_file():
-            raise FileNotFoundError(f'there is no backup {backup}')
-        try:
-            contents = self._run('pg_restore', '--list', backup)
-        except BackupError as error:
-            raise NoBackupError(f'{backup} is no backup: {error}') from error
-        if not re.search(r' TABLE DATA \S+ todos ', contents):
-            raise NoBackupError(f'{backup} is no backup: it holds no todos')
 
     @contextmanager
     def _alone(self) -> Iterator[psycopg.Connection]:
