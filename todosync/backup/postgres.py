@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,6 +24,8 @@ NO_DATA = ('apscheduler_jobs', 'cable_messages', 'executions', 'failed_execution
 """The tables of the jobs and of the cable, as patterns: going back must not run a job twice, or repeat a message."""
 LOCK_TIMEOUT = '60s'
 """How long a table may be locked by somebody who changes it before a backup gives up."""
+GOODBYE_TIMEOUT = 1.0
+"""Seconds in which a process that has been stopped may still be listed as connected; it is a few milliseconds."""
 CHANGE_LOGS = """
     SELECT table_name, max(column_name) FILTER (WHERE ordinal_position = 2) FROM information_schema.columns
     WHERE table_schema = current_schema() GROUP BY table_name
@@ -77,14 +80,9 @@ class PostgresBackups(Backups):
 
     @contextmanager
     def _alone(self) -> Iterator[psycopg.Connection]:
-        query = (
-            'SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() '
-            "AND application_name LIKE 'todosync%' AND pid <> pg_backend_pid()"
-        )
         try:
             with psycopg.connect(self._conninfo, autocommit=True, application_name='todosync restore') as connection:
-                if (row := connection.execute(query).fetchone()) and row[0]:
-                    raise BackupError('app processes are connected to the database; stop them first, on all machines')
+                _wait_until_alone(connection)
                 yield connection
         except psycopg.Error as error:
             raise BackupError(str(error).strip()) from error
@@ -111,6 +109,19 @@ class PostgresBackups(Backups):
         names = {option.keyword: option.envvar for option in Conninfo.get_defaults() if option.envvar}
         given = {key.encode(): str(value) for key, value in conninfo_to_dict(self._conninfo).items()}
         return {**os.environ, **{names[key].decode(): value for key, value in given.items() if key in names}}
+
+
+def _wait_until_alone(connection: psycopg.Connection) -> None:
+    """Raise ``BackupError`` if app processes are connected, and stay so."""
+    query = (
+        'SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() '
+        "AND application_name LIKE 'todosync%' AND pid <> pg_backend_pid()"
+    )
+    deadline = time.monotonic() + GOODBYE_TIMEOUT
+    while (row := connection.execute(query).fetchone()) and row[0]:
+        if time.monotonic() > deadline:
+            raise BackupError('app processes are connected to the database; stop them first, on all machines')
+        time.sleep(GOODBYE_TIMEOUT / 20)
 
 
 def _versions(connection: psycopg.Connection) -> dict[str, int]:
