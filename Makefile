@@ -4,6 +4,7 @@
 # make quick         the same without the long ones: engines, faults, several processes, benchmarks
 # make fix           let the formatter and the linter mend what they can
 # make bench         measure
+# make soak          have tabs come and go for long, and look for what grows (MINUTES=60)
 # make chaos         random faults in real browsers (SEED=7 MINUTES=10)
 # make explore       look longer for a sequence of faults that the tabs do not survive (SECONDS=60 SEED=1)
 # make screenshots   make the pictures of the documentation anew
@@ -12,7 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run serve test quick check fix bench chaos explore screenshots clean
+.PHONY: run serve test quick check fix bench soak chaos explore screenshots clean
 
 run: $(VENV)/run
 	@echo 'serving on http://127.0.0.1:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)'
@@ -40,8 +41,11 @@ check: $(VENV)/dev
 
 bench: $(VENV)/dev
 	@scripts/ensure-browsers chromium
-	@echo 'measuring; takes about ten minutes, on a machine that does nothing else'
+	@echo 'measuring; takes a quarter of an hour, on a machine that does nothing else'
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/dev
+	@$(BIN)/python -m benchmarks.soak $(or $(MINUTES),60)
 
 chaos: $(VENV)/dev
 	@scripts/ensure-browsers chromium

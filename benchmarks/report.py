@@ -26,7 +26,8 @@ NOTES = """
 - **Pages.** Of a long list the newest 128 kB are part of the page, so a page costs the same from about 1,100 todos on;
   the rest comes over the browser's one socket. The remaining time is NiceGUI building some forty elements.
 - **Idle.** NiceGUI wakes once a second for each page to look for messages; here the loops of idle pages are ended until
-  there is one (`todosync/idle.py`). What remains is mostly pings, every 10 s, and the look-out for other programs.
+  there is one (`todosync/idle.py`). What remains is mostly pings, every 10 s: the system tells when another program
+  writes (`todosync/file_watch.py`), so nobody has to look all the time.
 - **Painted.** A frame of the screen comes every 17 ms, so half of that is waiting. A change renders the one row that it
   concerns, in each of the tabs, and neither other rows nor NiceGUI's page: see `components/browser_list.js`.
 """

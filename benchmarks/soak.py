@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from tests.server import RunningServer
 
 from .light_browser import LightBrowser
 from .processes import memory_bytes, open_files, threads
-from .report import Chapter, Figure, size
+from .report import Chapter, Figure, size, table
 from .servers import post, serving
 
 BROWSERS_AT_ONCE = 5
@@ -31,20 +32,26 @@ class Held:
     clients: int
 
 
-async def measure(short: bool) -> Chapter:
-    """Have browsers come and go."""
-    seconds, settle = (2.0, 0.0) if short else (90.0, 15.0)
+async def measure(short: bool, rounds: int = 4) -> Chapter:
+    """Have browsers come and go.
+
+    :param rounds: more than two; each takes a minute
+    """
+    seconds, settle = (2.0, 0.0) if short else (45.0, 15.0)
     async with serving('instrumented', RECONNECT_TIMEOUT=FORGOTTEN_AFTER) as server:
-        await come_and_go(server, seconds)  # what is made once, pools and caches, is there afterwards
-        before = await held(server, settle)
-        visits = await come_and_go(server, seconds)
-        after = await held(server, settle)
+        held_after, visits = [], 0
+        for number in range(rounds):
+            visits += await come_and_go(server, seconds)
+            held_after.append(await held(server, settle))
+            print(f'soak round {number + 1}: {visits} visits, {held_after[-1]}', file=sys.stderr)
+    # what is made once, and the room for as many pages as there are at a time, is there after the second
+    before, after = held_after[1], held_after[-1]
     growth = after.memory - before.memory
     return Chapter(
         'Soak',
-        f'{BROWSERS_AT_ONCE} browsers at a time, each with {TABS} tabs over one socket, open the page, write, and go, '
-        f'for {seconds:g} s: {visits} visits. What the server holds after they are forgotten, and how much more that '
-        'is than after a first round as long.',
+        f'{BROWSERS_AT_ONCE} browsers at a time, each with {TABS} tabs over one socket, open the page, write, and go: '
+        f'{visits} visits in {rounds} rounds of {seconds:g} s. What the server holds when they are forgotten, and how '
+        'much more that is than after the second round.',
         [
             Figure('memory', size(after.memory), f'{growth / 1e6:+.1f} MB', 'no growth', growth < MEMORY_LIMIT),
             _figure('files and sockets', before.files, after.files),
@@ -92,3 +99,7 @@ async def held(server: RunningServer, settle: float) -> Held:
 
 def _figure(name: str, before: int, after: int) -> Figure:
     return Figure(name, str(after), f'{after - before:+d}', 'no growth', after <= before + 2)
+
+
+if __name__ == '__main__':
+    print(table(asyncio.run(measure(short=False, rounds=int(sys.argv[1]))).figures))
