@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import threading
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -14,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.server import RunningServer, running_server
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT, wait_until
 from todosync.cable import MemoryCable
 from todosync.metrics import ReportCollector
 from todosync.status import EXPIRY, PROCESS, STREAM, ProcessReport, StatusBoard
@@ -77,6 +78,28 @@ def test_a_process_that_no_longer_reports_is_forgotten(board: StatusBoard, cable
     assert len(board.reports()) == 2
     clock.now += 2
     assert [report.process for report in board.reports()] == [PROCESS]
+
+
+def test_of_two_reports_at_once_the_one_that_looked_later_is_the_newest(cable: MemoryCable, clock: Clock) -> None:
+    looks, begun, slow = itertools.count(1), threading.Event(), threading.Event()
+
+    def take() -> ProcessReport:
+        look = next(looks)
+        if look == 1:
+            begun.set()
+            slow.wait(TIMEOUT)
+        return dataclasses.replace(REPORT, browsers=look)
+
+    board = StatusBoard(cable, take, clock=clock)
+    board.start()
+    begun.wait(TIMEOUT)
+    later = threading.Thread(target=board.report)
+    later.start()
+    later.join(0.2)
+    slow.set()
+    later.join()
+    board.stop()
+    assert [[report.browsers for report in history] for history in board.histories()] == [[1, 2]]
 
 
 def test_a_silent_cable_is_noticed(board: StatusBoard, cable: MemoryCable, clock: Clock) -> None:

@@ -128,6 +128,7 @@ class StatusBoard:
         self._cable = cable
         self._take = take
         self._clock = clock
+        self._reporting = threading.Lock()
         self._lock = threading.Lock()
         self._heard: dict[str, tuple[float, deque[ProcessReport]]] = {}
         self._stopping = threading.Event()
@@ -169,10 +170,11 @@ class StatusBoard:
 
     def report(self) -> None:
         """Publish a report now. Blocks; never raises."""
-        try:
-            self._cable.publish(STREAM, orjson.dumps(asdict(self._take())))
-        except Exception as error:  # the store of the jobs or the cable: both have a log line of their own to come
-            log.warning('the status could not be reported: %s', error)
+        with self._reporting:  # one at a time: what was looked at later is to be heard later
+            try:
+                self._cable.publish(STREAM, orjson.dumps(asdict(self._take())))
+            except Exception as error:  # the store of the jobs or the cable: both have a log line of their own to come
+                log.warning('the status could not be reported: %s', error)
 
     def _report_regularly(self) -> None:
         self.report()
