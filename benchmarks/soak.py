@@ -14,8 +14,10 @@ from .processes import memory_bytes, open_files, threads
 from .report import Chapter, Figure, size, table
 from .servers import post, serving
 
-BROWSERS_AT_ONCE = 5
+BROWSERS_AT_ONCE = 10
 TABS = 3
+VISIT_TIME = 1.0
+"""Seconds for each visit; as fast as they can be, the memory would say how many pages a machine serves at a time."""
 FORGOTTEN_AFTER = 3.0
 """Seconds after which the server forgets a page here, so that a short soak sees it happen."""
 MEMORY_LIMIT = 5e6
@@ -49,9 +51,9 @@ async def measure(short: bool, rounds: int = 4) -> Chapter:
     growth = after.memory - before.memory
     return Chapter(
         'Soak',
-        f'{BROWSERS_AT_ONCE} browsers at a time, each with {TABS} tabs over one socket, open the page, write, and go: '
-        f'{visits} visits in {rounds} rounds of {seconds:g} s. What the server holds when they are forgotten, and how '
-        'much more that is than after the second round.',
+        f'{BROWSERS_AT_ONCE} browsers at a time, each with {TABS} tabs over one socket, open the page, write, and go '
+        f'after {VISIT_TIME:g} s: {visits} visits in {rounds} rounds of {seconds:g} s. What the server holds when they '
+        'are forgotten, and how much more that is than after the second round.',
         [
             Figure('memory', size(after.memory), f'{growth / 1e6:+.1f} MB', 'no growth', growth < MEMORY_LIMIT),
             _figure('files and sockets', before.files, after.files),
@@ -70,12 +72,14 @@ async def come_and_go(server: RunningServer, seconds: float) -> int:
     async def visit_again_and_again() -> None:
         nonlocal visits
         while time.monotonic() < until:
+            time_to_go = asyncio.create_task(asyncio.sleep(VISIT_TIME))
             browser = LightBrowser(server.url)
             leader = await browser.open()
             for _ in range(TABS - 1):
                 await browser.follow(leader)
             todo = await asyncio.to_thread(server.add, 'Buy milk')
             await asyncio.to_thread(server.request, 'DELETE', f'/todos/{todo["id"]}')
+            await time_to_go
             await browser.close()
             visits += 1
 
