@@ -65,12 +65,9 @@ def test_a_write_before_the_wait_ends_it_too(watch: FileWatch, path: Path) -> No
 
 
 @as_told
-def test_for_some_time_after_a_write_its_commit_is_looked_for(
-    watch: FileWatch, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(file_watch, 'GRACE', NEVER)
+def test_for_some_time_after_a_write_its_commit_is_looked_for(watch: FileWatch, path: Path) -> None:
     path.write_text('written')
-    with waiting(watch, times=50) as waits:
+    with waiting(watch, times=12) as waits:
         assert not any(waits.result(TIMEOUT))
 
 

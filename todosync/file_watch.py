@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import sys
 import time
@@ -16,12 +17,11 @@ if sys.platform == 'linux':
 
 BURST = 0.05
 """Seconds between two writes that belong together."""
-GRACE = 1.0
-"""Seconds after a write in which its commit is expected: SQLite writes, has the disk synced, and then commits."""
 SAFETY_INTERVAL = 1.0
 """Seconds between two looks while nobody is seen to write, should a write go unseen, or its commit take long."""
 FIRST_PAUSE = 0.001
-"""Seconds from a first write to the second look. Further pauses are a quarter of the time that it takes by then."""
+"""Seconds from a first write to the second look. SQLite writes, has the disk synced, and then commits, however long
+that takes: the further pauses are a quarter of the time since the write."""
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class FileWatch:
         self._interval = interval
         self._wakeup, self._waker = socket.socketpair()
         self._writes: INotify | None = None
-        self._first_write = self._last_write = -GRACE
+        self._first_write = self._last_write = -math.inf
 
     def __enter__(self) -> Self:
         """Begin to watch. Blocks: call it in a thread, the only one that may wait."""
@@ -79,13 +79,14 @@ class FileWatch:
         return self._is_woken()
 
     def _wait_for_write(self, writes: INotify, now: float) -> None:
-        pause = min(max(FIRST_PAUSE, (now - self._first_write) / 4), self._interval)
-        if now - self._last_write < BURST:  # one after the other: to be told of each would be too often
-            self._for_wakeup.select(pause)
+        since_write = now - self._last_write
+        if since_write < BURST:  # one after the other: to be told of each would be too often
+            pause = max(FIRST_PAUSE, (now - self._first_write) / 4)
+            self._for_wakeup.select(min(pause, self._interval))
             if self._is_written_to(writes):
                 self._last_write = time.monotonic()
-        else:
-            self._for_anything.select(pause if now - self._last_write < GRACE else SAFETY_INTERVAL)
+        else:  # told at once of the next, and the last may not be committed yet
+            self._for_anything.select(min(since_write / 4, SAFETY_INTERVAL))
             if self._is_written_to(writes):
                 self._first_write = self._last_write = time.monotonic()
 
