@@ -6,7 +6,6 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def test_for_some_time_after_a_write_its_commit_is_looked_for(watch: FileWatch, 
 @as_told
 def test_nobody_looks_while_nothing_is_written(watch: FileWatch) -> None:
     with waiting(watch) as waits:
-        with pytest.raises(FutureTimeoutError):
+        with pytest.raises(TimeoutError):
             waits.result(0.3)
         watch.wake()
         assert waits.result(TIMEOUT) == [True]

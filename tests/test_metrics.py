@@ -173,6 +173,7 @@ def test_a_running_server_answers_with_its_own_figures(server: RunningServer) ->
     figures = own_figures()
     assert figures['todosync_memory_bytes'] > 10_000_000
     assert figures['todosync_open_files'] > 3
+    assert figures['todosync_owns_jobs'] == 1
     assert server.request('GET', '/up')[1]['cable']['ok']
 
 

@@ -62,11 +62,16 @@ class _Watching(ABC):
         """Stop watching and wait for the thread to end; safe to call twice."""
         if self._thread is not None:
             self._stopping.set()
+            self._interrupt()
             self._thread.join()
             self._thread = None
 
     @abstractmethod
     def _watch(self) -> None: ...
+
+    @abstractmethod
+    def _interrupt(self) -> None:
+        """Have the thread look soon whether to stop."""
 
 
 class CommitWatcher(_Watching):
@@ -92,12 +97,8 @@ class CommitWatcher(_Watching):
             self._file = FileWatch(self._path, self._interval)
         super().start()
 
-    def stop(self) -> None:
-        """Stop watching and wait for the thread to end; safe to call twice."""
-        if self._thread is not None:
-            self._stopping.set()
-            self._file.wake()
-        super().stop()
+    def _interrupt(self) -> None:
+        self._file.wake()
 
     def _watch(self) -> None:
         with self._file, closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
@@ -151,6 +152,9 @@ class CommitListener(_Watching):
             except psycopg.Error as error:
                 log.warning('commits cannot be listened to, trying again: %s', error)
                 self._stopping.wait(RETRY_INTERVAL)
+
+    def _interrupt(self) -> None:
+        """Do nothing: it looks every ``RETRY_INTERVAL``."""
 
     def _listen(self, connection: psycopg.Connection) -> None:
         due = time.monotonic()  # at once, for what was committed before LISTEN

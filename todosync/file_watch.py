@@ -80,15 +80,16 @@ class FileWatch:
 
     def _wait_for_write(self, writes: INotify, now: float) -> None:
         since_write = now - self._last_write
-        if since_write < BURST:  # one after the other: to be told of each would be too often
+        is_burst = since_write < BURST
+        if is_burst:  # one after the other: to be told of each would be too often
             pause = max(FIRST_PAUSE, (now - self._first_write) / 4)
             self._for_wakeup.select(min(pause, self._interval))
-            if self._is_written_to(writes):
-                self._last_write = time.monotonic()
         else:  # told at once of the next, and the last may not be committed yet
             self._for_anything.select(min(since_write / 4, SAFETY_INTERVAL))
-            if self._is_written_to(writes):
-                self._first_write = self._last_write = time.monotonic()
+        if self._is_written_to(writes):
+            self._last_write = time.monotonic()
+            if not is_burst:
+                self._first_write = self._last_write
 
     def _is_written_to(self, writes: INotify) -> bool:
         events = writes.read(timeout=0)

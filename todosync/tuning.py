@@ -42,12 +42,12 @@ def forget_unused_tab_storage(client: Client) -> None:
 
     NiceGUI keeps one for each tab that was ever open, for 30 days; a tab that comes back gets a new one anyway.
     """
-    storages: dict[str, object] = getattr(nicegui_app.storage, '_tabs', {})
+    storages: dict[str | None, object] = getattr(nicegui_app.storage, '_tabs', {})
     tab_id = _tab_of(client)
-    storage = storages.get(tab_id or '')
+    storage = storages.get(tab_id)
     if not isinstance(storage, ObservableDict) or storage:
         return
-    if tab_id and not any(_tab_of(other) == tab_id for other in Client.instances.values() if other is not client):
+    if not any(_tab_of(other) == tab_id for other in Client.instances.values() if other is not client):
         del storages[tab_id]
 
 
