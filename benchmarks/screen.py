@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from playwright.async_api import BrowserContext, JSHandle, Page, WebSocket, async_playwright
+from playwright.async_api import BrowserContext, Page, WebSocket, async_playwright
 
 from tests.e2e.browser import ARGUMENTS, CHROMIUM
 from tests.server import RunningServer
@@ -17,8 +18,8 @@ from .report import Chapter, Figure, median, ms, percentile
 from .servers import post, serving, serving_plain, serving_todos
 
 TABS = 5
-PAUSE = 0.05
-"""Seconds between two looks whether a change is painted: each is a lone one."""
+SETTLED = 0.5
+"""Seconds after which the tabs have nothing to do any more."""
 FLOOR = ['#socket', '', '', '', '']
 """The first of the windows of the floor holds the socket."""
 FLAT = 1.2
@@ -38,12 +39,14 @@ new MutationObserver((records) => {
     }
   }
 }).observe(document, { subtree: true, childList: true, characterData: true });
-const poll = setInterval(() => {
-  const status = window.todosync?.status;
-  if (status?.role !== 'leader' || !status.connected) return;
-  window.ledAt = Date.now() / 1000;
-  clearInterval(poll);
-}, 1);
+"""
+LEAD = """
+() => {
+  const { status } = window.todosync;
+  Vue.watchSyncEffect(() => {
+    if (status.role === 'leader' && status.connected) window.ledAt ??= Date.now() / 1000;
+  });
+}
 """
 CHANGE = """
 async (rounds) => {
@@ -81,16 +84,16 @@ async def measure(short: bool) -> Chapter:
     """Measure five tabs."""
     rounds = 5 if short else 200
     async with serving('instrumented') as server, chromium() as context:
-        todo = server.add('Buy milk')
+        path = f'/benchmark/renames/{server.add("Buy milk")["id"]}'
         sockets = note_sockets(context)
         tabs = [await open_tab(context, server) for _ in range(TABS)]
         in_browser, on_server = len(sockets), server.connections()['sockets']
-        rendered, painted = await commit_to_painted(server, tabs, f'/benchmark/rename/{todo["id"]}', rounds)
+        rendered, painted = await commit_to_painted(server, tabs, path, rounds=rounds, floor=False)
         taken_over = [await take_over(context, server, tabs) for _ in range(1 if short else 10)]
         for tab in tabs:
             await tab.close()
         windows = [await open_window(context, f'{server.url}/benchmark/floor{part}') for part in FLOOR]
-        _, floor = await commit_to_painted(server, windows, f'/benchmark/floor/{todo["id"]}', rounds)
+        _, floor = await commit_to_painted(server, windows, path, rounds=rounds, floor=True)
     plain_sockets = await sockets_of_plain()
     counts = [10, 100] if short else [100, 1_000, 10_000, 100_000]
     changes = [await change_in_browser(count, rounds=5 if short else 300) for count in counts]
@@ -167,29 +170,20 @@ async def open_window(context: BrowserContext, url: str) -> Page:
 
 
 async def commit_to_painted(
-    server: RunningServer, tabs: list[Page], path: str, rounds: int
+    server: RunningServer, tabs: list[Page], path: str, **query: Any
 ) -> tuple[list[float], list[float]]:
     """Return for each of some changes how long the slowest tab took to render, and to paint it.
 
-    :param path: what to post a title to
+    The server makes the changes by itself, and the tabs are asked when all are done: measuring takes no part in them.
     """
-    rendered, painted = [], []
-    for number in range(rounds):
-        marker = f'painted-{number}'
-        answer = await post(server, path, title=marker)
-        times = [await times_of(tab, marker) for tab in tabs]
-        rendered.append(max(one['rendered'] for one in times) - answer['committed_at'])
-        painted.append(max(one['painted'] for one in times) - answer['committed_at'])
+    commits = await post(server, path, **query)
+    await asyncio.sleep(SETTLED)
+    seen = [await tab.evaluate('() => seen') for tab in tabs]
+    rendered, painted = (
+        [max(times[title][kind] for times in seen) - committed_at for title, committed_at in commits.items()]
+        for kind in ('rendered', 'painted')
+    )
     return rendered, painted
-
-
-async def times_of(tab: Page, marker: str) -> dict[str, float]:
-    """Wait until a tab has painted a change, without having it do anything meanwhile."""
-    while True:
-        await asyncio.sleep(PAUSE)
-        times: dict[str, float] | None = await tab.evaluate('(marker) => seen[marker]', marker)
-        if times and 'painted' in times:
-            return times
 
 
 async def change_in_browser(count: int, rounds: int) -> float:
@@ -205,19 +199,17 @@ async def take_over(context: BrowserContext, server: RunningServer, tabs: list[P
     """Close the leading tab, and return how long it took until another one led. Opens a new tab in its place."""
     roles = [await tab.evaluate('() => window.todosync.status.role') for tab in tabs]
     leader = tabs.pop(roles.index('leader'))
+    for tab in tabs:
+        await tab.evaluate(LEAD)
+    await asyncio.sleep(SETTLED)
     began = time.time()
     await leader.close()
-    led_at = await first_of([tab.wait_for_function('() => window.ledAt') for tab in tabs])
+    led_at = None
+    while led_at is None:
+        await asyncio.sleep(SETTLED)
+        led_at = next(filter(None, [await tab.evaluate('() => window.ledAt') for tab in tabs]), None)
     tabs.append(await open_tab(context, server))
-    return float(await led_at.json_value()) - began
-
-
-async def first_of(waits: Sequence[Awaitable[JSHandle]]) -> JSHandle:
-    """Return what comes first, and wait for nothing else."""
-    done, pending = await asyncio.wait(map(asyncio.ensure_future, waits), return_when=asyncio.FIRST_COMPLETED)
-    for wait in pending:
-        wait.cancel()
-    return done.pop().result()
+    return float(led_at) - began
 
 
 async def sockets_of_plain() -> int:

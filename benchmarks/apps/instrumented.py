@@ -24,7 +24,7 @@ from todosync.fanout import find_connection, text_frame
 
 MAIN = Path(__file__).parent.parent.parent / 'main.py'
 PAUSE = 0.15
-"""Seconds that are timed for one round of a fan-out; all of its work is done long before."""
+"""Seconds from one change to the next, or that are timed for one round of a fan-out; all work is done long before."""
 ROOM = 'benchmark'
 EVENT = 'todosync_data'
 HOUR = 3600.0
@@ -46,12 +46,24 @@ def note_commit(session: Session) -> None:
     committed_at = time.time()
 
 
-@app.post('/benchmark/rename/{todo_id}')
-async def rename(todo_id: int, title: str) -> dict[str, float]:
-    """Change a title as a handler does, and say when it was committed."""
+@app.post('/benchmark/renames/{todo_id}')
+async def rename(todo_id: int, rounds: int, floor: bool) -> dict[str, float]:
+    """Change a title as a handler does, again and again, while nobody else has anything to do.
+
+    :param floor: tell it to the pages of the floor, too, at once
+    :return: when each of the titles was committed
+    """
     database = todosync.current_server().database
-    await asyncio.to_thread(todos.update_todo, database, todo_id, {'title': title})
-    return {'committed_at': committed_at}
+    commits = {}
+    for number in range(rounds):
+        title = f'painted-{number}'
+        await asyncio.sleep(PAUSE)
+        await asyncio.to_thread(todos.update_todo, database, todo_id, {'title': title})
+        commits[title] = committed_at
+        if floor:
+            for socket in floor_sockets:
+                await socket.send_text(title)
+    return commits
 
 
 @app.get('/benchmark/floor', response_class=HTMLResponse)
@@ -68,15 +80,6 @@ async def open_floor_socket(socket: WebSocket) -> None:
     with suppress(WebSocketDisconnect):
         await socket.receive()
     floor_sockets.discard(socket)
-
-
-@app.post('/benchmark/floor/{todo_id}')
-async def rename_on_the_floor(todo_id: int, title: str) -> dict[str, float]:
-    """Change a title, and tell it to the pages of the floor at once."""
-    answer = await rename(todo_id, title)
-    for socket in floor_sockets:
-        await socket.send_text(title)
-    return answer
 
 
 @app.post('/benchmark/counts')
