@@ -102,14 +102,13 @@ class CommitWatcher(_Watching):
 
     def _watch(self) -> None:
         with self._file, closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
-            seen = self._data_version(connection)
-            self._on_commit()  # what was committed before the first read would otherwise go unnoticed
+            seen, found = self._data_version(connection), True
             while not self._stopping.is_set():
-                self._file.wait()
-                version = self._data_version(connection)
-                if version != seen:
-                    seen = version
+                if found:  # at the start, too: what was committed before the first read would otherwise go unnoticed
                     self._on_commit()
+                self._file.wait(found=found)
+                version = self._data_version(connection)
+                seen, found = version, version != seen
 
     @staticmethod
     def _data_version(connection: sqlite3.Connection) -> int | None:

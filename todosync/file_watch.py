@@ -21,7 +21,11 @@ SAFETY_INTERVAL = 1.0
 """Seconds between two looks while nobody is seen to write, should a write go unseen, or its commit take long."""
 FIRST_PAUSE = 0.001
 """Seconds from a first write to the second look. SQLite writes, has the disk synced, and then commits, however long
-that takes: the further pauses are a quarter of the time since the write."""
+that takes: the further pauses follow from the time since the write."""
+UNTIL_FOUND = 0.25
+AFTER_FOUND = 2.0
+"""Seconds of pause for each second since the write, before a commit is found and after: it may have been that of an
+earlier write, so that another one is still to come, but hardly ever is."""
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class FileWatch:
         self._wakeup, self._waker = socket.socketpair()
         self._writes: INotify | None = None
         self._first_write = self._last_write = -math.inf
+        self._found = True  # a commit, since the last write
 
     def __enter__(self) -> Self:
         """Begin to watch. Blocks: call it in a thread, the only one that may wait."""
@@ -67,11 +72,13 @@ class FileWatch:
         with suppress(OSError):  # it has been woken as often as can be, or nobody waits any more
             self._waker.send(b'.')
 
-    def wait(self) -> bool:
+    def wait(self, *, found: bool = False) -> bool:
         """Wait until it is time for a look.
 
-        :return: whether that is because of :meth:`wake`
+        :param found: whether the last look has found a commit
+        :return: whether the time has come because of :meth:`wake`
         """
+        self._found = self._found or found
         if self._writes is None:
             self._for_wakeup.select(self._interval)
         else:
@@ -81,13 +88,14 @@ class FileWatch:
     def _wait_for_write(self, writes: INotify, now: float) -> None:
         since_write = now - self._last_write
         is_burst = since_write < BURST
+        pause = since_write * (AFTER_FOUND if self._found else UNTIL_FOUND)
         if is_burst:  # one after the other: to be told of each would be too often
-            pause = max(FIRST_PAUSE, (now - self._first_write) / 4)
+            pause = max(FIRST_PAUSE, pause, (now - self._first_write) * UNTIL_FOUND)
             self._for_wakeup.select(min(pause, self._interval))
         else:  # told at once of the next, and the last may not be committed yet
-            self._for_anything.select(min(since_write / 4, SAFETY_INTERVAL))
+            self._for_anything.select(min(pause, SAFETY_INTERVAL))
         if self._is_written_to(writes):
-            self._last_write = time.monotonic()
+            self._last_write, self._found = time.monotonic(), False
             if not is_burst:
                 self._first_write = self._last_write
 

@@ -103,11 +103,12 @@ class SqliteCable:
 
     def _deliver(self, last: int) -> None:
         with self._file, closing(self._connect()) as connection:
-            seen, own, failing = None, False, False
+            seen, found, own, failing = None, False, False, False
             while not self._stopping:
                 try:
                     version = connection.execute('PRAGMA data_version').fetchone()[0]
-                    if own or version != seen:
+                    found = version != seen
+                    if own or found:
                         last = self._deliver_after(connection, last)
                         seen = version
                     failing = False
@@ -115,7 +116,7 @@ class SqliteCable:
                     if not failing:
                         log.warning('the cable %s cannot be read, trying again: %s', self._path, error)
                     seen, failing = None, True
-                own = self._file.wait()
+                own = self._file.wait(found=found)
 
     def _deliver_after(self, connection: sqlite3.Connection, last: int) -> int:
         query = 'SELECT id, stream, message FROM messages WHERE id > ? ORDER BY id'
