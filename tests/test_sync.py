@@ -219,6 +219,21 @@ async def test_views_end_with_their_page(user: User) -> None:
     assert target.value == 0
 
 
+async def test_a_deleted_page_does_not_wait_for_the_garbage_collector(user: User, sync: TodoSync) -> None:
+    assert user.client is not None
+    gone = asyncio.Event()
+    page = weakref.ref(user.client, lambda _: gone.set())
+    gc.disable()
+    try:
+        user.client.delete()
+        user.client = None
+        await asyncio.wait_for(gone.wait(), 10)  # NiceGUI's own tasks for the page end a moment later
+    finally:
+        gc.enable()
+    assert page() is None
+    sync.clear_events()  # by a task that has outlived the page
+
+
 async def test_pages_that_never_connect_are_forgotten(user: User) -> None:
     for _ in range(5):
         await user.http_client.get('/')

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import logging
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time
@@ -132,7 +134,7 @@ class Sync:
     def __init__(self, server: SyncServer, channel: Channel, client: Client) -> None:
         self._server = server
         self._channel = channel
-        self._client = client
+        self._client: Client = weakref.proxy(client)  # else a deleted page would wait for the garbage collector
         self._role: Role = 'none'
         self._seen = channel.replica.version
         self._log: deque[tuple[float, Category, str, tuple[object, ...]]] = deque(maxlen=LOG_LENGTH)
@@ -163,7 +165,8 @@ class Sync:
         """
         self._log.clear()
         self._update([Sync.events])
-        self._client.run_javascript('todosync.log.clear()')
+        with suppress(ReferenceError):  # the page is gone
+            self._client.run_javascript('todosync.log.clear()')
 
     def refresh(self) -> None:
         """Take note of new rows; the server calls this after each change, for each tab: it has to be cheap."""
