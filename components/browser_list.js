@@ -4,22 +4,29 @@
  * nothing else, neither its neighbours nor the page.
  */
 
-import { h, resolveComponent } from "vue";
+import { h, markRaw, resolveComponent, shallowReactive } from "vue";
 
 const REST = 40; // so many rows at the end of a list are all rendered, whether in view or not
 const SCROLL_PAUSE_MS = 45; // longer than the 35 ms without an event that Quasar waits for before it renders
 
-/** Its parent renders it anew only if one of the props is another: the item, or Python's rendering of rows. */
+/** @typedef {{ key: any, index: number, item: any }} Place where a row is rendered, and what it shows */
+
+/** Rendered anew when the item in its place is another, or Python's rendering of rows is. */
 const Row = {
-  props: ["item", "renderRow"],
+  props: ["place", "places", "renderRow"],
   /** @this {any} */
   render() {
-    return this.renderRow({ item: this.item })[0];
+    return this.renderRow({ item: this.place.item })[0];
+  },
+  /** @this {any} */
+  unmounted() {
+    if (this.places.get(this.place.key) === this.place) this.places.delete(this.place.key);
   },
 };
 
 export default {
   props: { items: String, itemKey: String, rowHeight: Number },
+  data: () => ({ list: markRaw({ items: /** @type {any[]} */ ([]), length: 0 }) }),
   computed: {
     /** @this {any} @returns {Function} */
     evaluate() {
@@ -27,8 +34,40 @@ export default {
     },
   },
   /** @this {any} */
+  created() {
+    /** @type {Map<any, Place>} by key */
+    this.places = new Map();
+    // in an array that is always a new one: what is returned may be the old one, with other items in it
+    const source = () => [this.evaluate()];
+    this.$watch(source, (/** @type {[any[]]} */ [items]) => this.show(items), { immediate: true });
+  },
+  methods: {
+    /**
+     * Have the rows rendered whose items are others, and the whole list only if any have come, gone or moved.
+     * @this {any} @param {any[]} items
+     */
+    show(items) {
+      const places = [...this.places.values()];
+      const areInPlace = places.every(({ key, index }) => items[index]?.[this.itemKey] === key);
+      if (areInPlace && items.length === this.list.length) {
+        this.list.items = items;
+        for (const place of places) place.item = items[place.index];
+      } else {
+        this.list = markRaw({ items, length: items.length });
+      }
+    },
+    /** @this {any} @param {number} index @returns {Place} */
+    placeAt(index) {
+      const item = this.list.items[index]; // the one that Quasar has kept may be an old one
+      const key = item[this.itemKey];
+      const place = this.places.get(key) ?? shallowReactive({ key, index, item });
+      this.places.set(key, place);
+      return Object.assign(place, { index, item });
+    },
+  },
+  /** @this {any} */
   render() {
-    const items = this.evaluate();
+    const { list, places } = this;
     const renderRow = this.$slots.default;
     return h(
       resolveComponent("q-virtual-scroll"),
@@ -36,15 +75,17 @@ export default {
         ref: "qRef",
         // Quasar notices a new length after it has rendered: what stands at the end of a short list would be gone for a
         // moment, and the focus with it
-        itemsSize: items.length,
+        itemsSize: list.length,
         itemsFn: (/** @type {number} */ from, /** @type {number} */ size) =>
-          items.slice(from, items.length - from > REST ? from + size : undefined),
+          list.items.slice(from, list.length - from > REST ? from + size : undefined),
         virtualScrollItemSize: this.rowHeight,
         onScrollCapture: followScroll,
       },
       {
-        default: (/** @type {{ item: any }} */ { item }) =>
-          h(/** @type {any} */ (Row), { key: item[this.itemKey], item, renderRow }),
+        default: (/** @type {{ index: number }} */ { index }) => {
+          const place = this.placeAt(index);
+          return h(/** @type {any} */ (Row), { key: place.key, place, places, renderRow });
+        },
       },
     );
   },

@@ -1,22 +1,25 @@
 // @ts-check
 /**
- * An element whose props are JavaScript expressions. When what they read changes, this element is rendered and nothing
+ * An element whose props are JavaScript expressions. When their values change, this element is rendered and nothing
  * else: NiceGUI would evaluate them, as it does props with a colon, each time that it renders the whole page.
  */
 
-import { h } from "vue";
+import { computed, h } from "vue";
 
 export default {
   props: { tag: String, live: Object },
   computed: {
-    /** @this {any} @returns {[string, Function][]} */
-    expressions() {
-      return Object.entries(this.live).map(([name, source]) => [name, new Function(`return (${source})`)]);
+    /** @this {any} @returns {[string, { value: unknown }][]} */
+    values() {
+      return Object.entries(this.live).map(([name, source]) => [
+        name,
+        computed(/** @type {() => unknown} */ (new Function(`return (${source})`))),
+      ]);
     },
   },
   /** @this {any} */
   render() {
-    const props = Object.fromEntries(this.expressions.map(([name, evaluate]) => [name, evaluate()]));
+    const props = Object.fromEntries(this.values.map(([name, { value }]) => [name, value]));
     return h(this.tag, props, this.$slots.default?.());
   },
 };

@@ -22,7 +22,8 @@ def live() -> None:
     """Show a list, and a number by itself."""
     sync = use_todo_sync()
     ui.element('span').props[':data-page'] = counting('page')
-    LiveElement('output', {'data-live': counting('live'), 'textContent': 'todosync.stream("todos").items.length'})
+    with LiveElement('output', {'title': 'todosync.stream("todos").items.length'}):
+        ui.element('span').props[':data-live'] = counting('live')
     with LiveList(sync, text='title', row_height=24).style('height: 300px'):
         ui.element('span').props(':textContent=props.item.title').props[':data-row'] = counting('row')
         mark = ui.element('b')
