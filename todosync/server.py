@@ -29,7 +29,7 @@ from .status import StatusBoard, take_report
 from .streams import Stream
 from .sync import Sync
 from .tabs import Role, Tabs
-from .tuning import forget_unused_tab_storage, tune
+from .tuning import forget_unused_tab_storage, free_elements, tune
 
 BROADCAST_MAX_AGE = 60.0
 """Seconds without a successful broadcast run after which a process is not healthy; it runs every 10 by itself."""
@@ -243,6 +243,7 @@ class SyncServer:
         self.tabs.forget(client)
         self.sessions.forget(client)
         forget_unused_tab_storage(client)
+        free_elements(client)
 
     async def _handle_hello(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
         received = self.tabs.greet(sid, str(data['client_id']))
