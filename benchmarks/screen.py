@@ -100,6 +100,7 @@ async def measure(short: bool) -> Chapter:
     return Chapter(
         'Five tabs of one browser',
         'Chromium, five tabs in a window each, so that all of them are visible and painted 60 times a second. '
+        'The server makes the changes by itself, and nobody looks at the tabs meanwhile. '
         '*Rendered*: from the commit in the server until the last of the five documents has the change, by its own '
         'clock. *Painted*: until after the frame that shows it; the floor is a page of one line, which sets its text '
         'when a bare WebSocket or BroadcastChannel brings it. *Take-over*: from the order to close the leading tab '

@@ -19,7 +19,7 @@ from todosync import Record, Sync
 class LiveElement(ui.element, component='live_element.js'):
     """A plain html element with props that follow what the browser holds, without a word from the server.
 
-    It is rendered by itself when something that its expressions read has changed; the rest of the page is not.
+    It is rendered by itself when the value of one of them has changed; the rest of the page is not.
 
     :param tag: the html tag
     :param live: JavaScript expressions by the names of the props whose values they are
