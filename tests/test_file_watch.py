@@ -39,10 +39,10 @@ def watch(path: Path) -> Iterator[FileWatch]:
 
 
 @contextmanager
-def waiting(watch: FileWatch, times: int = 1) -> Iterator[Future[list[bool]]]:
+def waiting(watch: FileWatch, times: int = 1, *, found: bool = False) -> Iterator[Future[list[bool]]]:
     """Have another thread wait for some times, and see to it that it ends."""
     with ThreadPoolExecutor(1) as thread:
-        waits = thread.submit(lambda: [watch.wait() for _ in range(times)])
+        waits = thread.submit(lambda: [watch.wait(found=found) for _ in range(times)])
         yield waits
         while not waits.done():
             watch.wake()
@@ -64,9 +64,10 @@ def test_a_write_before_the_wait_ends_it_too(watch: FileWatch, path: Path) -> No
 
 
 @as_told
-def test_for_some_time_after_a_write_its_commit_is_looked_for(watch: FileWatch, path: Path) -> None:
+@pytest.mark.parametrize('found', [False, True], ids=['none found yet', 'that of another found'])
+def test_for_some_time_after_a_write_its_commit_is_looked_for(watch: FileWatch, path: Path, *, found: bool) -> None:
     path.write_text('written')
-    with waiting(watch, times=12) as waits:
+    with waiting(watch, times=12, found=found) as waits:
         assert not any(waits.result(TIMEOUT))
 
 
