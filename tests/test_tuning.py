@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import platform
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -17,6 +20,7 @@ from nicegui.middlewares import RedirectWithPrefixMiddleware
 from nicegui.testing.user_simulation import user_simulation
 from starlette.responses import RedirectResponse
 
+from todosync import tuning
 from todosync.tuning import forget_unused_tab_storage, tune
 
 SIO = socketio.AsyncServer(async_mode='asgi')
@@ -80,6 +84,33 @@ async def test_an_unknown_path_is_answered_as_before(app: FastAPI, routes: APIRo
         before = (await browser.get('/api/1/more')).json()
         tune(app, SIO, routes.routes)
         assert (await browser.get('/api/1/more')).json() == before == {'detail': 'Not Found'}
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='only glibc has arenas')
+def test_threads_share_the_arenas_of_the_allocator() -> None:
+    alone, shared = arenas_of_threads(before=''), arenas_of_threads(before='tuning.share_malloc_arenas()')
+    assert shared <= tuning.MALLOC_ARENAS < alone
+
+
+def arenas_of_threads(before: str) -> int:
+    """Return how many arenas twelve threads of a new process have, as glibc itself counts them."""
+    program = f"""
+import ctypes, threading
+from todosync import tuning
+{before}
+everybody = threading.Barrier(12)
+def allocate():
+    kept = bytearray(10_000)
+    everybody.wait()
+threads = [threading.Thread(target=allocate) for _ in range(12)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+libc = ctypes.CDLL(None)
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, 'stdout'))
+libc.fflush(None)
+"""
+    result = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
+    return result.stdout.count('<heap nr=')
 
 
 def test_a_simulated_app_stays_as_it_is(app: FastAPI, routes: APIRouter) -> None:
