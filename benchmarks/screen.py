@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from playwright.async_api import BrowserContext, Page, WebSocket, async_playwright
 
@@ -40,7 +39,7 @@ new MutationObserver((records) => {
   }
 }).observe(document, { subtree: true, childList: true, characterData: true });
 """
-LEAD = """
+NOTE_LEAD = """
 () => {
   const { status } = window.todosync;
   Vue.watchSyncEffect(() => {
@@ -157,6 +156,7 @@ async def open_tab(context: BrowserContext, server: RunningServer) -> Page:
     """Open the app, in a window of its own."""
     page = await open_window(context, server.url)
     await page.wait_for_function('() => window.todosync?.status.connected')
+    await page.evaluate(NOTE_LEAD)
     return page
 
 
@@ -171,20 +171,36 @@ async def open_window(context: BrowserContext, url: str) -> Page:
 
 
 async def commit_to_painted(
-    server: RunningServer, tabs: list[Page], path: str, **query: Any
+    server: RunningServer, tabs: list[Page], path: str, *, rounds: int, floor: bool
 ) -> tuple[list[float], list[float]]:
     """Return for each of some changes how long the slowest tab took to render, and to paint it.
 
     The server makes the changes by itself, and the tabs are asked when all are done: measuring takes no part in them.
+
+    :param floor: whether the tabs show the floor
     """
-    commits = await post(server, path, **query)
-    await asyncio.sleep(SETTLED)
-    seen = [await tab.evaluate('() => seen') for tab in tabs]
+    commits = await post(server, path, rounds=rounds, floor=floor)
+    titles = list(commits)
+    seen = [await times_of(tab, titles[-1]) for tab in tabs]
     rendered, painted = (
-        [max(times[title][kind] for times in seen) - committed_at for title, committed_at in commits.items()]
+        [max(shown_at(titles[n:], times, kind) for times in seen) - commits[title] for n, title in enumerate(titles)]
         for kind in ('rendered', 'painted')
     )
     return rendered, painted
+
+
+async def times_of(tab: Page, last_title: str) -> dict[str, dict[str, float]]:
+    """Wait until a tab has painted the last title, and return when it has rendered and painted each that it saw."""
+    while True:
+        await asyncio.sleep(SETTLED)
+        seen: dict[str, dict[str, float]] = await tab.evaluate('() => seen')
+        if 'painted' in seen.get(last_title, {}):
+            return seen
+
+
+def shown_at(titles: list[str], times: dict[str, dict[str, float]], kind: str) -> float:
+    """Return when the first of some titles was shown: a tab that is late may go on to the next one at once."""
+    return min(times[title][kind] for title in titles if title in times)
 
 
 async def change_in_browser(count: int, rounds: int) -> float:
@@ -200,8 +216,6 @@ async def take_over(context: BrowserContext, server: RunningServer, tabs: list[P
     """Close the leading tab, and return how long it took until another one led. Opens a new tab in its place."""
     roles = [await tab.evaluate('() => window.todosync.status.role') for tab in tabs]
     leader = tabs.pop(roles.index('leader'))
-    for tab in tabs:
-        await tab.evaluate(LEAD)
     await asyncio.sleep(SETTLED)
     began = time.time()
     await leader.close()
