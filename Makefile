@@ -3,7 +3,7 @@
 # make test          run all checks (ARGS='tests/e2e -x' for some, ARGS='--database postgresql' for one kind)
 # make quick         the same without the long ones: engines, faults, several processes, benchmarks
 # make fix           let the formatter and the linter mend what they can
-# make bench         measure
+# make bench         measure (ARGS='--soak 60' to have tabs come and go for an hour, too)
 # make soak          have tabs come and go for long, and look for what grows (MINUTES=60)
 # make chaos         random faults in real browsers (SEED=7 MINUTES=10)
 # make explore       look longer for a sequence of faults that the tabs do not survive (SECONDS=60 SEED=1)
@@ -41,11 +41,11 @@ check: $(VENV)/dev
 
 bench: $(VENV)/dev
 	@scripts/ensure-browsers chromium
-	@echo 'measuring; takes a quarter of an hour, on a machine that does nothing else'
+	@echo 'measuring; takes a quarter of an hour or more, on a machine that does nothing else'
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(VENV)/dev
-	@$(BIN)/python -m benchmarks.soak $(or $(MINUTES),60)
+	@$(BIN)/python -m benchmarks --only soak --soak $(or $(MINUTES),60)
 
 chaos: $(VENV)/dev
 	@scripts/ensure-browsers chromium

@@ -11,7 +11,7 @@ from tests.server import RunningServer
 
 from .light_browser import LightBrowser
 from .processes import memory_bytes, open_files, threads
-from .report import Chapter, Figure, size, table
+from .report import Chapter, Figure, size
 from .servers import post, serving
 
 BROWSERS_AT_ONCE = 10
@@ -20,6 +20,9 @@ VISIT_TIME = 1.0
 """Seconds for each visit; as fast as they can be, the memory would say how many pages a machine serves at a time."""
 FORGOTTEN_AFTER = 3.0
 """Seconds after which the server forgets a page here, so that a short soak sees it happen."""
+OWN_READERS = 6
+"""How many threads of the server may read the database while each browser writes."""
+LEAST_ROUNDS = 4
 MEMORY_LIMIT = 5e6
 
 
@@ -34,26 +37,31 @@ class Held:
     clients: int
 
 
-async def measure(short: bool, rounds: int = 4) -> Chapter:
+async def measure(short: bool, minutes: float = 0) -> Chapter:
     """Have browsers come and go.
 
-    :param rounds: more than two; each takes a minute
+    :param minutes: for how long; in any case for some rounds, of a minute each if it is not to be short
     """
     seconds, settle = (2.0, 0.0) if short else (45.0, 15.0)
+    began = time.monotonic()
     async with serving('instrumented', RECONNECT_TIMEOUT=FORGOTTEN_AFTER) as server:
-        held_after, visits = [], 0
-        for number in range(rounds):
+        await post(server, '/benchmark/connections', count=BROWSERS_AT_ONCE + OWN_READERS)
+        held_after: list[Held] = []
+        visits = 0
+        while len(held_after) < LEAST_ROUNDS or time.monotonic() < began + 60 * minutes:
             visits += await come_and_go(server, seconds)
             held_after.append(await held(server, settle))
-            print(f'soak round {number + 1}: {visits} visits, {held_after[-1]}', file=sys.stderr)
-    # what is made once, and the room for as many pages as there are at a time, is there after the second
+            print(f'soak round {len(held_after)}: {visits} visits, {held_after[-1]}', file=sys.stderr)
+    # what is made once, and the room for as many pages as there are at a time, is there after the second; the files of
+    # the database, which stay open for as many readers as ever there were at once, are from the beginning
     before, after = held_after[1], held_after[-1]
     growth = after.memory - before.memory
     return Chapter(
         'Soak',
         f'{BROWSERS_AT_ONCE} browsers at a time, each with {TABS} tabs over one socket, open the page, write, and go '
-        f'after {VISIT_TIME:g} s: {visits} visits in {rounds} rounds of {seconds:g} s. What the server holds when they '
-        'are forgotten, and how much more that is than after the second round.',
+        f'after {VISIT_TIME:g} s: {visits:,} visits in {(time.monotonic() - began) / 60:.0f} minutes. What the server '
+        f'holds when they are forgotten, which they are after each {seconds:g} s, and how much more that is than after '
+        'the second time.',
         [
             Figure('memory', size(after.memory), f'{growth / 1e6:+.1f} MB', 'no growth', growth < MEMORY_LIMIT),
             _figure('files and sockets', before.files, after.files),
@@ -103,7 +111,3 @@ async def held(server: RunningServer, settle: float) -> Held:
 
 def _figure(name: str, before: int, after: int) -> Figure:
     return Figure(name, str(after), f'{after - before:+d}', 'no growth', after <= before + 2)
-
-
-if __name__ == '__main__':
-    print(table(asyncio.run(measure(short=False, rounds=int(sys.argv[1]))).figures))

@@ -1,9 +1,10 @@
-"""Requests to the API skip the layers of NiceGUI, and no others."""
+"""A tuned process spends less, and answers the same: requests to the API skip the layers of NiceGUI, and no others."""
 
 from __future__ import annotations
 
 import gc
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +26,7 @@ from todosync.tuning import forget_unused_tab_storage, tune
 
 SIO = socketio.AsyncServer(async_mode='asgi')
 PREFIX = {'X-Forwarded-Prefix': '/prefix'}
+needs_glibc = pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='only glibc has such an allocator')
 
 
 @pytest.fixture(autouse=True)
@@ -86,18 +88,9 @@ async def test_an_unknown_path_is_answered_as_before(app: FastAPI, routes: APIRo
         assert (await browser.get('/api/1/more')).json() == before == {'detail': 'Not Found'}
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='only glibc has arenas')
+@needs_glibc
 def test_threads_share_the_arenas_of_the_allocator() -> None:
-    alone, shared = arenas_of_threads(before=''), arenas_of_threads(before='tuning.share_malloc_arenas()')
-    assert shared <= tuning.MALLOC_ARENAS < alone
-
-
-def arenas_of_threads(before: str) -> int:
-    """Return how many arenas twelve threads of a new process have, as glibc itself counts them."""
-    program = f"""
-import ctypes, threading
-from todosync import tuning
-{before}
+    work = """
 everybody = threading.Barrier(12)
 def allocate():
     kept = bytearray(10_000)
@@ -105,12 +98,35 @@ def allocate():
 threads = [threading.Thread(target=allocate) for _ in range(12)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
+"""
+    alone, shared = (state_of_allocator(work, settled).count('<heap nr=') for settled in (False, True))
+    assert shared <= tuning.MALLOC_ARENAS < alone
+
+
+@needs_glibc
+def test_large_allocations_stay_out_of_the_heap_after_a_larger_one_is_freed() -> None:
+    work = 'bytearray(16_000_000); kept = bytearray(8_000_000)'
+    in_heap, apart = (bytes_from_the_system(state_of_allocator(work, settled)) for settled in (False, True))
+    assert apart >= in_heap + 8_000_000
+
+
+def bytes_from_the_system(state: str) -> int:
+    """Return how many bytes have been allocated without the heap."""
+    return sum(map(int, re.findall(r'<total type="mmap" count="\d+" size="(\d+)"', state)))
+
+
+def state_of_allocator(work: str, settled: bool) -> str:
+    """Return what glibc itself tells of its allocator, as XML, after a new process has worked."""
+    program = f"""
+import ctypes, threading
+from todosync import tuning
+{'tuning.settle_allocator()' if settled else ''}
+{work}
 libc = ctypes.CDLL(None)
 libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, 'stdout'))
 libc.fflush(None)
 """
-    result = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
-    return result.stdout.count('<heap nr=')
+    return subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True).stdout
 
 
 def test_a_simulated_app_stays_as_it_is(app: FastAPI, routes: APIRouter) -> None:

@@ -16,6 +16,7 @@ from .server import SyncServer
 from .serving import AfterStart, load_all_elements
 from .settings import Settings
 from .streams import Record, Stream
+from .tuning import settle_allocator
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
         todosync.setup(settings)
         ui.run(storage_secret=settings.resolve_storage_secret())
     """
+    settle_allocator()
     server = SyncServer(settings or Settings(), streams)
     if server.settings.is_production:
         load_all_elements()

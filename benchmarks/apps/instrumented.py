@@ -7,7 +7,7 @@ import gc
 import runpy
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,19 @@ async def counts() -> dict[str, int]:
     """Count what could be left behind."""
     gc.collect()
     return {'tasks': len(asyncio.all_tasks()), 'clients': len(Client.instances)}
+
+
+@app.post('/benchmark/connections')
+async def open_connections(count: int) -> None:
+    """Read the database so many times at once, and leave the connections to the pool."""
+    await asyncio.to_thread(_read_at_once, count)
+
+
+def _read_at_once(count: int) -> None:
+    with ExitStack() as transactions:
+        for _ in range(count):
+            session = transactions.enter_context(todosync.current_server().database.read())
+            session.connection()
 
 
 @app.post('/benchmark/quiet')
