@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from itertools import product
 from typing import Any
 
 from tests.server import RunningServer
@@ -27,11 +28,14 @@ async def measure(short: bool) -> Chapter:
     """Measure pages, tabs and changes."""
     counts = [10, 100] if short else [100, 1_000, 10_000, 100_000]
     rounds = 2 if short else 15
-    tabs = 3 if short else 40
+    tabs = 3 if short else 200
     figures: list[Figure] = []
+    plain_changes = []
     for count in counts:
         plain = await measure_plain(count, 1 if short or count > 100 else 5) if count <= 1_000 else None
-        async with serving_todos(count) as server, load(server.url) as one_browser:
+        if plain:
+            plain_changes.append(plain.toggle_cpu)
+        async with serving_todos(count, TABS_PER_SOCKET=tabs) as server, load(server.url) as one_browser:
             if count <= 10_000:
                 page = await page_cpu(server, rounds)
                 limit = 0.012 if count <= 1_000 else 0.025
@@ -56,10 +60,9 @@ async def measure(short: bool) -> Chapter:
                     max(sent) < 300,
                 )
             )
-            alone = await make.toggle_cpu(rounds)
-            before = memory_bytes(server.pid)
+            before = await held_memory(server)
             await one_browser.call('follow', count=tabs)
-            memory = (memory_bytes(server.pid) - before) / tabs
+            memory = (await held_memory(server) - before) / tabs
             figures.append(
                 Figure(
                     f'memory per additional tab, {count:,} todos',
@@ -69,51 +72,66 @@ async def measure(short: bool) -> Chapter:
                     memory < 400e3,
                 )
             )
-            with_tabs = await make.toggle_cpu(rounds)
-            per_tab = (with_tabs - alone) / tabs
-            figures.append(
-                Figure(
-                    f'CPU of a change per additional tab, {count:,} todos',
-                    us(per_tab),
-                    f'plain NiceGUI {ms(plain.toggle_cpu)}' if plain else '',
-                    '20 µs',
-                    per_tab < 20e-6,
-                )
-            )
-    changes = await changes_in_turns(counts, rounds)
-    factor = changes[counts[-1]] / changes[counts[0]]
-    figures.append(
+    changes = await changes_in_turns(counts, [0, tabs], rounds)
+    alone = [median(changes[count, 0]) for count in counts]
+    per_tab = [
+        median(more - one for one, more in zip(changes[count, 0], changes[count, tabs], strict=True)) / tabs
+        for count in counts
+    ]
+    lengths = ' / '.join(f'{count:,}' for count in counts)
+    figures += [
         Figure(
-            'CPU of a change, ' + ' / '.join(f'{count:,}' for count in counts),
-            ' / '.join(ms(changes[count]) for count in counts),
+            f'CPU of a change per additional tab, {lengths}',
+            ' / '.join(us(cpu) for cpu in per_tab),
+            f'plain NiceGUI {" / ".join(ms(cpu) for cpu in plain_changes)}',
+            '20 µs',
+            max(per_tab) < 20e-6,
+        ),
+        Figure(
+            f'CPU of a change, {lengths}',
+            ' / '.join(ms(cpu) for cpu in alone),
             '',
             'flat within 20 %',
-            factor <= FLAT,
-        )
-    )
+            alone[-1] <= FLAT * alone[0],
+        ),
+    ]
     return Chapter(
         'What a page, a tab and a change cost the server',
         'Processor time of the whole server process. *Page request*: medians of requests in a row. *Bytes*: what the '
         "browser's only socket receives, frame headers included, not compressed. *A change*: one todo toggled over "
-        'REST, from the request to the broadcast, with one browser connected; servers with lists of all lengths take '
-        "turns. *Additional tabs* are carried by the first tab's socket "
+        'REST, from the request to the broadcast, with one browser connected; servers with lists of all lengths, and '
+        "with one tab and more, take turns. *Additional tabs* are carried by the first tab's socket "
         f'({tabs} of them). *Plain NiceGUI*: a row of checkbox, label and button for each todo, in a '
         '`ui.refreshable`, one tab per browser.',
         figures,
     )
 
 
-async def changes_in_turns(counts: list[int], rounds: int) -> dict[int, float]:
-    """Return the processor time of a change by the number of todos; what else the machine does falls on all alike."""
+async def changes_in_turns(
+    counts: Sequence[int], additional_tabs: Sequence[int], rounds: int
+) -> dict[tuple[int, int], list[float]]:
+    """Measure changes with lists of all lengths and so many tabs more than one.
+
+    What else the machine does falls on all alike.
+
+    :return: the processor time of each change, by the number of todos and of additional tabs
+    """
     async with AsyncExitStack() as stack:
-        make: dict[int, Changes] = {}
-        for count in counts:
-            server = await stack.enter_async_context(serving_todos(count))
-            browsers = await stack.enter_async_context(load(server.url))
-            await browsers.call('open', count=1)
-            make[count] = Changes(server, browsers)
-        times = [{count: await make[count].toggle_cpu(1) for count in counts} for _ in range(rounds)]
-    return {count: median(time[count] for time in times) for count in counts}
+        make: dict[tuple[int, int], Changes] = {}
+        for count, tabs in product(counts, additional_tabs):
+            server = await stack.enter_async_context(serving_todos(count, TABS_PER_SOCKET=max(additional_tabs)))
+            browser = await stack.enter_async_context(load(server.url))
+            await browser.call('open', count=1)
+            await browser.call('follow', count=tabs)
+            make[count, tabs] = Changes(server, browser)
+        times = [{which: await changes.toggle_cpu(1) for which, changes in make.items()} for _ in range(rounds)]
+    return {which: [time[which] for time in times] for which in make}
+
+
+async def held_memory(server: RunningServer) -> int:
+    """Return the memory that a server holds when the garbage has been collected."""
+    await post(server, '/benchmark/counts')
+    return memory_bytes(server.pid)
 
 
 async def page_cpu(server: RunningServer, rounds: int) -> float:
