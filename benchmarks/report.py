@@ -34,7 +34,7 @@ NOTES = """
 - **Memory.** What closed pages leave to the garbage collector piles up, and pages of memory that once were full stay
   partly in use. So cycles are broken when a page is deleted, the collector comes more often, the allocator gives back
   what is large (`todosync/tuning.py`), and connections to SQLite keep little: the soak ends with half of the 284 MB
-  that it took before. In an hour of it (`make soak`, 25,650 visits) memory went from 143.1 MB to 145.9, of which 1.0 were
+  that it took before. In an hour of it (`make soak`, 25,650 visits) memory went from 143.1 MB to 145.9, by 1.0 of it
   in the last half; files +0, threads +1, tasks and pages +0.
 """
 
