@@ -9,6 +9,7 @@ from nicegui import ui
 from nicegui.testing import User
 
 from components.status_page import TILES
+from tests.sockets import until
 from todosync import current_server
 from todosync.testing import TodoUser, todosync_storage
 
@@ -27,6 +28,7 @@ async def test_every_tile_has_a_figure_and_the_process_is_listed(user: User) -> 
     await TodoUser(user).add('Buy milk')
     server = current_server()
     await asyncio.to_thread(server.status.report)
+    await until(lambda: any(report.versions['todos'] == 1 for report in server.status.reports()))
     await user.open('/status')
     assert tile(user, 'Version of todos') == '1'
     assert tile(user, 'Failed jobs') == '0'
