@@ -4,7 +4,7 @@
  * nothing else, neither its neighbours nor the page.
  */
 
-import { h, markRaw, resolveComponent, shallowReactive } from "vue";
+import { cloneVNode, h, markRaw, resolveComponent, shallowReactive } from "vue";
 
 const REST = 40; // so many rows at the end of a list are all rendered, whether in view or not
 const SCROLL_PAUSE_MS = 45; // longer than the 35 ms without an event that Quasar waits for before it renders
@@ -16,7 +16,8 @@ const Row = {
   props: ["place", "places", "renderRow"],
   /** @this {any} */
   render() {
-    return this.renderRow({ item: this.place.item })[0];
+    const [row] = this.renderRow({ item: this.place.item });
+    return cloneVNode(row, { onFocusout: letFocusMove });
   },
   /** @this {any} */
   unmounted() {
@@ -90,6 +91,15 @@ export default {
     );
   },
 };
+
+/**
+ * While Quasar renders other rows, it takes the focus from a row that loses it to the list, so that it is not lost with
+ * a row that is gone. If somebody has moved it elsewhere, it is to arrive there.
+ * @param {FocusEvent} event
+ */
+function letFocusMove(event) {
+  if (event.relatedTarget) event.stopPropagation();
+}
 
 /**
  * Quasar renders rows when no scroll event has come for a while, so that a long scroll leaves them behind. An event

@@ -9,6 +9,14 @@ from playwright.sync_api import Locator, Page
 
 from tests.e2e.browser import Tabs, eventually
 
+# For a moment in which it renders other rows, Quasar's list puts the focus on itself whenever a row loses it.
+CLICK_WHEN_ROWS_ARE_RENDERED = """() => {
+    const list = document.querySelector('.todo').parentElement;
+    list.addEventListener = (type, listener) => {
+        EventTarget.prototype.addEventListener.call(list, type, listener);
+        if (type === 'focusout') queueMicrotask(() => document.activeElement.click());
+    };
+}"""
 HOSTILE = '</script><img src=x onerror="window.hacked = true">'
 
 
@@ -77,6 +85,15 @@ def test_the_editor_saves_on_enter_and_gives_the_focus_back(tabs: Tabs, page: Pa
     page.keyboard.press('Enter')
     eventually(lambda: titles(page) == ['Buy oat milk'])
     eventually(lambda: focused(page) == 'Edit Buy oat milk')
+
+
+def test_the_focus_goes_where_it_is_moved_while_a_row_comes(tabs: Tabs, page: Page) -> None:
+    tabs.server.add('Buy milk')
+    page.get_by_role('button', name='Edit Buy milk').focus()
+    page.evaluate(CLICK_WHEN_ROWS_ARE_RENDERED)
+    tabs.server.add('Call Ann')
+    page.locator('[data-editing]').wait_for()
+    assert focused(page) == 'New title'
 
 
 def test_the_editor_lets_go_on_escape_and_saves_when_it_is_left(tabs: Tabs, page: Page) -> None:
