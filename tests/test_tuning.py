@@ -21,8 +21,7 @@ from nicegui.middlewares import RedirectWithPrefixMiddleware
 from nicegui.testing.user_simulation import user_simulation
 from starlette.responses import RedirectResponse
 
-from todosync import tuning
-from todosync.tuning import forget_unused_tab_storage, tune
+from todosync.tuning import MALLOC_ARENAS, forget_unused_tab_storage, tune
 
 SIO = socketio.AsyncServer(async_mode='asgi')
 PREFIX = {'X-Forwarded-Prefix': '/prefix'}
@@ -100,7 +99,7 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 """
     alone, shared = (state_of_allocator(work, settled).count('<heap nr=') for settled in (False, True))
-    assert shared <= tuning.MALLOC_ARENAS < alone
+    assert shared <= MALLOC_ARENAS < alone
 
 
 @needs_glibc

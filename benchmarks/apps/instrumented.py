@@ -96,10 +96,10 @@ async def open_connections(count: int) -> None:
 
 
 def _read_at_once(count: int) -> None:
+    database = todosync.current_server().database
     with ExitStack() as transactions:
         for _ in range(count):
-            session = transactions.enter_context(todosync.current_server().database.read())
-            session.connection()
+            transactions.enter_context(database.read()).connection()
 
 
 @app.post('/benchmark/quiet')
