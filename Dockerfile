@@ -12,6 +12,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
 COPY main.py Caddyfile ./
 COPY assets assets
 COPY components components
+COPY todos todos
 COPY todosync todosync
 # NiceGUI makes URLs from files' times, and layers keep whole seconds only: all get one, before the URLs are collected.
 # Compiled here because the image is read-only where it runs; unchecked because the times no longer say anything.
@@ -42,6 +43,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     NICEGUI_STORAGE_PATH=/data/nicegui \
+    TODOSYNC_MIGRATIONS=/app/todos/migrations \
     TODOSYNC_ENV=production \
     TODOSYNC_HOST=0.0.0.0 \
     TODOSYNC_STATIC_DIR=/app/static \

@@ -2,12 +2,16 @@
 
 from nicegui import ui
 
+import todos
 import todosync
 from components.status_page import status_page
 from components.todo_page import todo_page
 
-settings = todosync.Settings.from_environment()
-todosync.setup(settings)
+settings = todosync.Settings.from_environment(migrations=todos.MIGRATIONS)
+server = todosync.setup(settings, streams=[todos.TODOS])
+todosync.add_production(server)
+server.add_routes(todos.make_router(server))
+server.add_exports(todos.TODOS)
 
 
 @ui.page('/')

@@ -4,11 +4,11 @@
  * hands NiceGUI's page a TabSocket, and has the tabs elect the one that holds the real socket.
  */
 
-import { EventLog } from "./log.js";
-import { Session } from "./session.js";
-import { Store } from "./store.js";
-import { Tab, makeId } from "./tab.js";
-import { TabSocket } from "./tab_socket.js";
+import { EventLog } from "./tabs/log.js";
+import { Session } from "./tabs/session.js";
+import { Store } from "./streams/store.js";
+import { Tab, makeId } from "./tabs/tab.js";
+import { TabSocket } from "./tabs/tab_socket.js";
 
 const store = new Store();
 const log = new EventLog();

@@ -19,23 +19,23 @@ NOTES = """
 ## What the figures are made of
 
 - **Fan-out.** A message is encoded once and the finished WebSocket frame written to each transport, which is the floor
-  itself. `sio.emit` makes a task and a timer for each recipient. See `todosync/fanout.py`, and `tests/test_fanout.py`
-  for what that relies on; where it does not hold, messages go by `sio.emit`.
+  itself. `sio.emit` makes a task and a timer for each recipient. See `todosync/streams/fanout.py`, and
+  `tests/streams/test_fanout.py` for what that relies on; where it does not hold, messages go by `sio.emit`.
 - **Writes.** NiceGUI wraps three `BaseHTTPMiddleware` layers around every request, which take longer than the insert.
-  Requests for the API skip them (`todosync/tuning.py`), and a burst is broadcast once per 10 ms.
+  Requests for the API skip them (`todosync/production/tuning.py`), and a burst is broadcast once per 10 ms.
 - **Pages.** Of a long list the newest 128 kB are part of the page, so a page costs the same from about 1,100 todos on;
   the rest comes over the browser's one socket. The remaining time is NiceGUI building some forty elements.
 - **Idle.** NiceGUI wakes once a second for each page to look for messages; here the loops of idle pages are ended until
-  there is one (`todosync/idle.py`). What remains is mostly pings, every 10 s: the system tells when another program
-  writes (`todosync/file_watch.py`), so nobody has to look all the time.
+  there is one (`todosync/production/idle.py`). What remains is mostly pings, every 10 s: the system tells when another
+  program writes (`todosync/database/file_watch.py`), so nobody has to look all the time.
 - **Painted.** The five tabs take some 4 ms of processor time each, of 2 cores: a fifth of it renders the one row that
-  the change concerns, and neither the list nor NiceGUI's page (see `components/browser_list.js`); with the rest the
-  browser paints a frame. The server takes 2 to 3 ms until the change is sent.
+  the change concerns, and neither the list nor NiceGUI's page (see `todosync/elements/browser_list.js`); with the rest
+  the browser paints a frame. The server takes 2 to 3 ms until the change is sent.
 - **Memory.** What closed pages leave to the garbage collector piles up, and pages of memory that once were full stay
   partly in use. So cycles are broken when a page is deleted, the collector comes more often, the allocator gives back
-  what is large (`todosync/tuning.py`), and connections to SQLite keep little: the soak ends with half of the 284 MB
-  that it took before. In an hour of it (`make soak`, 25,650 visits) memory went from 143.1 MB to 145.9, by 1.0 of it
-  in the last half; files +0, threads +1, tasks and pages +0.
+  what is large (`todosync/production/tuning.py`), and connections to SQLite keep little: the soak ends with half of the
+  284 MB that it took before. In an hour of it (`make soak`, 25,650 visits) memory went from 143.1 MB to 145.9, by 1.0
+  of it in the last half; files +0, threads +1, tasks and pages +0.
 """
 
 

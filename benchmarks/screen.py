@@ -26,8 +26,8 @@ FLAT = 1.2
 WATCH = """
 window.seen = {};
 const now = () => (performance.timeOrigin + performance.now()) / 1000;
-new MutationObserver((records) => {
-  for (const { target, addedNodes } of records) {
+new MutationObserver((rows) => {
+  for (const { target, addedNodes } of rows) {
     for (const node of [target, ...addedNodes]) {
       for (const [marker] of (node.textContent ?? '').matchAll(/painted-\\d+/g)) {
         if (marker in seen) continue;
@@ -52,10 +52,10 @@ async (rounds) => {
   const { tab, stream } = todosync;
   const times = [];
   for (let round = 0; round < rounds; round++) {
-    const { items, version, derived } = stream('todos');
+    const { items, version, totals } = stream('todos');
     const put = [{ ...items[3], completed: !items[3].completed }];
     const began = performance.now();
-    const changed = { put, del: [], derived: { ...derived, heading: `${round}` } };
+    const changed = { put, del: [], totals: { ...totals, heading: `${round}` } };
     tab.applyData({ stream: 'todos', base: version, version: version + 1, ...changed });
     await Vue.nextTick();
     times.push(performance.now() - began);

@@ -1,11 +1,10 @@
-"""What the sync layer did in this tab, for a developer to follow."""
+"""What the view layer did in this tab, for a developer to follow."""
 
 from __future__ import annotations
 
 from nicegui import ui
 
-from components.live import BrowserList, LiveElement
-from todosync import Sync
+from todosync import BrowserList, LiveElement, View
 
 LOG = 'todosync.log.view'
 ROW_HEIGHT = 22
@@ -14,16 +13,16 @@ ROW_HEIGHT = 22
 class EventLog(ui.element):
     """The event log of this tab, newest first, rendered in the browser, so that it goes on without a connection.
 
-    :param sync: the page's view of a stream
+    :param view: the page's view of a stream
 
     Example::
 
         EventLog(use_todo_sync())
     """
 
-    def __init__(self, sync: Sync) -> None:
+    def __init__(self, view: View) -> None:
         super().__init__('details')
-        self._sync = sync
+        self._view = view
         self.classes('event-log')
         self.on('toggle', js_handler=f'(event) => {{ {LOG}.isOpen = event.target.open; }}')
         with self:
@@ -42,7 +41,7 @@ class EventLog(ui.element):
                 clear.mark('event-clear').on('click', self._clear, js_handler='() => { todosync.log.clear(); emit(); }')
 
     def _clear(self) -> None:
-        self._sync.clear_events()
+        self._view.clear_events()
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
-        return [*super()._displayed_contents(only_visible=only_visible), *(str(entry) for entry in self._sync.events)]
+        return [*super()._displayed_contents(only_visible=only_visible), *(str(entry) for entry in self._view.events)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from components.live import LiveElement
-from todosync import Role, Sync
+from todosync import LiveElement, Role, View
 
 LABELS: dict[Role, str] = {
     'leader': 'Leader',
@@ -24,14 +23,14 @@ EXPLANATIONS: dict[Role, str] = {
 class LeaderBadge(LiveElement):
     """Shows the role of this tab, rendered in the browser, so that it is right even without a connection.
 
-    :param sync: the page's view of a stream
+    :param view: the page's view of a stream
 
     Example::
 
         LeaderBadge(use_todo_sync())
     """
 
-    def __init__(self, sync: Sync) -> None:
+    def __init__(self, view: View) -> None:
         role = 'todosync.status.role'
         live = {
             'data-role': role,
@@ -40,8 +39,8 @@ class LeaderBadge(LiveElement):
             'title': f'{json.dumps(EXPLANATIONS)}[{role}]',
         }
         super().__init__('span', live)
-        self._sync = sync
+        self._view = view
         self.classes('leader-badge').props('role=status')
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
-        return [*super()._displayed_contents(only_visible=only_visible), LABELS[self._sync.role]]
+        return [*super()._displayed_contents(only_visible=only_visible), LABELS[self._view.role]]

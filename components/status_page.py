@@ -79,8 +79,11 @@ def status_page() -> None:
         processes = ui.table(columns=columns, rows=[], row_key='Process').classes('status-table').props('flat dense')
         failures = _Failures()
 
+    board = current_server().status
+    assert board is not None, 'call todosync.add_production(server) first'
+
     def refresh() -> None:
-        histories = current_server().status.histories()
+        histories = board.histories()
         reports = [history[-1] for history in histories]
         note.text = f'As of {datetime.now(UTC):%H:%M:%S} UTC. Lines show the last ten minutes.'
         if reports:

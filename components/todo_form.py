@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from todosync import InvalidTodoError
+from todos import InvalidTodoError
 
 # The browser empties the field, so that the next todo can be typed while this one is on its way; the server hears of
 # that first, so that a text which it refuses can go back into the field. Without a connection the text stays there.
@@ -35,7 +35,7 @@ class TodoForm(ui.element):
 
     Example::
 
-        TodoForm(on_submit=sync.add)
+        TodoForm(on_submit=view.add)
     """
 
     def __init__(self, *, on_submit: Callable[[str], Awaitable[Any]]) -> None:

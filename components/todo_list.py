@@ -5,8 +5,8 @@ from __future__ import annotations
 from nicegui import ui
 from nicegui.events import GenericEventArguments, ValueChangeEventArguments
 
-from components.live import LiveElement, LiveList
-from todosync import InvalidTodoError, Record, TodoNotFoundError, TodoSync
+from todos import InvalidTodoError, TodoNotFoundError, TodoView
+from todosync import LiveElement, LiveList, Row
 
 ROW_HEIGHT = 52
 UNDO_SECONDS = 8
@@ -55,16 +55,16 @@ DELETE = """(event) => {
 class TodoList(ui.element):
     """The todos, newest first, in a box that scrolls.
 
-    :param sync: the page's view of the todos
+    :param view: the page's view of the todos
 
     Example::
 
         TodoList(use_todo_sync())
     """
 
-    def __init__(self, sync: TodoSync) -> None:
+    def __init__(self, view: TodoView) -> None:
         super().__init__('section')
-        self.sync = sync
+        self.view = view
         self._undo: ui.notification | None = None
         self.classes('todo-list').props('aria-label=Todos')
         with self:
@@ -72,7 +72,7 @@ class TodoList(ui.element):
             self.filter.props('no-caps unelevated dense toggle-color=chosen toggle-text-color=chosen').classes(
                 'todo-filter'
             )
-            self.rows = LiveList(sync, text='title', row_height=ROW_HEIGHT).classes('todo-rows')
+            self.rows = LiveList(view, text='title', row_height=ROW_HEIGHT).classes('todo-rows')
             self.rows.row.classes('todo').props[':id'] = '`todo-${props.item.id}`'
             with self.rows:
                 self._make_row()
@@ -109,31 +109,31 @@ class TodoList(ui.element):
     async def _toggle(self, e: GenericEventArguments) -> None:
         todo_id, completed = e.args
         try:
-            await self.sync.update(todo_id, completed=completed)
+            await self.view.update(todo_id, completed=completed)
         except TodoNotFoundError as error:
             ui.notify(str(error))
 
     async def _edit(self, e: GenericEventArguments) -> None:
         todo_id, title = e.args
         try:
-            await self.sync.update(todo_id, title=title)
+            await self.view.update(todo_id, title=title)
         except (InvalidTodoError, TodoNotFoundError) as error:
             ui.notify(str(error))  # the editor stays open, with what was typed
         else:
             ui.run_javascript(f'({SAVED})({todo_id})')
 
     async def _delete(self, e: GenericEventArguments) -> None:
-        todo = self.sync.records.get(e.args)
+        todo = self.view.rows.get(e.args)
         try:
-            await self.sync.delete(e.args)
+            await self.view.delete(e.args)
         except TodoNotFoundError:
             return  # somebody else was faster
         if todo is not None:
             self._offer_undo(todo)
 
-    def _offer_undo(self, todo: Record) -> None:
+    def _offer_undo(self, todo: Row) -> None:
         async def undo() -> None:
-            await self.sync.restore(todo)
+            await self.view.restore(todo)
 
         if self._undo is not None:
             self._undo.dismiss()

@@ -6,11 +6,11 @@ from nicegui import ui
 
 from components.event_log import EventLog
 from components.leader_badge import LeaderBadge
-from components.live import LiveText, LiveTitle
 from components.theme import ThemeToggle, use_theme
 from components.todo_form import TodoForm
 from components.todo_list import TodoList
-from todosync import use_todo_sync
+from todos import use_todo_sync
+from todosync import LiveText, LiveTitle
 
 
 def todo_page() -> None:
@@ -22,19 +22,19 @@ def todo_page() -> None:
         def index() -> None:
             todo_page()
     """
-    sync = use_todo_sync()
+    view = use_todo_sync()
     use_theme()
     ui.on_exception(_admit_failure)
-    LiveTitle(sync, 'heading')
+    LiveTitle(view, 'heading')
     with ui.element('main').classes('page'):
         with ui.element('header').classes('page-header'):
-            LiveText(sync, 'heading', tag='h1')
+            LiveText(view, 'heading', tag='h1')
             ThemeToggle()
-        TodoForm(on_submit=sync.add)
-        TodoList(sync)
+        TodoForm(on_submit=view.add)
+        TodoList(view)
         with ui.element('footer').classes('page-footer'):
-            LeaderBadge(sync)
-            EventLog(sync)
+            LeaderBadge(view)
+            EventLog(view)
 
 
 def _admit_failure() -> None:

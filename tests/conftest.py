@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.databases import KINDS
 from tests.postgres import PostgresServer, running_postgres
-from todosync.database import Database
-from todosync.models import TODOS
+from todos import MIGRATIONS
+from todos.models import TODOS
+from todosync import Settings
+from todosync.assembly import SyncServer
+from todosync.database.database import Database
+from todosync.runtime import set_current_server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,9 +77,9 @@ def database_url(new_database: Callable[[], str]) -> str:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A database with the todos' schema and change log, one of each kind."""
-    database = Database(database_url)
+    database = Database(database_url, migrations=MIGRATIONS)
     database.migrate()
-    database.install_change_log(TODOS)
+    database.install_change_log(TODOS.log_table)
     yield database
     database.close()
 
@@ -84,3 +89,16 @@ def page_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of the empty database that the pages of this test use, one of each kind."""
     monkeypatch.setenv('TODOSYNC_DATABASE_URL', database_url)
     return database_url
+
+
+@pytest.fixture(params=['development', 'production', 'postgresql'])
+def open_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SyncServer]:
+    """A server of the todos whose parts are open, without an app around it."""
+    url = request.getfixturevalue('postgres_url') if request.param == 'postgresql' else None
+    env = 'development' if request.param == 'development' else 'production'
+    settings = Settings(env=env, storage_dir=tmp_path, database_url=url, migrations=MIGRATIONS)
+    server = SyncServer(settings, [TODOS])
+    server._open()
+    set_current_server(server)
+    yield server
+    server._close()

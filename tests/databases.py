@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 
-from todosync.database import Database
-from todosync.models import TODOS
-from todosync.streams import Delta
-from todosync.todos import create_todo, delete_todo
+from todos import MIGRATIONS
+from todos.actions import create_todo, delete_todo
+from todos.models import TODOS
+from todosync.database.database import Database
+from todosync.streams.messages import Delta
 
 KINDS = ('sqlite', 'postgresql')
 
@@ -54,10 +55,10 @@ class Todos:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = Database(url)
+        self._database = Database(url, migrations=MIGRATIONS)
         with closing(self._database) as database:
             database.migrate()
-            database.install_change_log(TODOS)
+            database.install_change_log(TODOS.log_table)
 
     def add(self, title: str) -> None:
         with closing(self._database) as database:
@@ -70,7 +71,7 @@ class Todos:
     @property
     def titles(self) -> list[str]:
         with closing(self._database) as database, database.read() as session:
-            return [todo['title'] for todo in TODOS.snapshot(session).records]
+            return [todo['title'] for todo in TODOS.snapshot(session).rows]
 
     @property
     def version(self) -> int:

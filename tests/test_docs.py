@@ -20,8 +20,13 @@ from nicegui.testing.user_simulation import prepare_simulation, user_simulation
 from sqlmodel import SQLModel
 
 import components
+import todos
+import todos.testing
 import todosync
+import todosync.elements.live
 import todosync.testing
+import todosync.testing.rows
+import todosync.testing.storage
 from tests.server import ROOT
 from tests.waiting import wait_until
 from todosync.testing import RowUser, todosync_storage
@@ -97,7 +102,7 @@ async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:
         user.find('Note').type('Call Ann!').trigger('keydown.enter')
         await user.should_see('1 of 1 notes are urgent', retries=100)
         await user.should_see('Call Ann!')
-        notes = RowUser(user, todosync.current_server().streams[1])
+        notes = RowUser(user, todosync.current_server().streams[0])
         assert [note['text'] for note in notes.rows()] == ['Call Ann!']
 
 
@@ -124,8 +129,8 @@ def test_the_readme_has_every_setting_with_its_default() -> None:
 
 
 def test_the_readme_names_every_value_of_a_view() -> None:
-    for name, value in {**vars(todosync.Sync), **vars(todosync.TodoSync)}.items():
-        if isinstance(value, type(todosync.Sync.role)) and name != 'records':
+    for name, value in {**vars(todosync.View), **vars(todos.TodoView)}.items():
+        if isinstance(value, type(todosync.View.role)):
             assert f'`{name}`' in README, name
 
 
@@ -155,11 +160,11 @@ def public() -> Iterator[tuple[str, Any]]:
     modules = [
         importlib.import_module(found.name) for found in pkgutil.iter_modules(components.__path__, 'components.')
     ]
-    for module in [todosync.testing, *modules]:
+    for module in [todosync.elements.live, todosync.testing.rows, todosync.testing.storage, todos.testing, *modules]:
         for name, value in vars(module).items():
             if getattr(value, '__module__', None) == module.__name__ and not name.startswith('_'):
                 yield f'{module.__name__}.{name}', value
-    for owner in (todosync.Sync, todosync.TodoSync, todosync.testing.RowUser, todosync.testing.TodoUser):
+    for owner in (todosync.View, todos.TodoView, todosync.testing.RowUser, todos.testing.TodoUser):
         for name, value in vars(owner).items():
             if not name.startswith('_') and name not in CALLED_BY_THE_SERVER:
                 yield f'{owner.__name__}.{name}', value

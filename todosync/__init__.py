@@ -1,41 +1,9 @@
-"""A todo list that is live in every tab over one socket, and the sync layer under it, for NiceGUI."""
+"""Live, shared tables and one socket per browser, for NiceGUI.
 
-from .app import broadcast_later, broadcast_list, current_server, enqueue, setup
-from .failed_executions import FailedExecution
-from .job_policy import JobInterruptedError, job
-from .models import TODOS, InvalidTodoError, Todo
-from .server import SyncServer
-from .serving import run_options
-from .settings import Settings
-from .status import ProcessReport
-from .streams import Record, Stream
-from .sync import LogEntry, Sync, TodoSync, use_sync, use_todo_sync
-from .tabs import Role
-from .todos import TodoNotFoundError
+The public names stand in ``__init__.pyi``. Each is loaded when it is first asked for (PEP 562): to import todosync
+imports nothing else.
+"""
 
-__all__ = [
-    'TODOS',
-    'FailedExecution',
-    'InvalidTodoError',
-    'JobInterruptedError',
-    'LogEntry',
-    'ProcessReport',
-    'Record',
-    'Role',
-    'Settings',
-    'Stream',
-    'Sync',
-    'SyncServer',
-    'Todo',
-    'TodoNotFoundError',
-    'TodoSync',
-    'broadcast_later',
-    'broadcast_list',
-    'current_server',
-    'enqueue',
-    'job',
-    'run_options',
-    'setup',
-    'use_sync',
-    'use_todo_sync',
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

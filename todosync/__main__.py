@@ -1,6 +1,6 @@
 """``python -m todosync`` is ``todosync``."""
 
-from .cli import cli
+from todosync.production.cli import cli
 
 if __name__ == '__main__':
     cli(prog_name='todosync')

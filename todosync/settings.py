@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     storage_dir: Path = Path('storage')
     database_url: str | None = Field(default=None, repr=False)
+    migrations: Path | None = None
+    """The directory of the Alembic migrations that make the app's tables, if any do."""
     storage_secret: str | None = Field(default=None, min_length=16, repr=False)
     cable: CableAdapter | None = None
     poll_interval: float = Field(default=0.01, gt=0)
@@ -77,13 +79,14 @@ class Settings(BaseSettings):
     """Whether Caddy is in front of this process: it compresses answers, and sends files that it is pointed to."""
 
     @classmethod
-    def from_environment(cls) -> Settings:
+    def from_environment(cls, **given: Any) -> Settings:
         """Return the settings of this environment, or end the program with one line for each that is wrong.
 
+        :param given: settings that the program gives itself, by name; the environment does not change them
         :raises SystemExit: a variable holds a value that it cannot hold, or names a directory that cannot be used
         """
         try:
-            settings = cls()
+            settings = cls(**given)
             settings.prepare_storage()
         except ValidationError as error:
             lines = [

@@ -19,8 +19,8 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 import todosync
-from todosync import todos
-from todosync.fanout import find_connection, text_frame
+from todos import TODOS, actions
+from todosync.streams.fanout import find_connection, text_frame
 
 MAIN = Path(__file__).parent.parent.parent / 'main.py'
 PAUSE = 0.15
@@ -58,7 +58,7 @@ async def rename(todo_id: int, rounds: int, floor: bool) -> dict[str, float]:
     for number in range(rounds):
         title = f'painted-{number}'
         await asyncio.sleep(PAUSE)
-        await asyncio.to_thread(todos.update_todo, database, todo_id, {'title': title})
+        await asyncio.to_thread(actions.update_todo, database, todo_id, {'title': title})
         commits[title] = committed_at
         if floor:
             for socket in floor_sockets:
@@ -144,7 +144,7 @@ def message(version: int) -> dict[str, Any]:
 
 
 def by_app() -> Callable[[Any], Coroutine[Any, Any, None]]:
-    fanout = todosync.current_server().channel(todosync.TODOS)._fanout
+    fanout = todosync.current_server().channel(TODOS)._fanout
 
     async def send(content: Any) -> None:
         fanout.send(content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Field, SQLModel
 
-from todosync import Stream, current_server
+from todosync import Stream, count, current_server
 
 
 class Item(SQLModel, table=True):
@@ -18,13 +18,15 @@ class Item(SQLModel, table=True):
 
 
 ITEMS = Stream(
-    name='items',
-    model=Item,
-    fields=('id', 'name', 'bought'),
-    newest_first='id',
-    totals={'missing': lambda item: int(not item['bought'])},
-    derive=lambda totals: {'summary': f'{totals["missing"]} to buy' if totals['missing'] else 'Everything is bought'},
+    Item,
+    totals={'all': count(), 'bought': count('bought')},
+    texts=lambda totals: {'summary': summary(totals['all'] - totals['bought'])},
 )
+
+
+def summary(missing: int) -> str:
+    """Say how much there is to buy."""
+    return f'{missing} to buy' if missing else 'Everything is bought'
 
 
 def add_item(name: str) -> None:

@@ -4,8 +4,8 @@ from nicegui import run, ui
 from nicegui.events import GenericEventArguments
 
 import todosync
-from components.live import LiveList, LiveText
 from examples.shopping.items import ITEMS, add_item, mark_item
+from todosync import LiveList, LiveText
 
 settings = todosync.Settings.from_environment()
 todosync.setup(settings, streams=[ITEMS])
@@ -14,7 +14,7 @@ todosync.setup(settings, streams=[ITEMS])
 @ui.page('/')
 def index() -> None:
     """Show the list, and whatever anybody does to it."""
-    sync = todosync.use_sync(ITEMS)
+    view = todosync.use_stream(ITEMS)
 
     async def add() -> None:
         wanted, name.value = name.value, ''
@@ -25,9 +25,9 @@ def index() -> None:
         item_id, bought = e.args
         await run.io_bound(mark_item, item_id, bought=bought)
 
-    LiveText(sync, 'summary', tag='h1').classes('text-2xl')
+    LiveText(view, 'summary', tag='h1').classes('text-2xl')
     name = ui.input('What is missing?').mark('new-item').on('keydown.enter', add).classes('w-full')
-    with LiveList(sync, text='name', row_height=40).classes('w-full h-96'):
+    with LiveList(view, text='name', row_height=40).classes('w-full h-96'):
         checkbox = ui.element('q-checkbox').mark('bought')
         checkbox.props(':model-value=props.item.bought :label=props.item.name')
         checkbox.on('update:model-value', mark, js_handler='(value) => emit(props.item.id, value)')

@@ -5,11 +5,12 @@ from __future__ import annotations
 from nicegui import ui
 
 import todosync
-from components.live import LiveElement, LiveList
-from todosync import use_todo_sync
+from todos import MIGRATIONS, TODOS, make_router, use_todo_sync
+from todosync.elements.live import LiveElement, LiveList
 
-settings = todosync.Settings()
-todosync.setup(settings)
+settings = todosync.Settings(migrations=MIGRATIONS)
+server = todosync.setup(settings, streams=[TODOS])
+server.add_routes(make_router(server))
 
 
 def counting(part: str) -> str:

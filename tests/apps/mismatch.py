@@ -3,7 +3,7 @@
 import runpy
 from pathlib import Path
 
-from todosync import nicegui_contract
+from todosync.tabs import nicegui_contract
 
 nicegui_contract.PAGE_SNIPPETS['the page does what it never did'] = 'no such snippet'
 runpy.run_path(str(Path(__file__).parent.parent.parent / 'main.py'), run_name='__main__')

@@ -9,7 +9,7 @@ import {
   STEAL_BACKOFF_MS,
   TICK_MS,
   outranks,
-} from "/assets/election.js";
+} from "/assets/tabs/election.js";
 import { ElectionTab } from "./election_tab.js";
 import { equal, ok, test } from "./harness.js";
 import { World } from "./world.js";
@@ -468,7 +468,7 @@ test("a leader that lasted makes earlier steals forgotten", () => {
 
 test("a lock that is granted after it was stolen counts for nothing", () => {
   const world = browser("");
-  /** @type {import("../../assets/election.js").LockRequest[]} */
+  /** @type {import("../../assets/tabs/election.js").LockRequest[]} */
   const requests = [];
   world.locks.request = (tab, request) => {
     requests.push(request);

@@ -2,7 +2,7 @@
 
 import { SimulatedTab } from "./world.js";
 
-/** @typedef {typeof import("../../assets/election.js").Election} ElectionClass */
+/** @typedef {typeof import("../../assets/tabs/election.js").Election} ElectionClass */
 
 export class ElectionTab extends SimulatedTab {
   /** @param {import("./world.js").World} world @param {string} id @param {ElectionClass} Election */

@@ -11,7 +11,7 @@ import {
   STEAL_BACKOFF_MAX_MS,
   STEAL_BACKOFF_MS,
   TICK_MS,
-} from "/assets/election.js";
+} from "/assets/tabs/election.js";
 import { ElectionTab } from "./election_tab.js";
 import { makeRandom } from "./harness.js";
 import { World } from "./world.js";

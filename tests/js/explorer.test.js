@@ -1,4 +1,4 @@
-import { Election } from "/assets/election.js";
+import { Election } from "/assets/tabs/election.js";
 import { TAB_FAULTS, Violation, explore, replay, wander } from "./explorer.js";
 import { equal, ok, options, test } from "./harness.js";
 
@@ -68,7 +68,7 @@ test("a sequence of actions can be replayed", () => {
 
 // the explorer itself: each rule that is broken here must be missed
 
-const source = await (await fetch("/assets/election.js")).text();
+const source = await (await fetch("/assets/tabs/election.js")).text();
 
 /** The election with a rule left out. @param {[string, string][]} edits */
 async function breakRule(...edits) {

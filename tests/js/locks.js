@@ -1,7 +1,7 @@
 /** Web Locks as specified, for simulated tabs: https://w3c.github.io/web-locks/ */
 
 /**
- * @typedef {import("../../assets/election.js").LockRequest} LockRequest
+ * @typedef {import("../../assets/tabs/election.js").LockRequest} LockRequest
  * @typedef {import("./world.js").SimulatedTab} SimulatedTab
  */
 

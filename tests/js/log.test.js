@@ -1,5 +1,5 @@
 import { isReactive, watchSyncEffect } from "vue";
-import { EventLog, LOG_LENGTH } from "/assets/log.js";
+import { EventLog, LOG_LENGTH } from "/assets/tabs/log.js";
 import { equal, ok, test } from "./harness.js";
 
 test("the newest entry comes first, with its category, and the time to the millisecond", () => {

@@ -1,5 +1,5 @@
 import { watchSyncEffect } from "vue";
-import { Store } from "/assets/store.js";
+import { Store } from "/assets/streams/store.js";
 import { equal, makeRandom, ok, options, test } from "./harness.js";
 
 const HISTORIES = 60;
@@ -45,7 +45,7 @@ class History {
       stream: "todos",
       version,
       todos: ordered(this.states[version].values()),
-      derived: { count: this.states[version].size },
+      totals: { count: this.states[version].size },
     };
   }
 
@@ -60,7 +60,7 @@ class History {
       version,
       put,
       del: ids.filter((id) => !state.has(id)),
-      derived: { count: state.size },
+      totals: { count: state.size },
     };
   }
 
@@ -93,7 +93,7 @@ class History {
 test("whatever arrives, in whatever order, the store holds exactly the newest version that it could reach", () => {
   for (let seed = options.seed; seed < options.seed + HISTORIES; seed += 1) {
     const history = new History(makeRandom(seed), MESSAGES);
-    const stream = new Store().stream("todos");
+    const stream = new Store().stream("todos", "-created_at");
     let held = -1;
     for (let step = 0; step < MESSAGES; step += 1) {
       const version = Math.min(history.version, Math.max(0, held - 3 + history.pick(12)));
@@ -104,9 +104,9 @@ test("whatever arrives, in whatever order, the store holds exactly the newest ve
       equal(stream.apply(structuredClone(message)), expected, `seed ${seed}, step ${step}`);
       if (expected === "applied") held = version;
       equal(stream.version, held);
-      const { todos, derived } = held < 0 ? { todos: [], derived: {} } : history.snapshot(held);
+      const { todos, totals } = held < 0 ? { todos: [], totals: {} } : history.snapshot(held);
       equal(stream.view.items, todos, `seed ${seed}, step ${step}: rows`);
-      equal(stream.view.derived, derived);
+      equal(stream.view.totals, totals);
       equal(stream.byId.size, todos.length);
     }
   }
@@ -114,16 +114,16 @@ test("whatever arrives, in whatever order, the store holds exactly the newest ve
 
 test("a snapshot made from a store brings another store to the same state", () => {
   const history = new History(makeRandom(1), 50);
-  const [one, other] = [new Store().stream("todos"), new Store()];
+  const [one, other] = [new Store().stream("todos", "-created_at"), new Store()];
   one.apply(history.snapshot(30));
   one.apply(history.delta(20, 50));
   equal(other.apply(structuredClone(one.snapshot())), "applied");
-  equal(other.stream("todos").view, one.view);
+  equal(other.stream("todos", "-created_at").view, one.view);
 });
 
 test("a partial snapshot is shown, and only a snapshot that is as new takes its place", () => {
   const history = new History(makeRandom(2), 50);
-  const stream = new Store().stream("todos");
+  const stream = new Store().stream("todos", "-created_at");
   const whole = history.snapshot(40);
   stream.apply({ ...whole, todos: whole.todos.slice(0, 3), partial: true });
   equal([stream.version, stream.view.items], [-1, whole.todos.slice(0, 3)]);
@@ -134,7 +134,7 @@ test("a partial snapshot is shown, and only a snapshot that is as new takes its 
 });
 
 test("a stream may be ordered by another field", () => {
-  const stream = new Store().stream("notes", "rank");
+  const stream = new Store().stream("notes", "-rank");
   stream.apply({
     stream: "notes",
     version: 1,
@@ -162,13 +162,13 @@ test("a stream may be ordered by another field", () => {
 test("streams are kept apart, and a tab tells what it holds of each", () => {
   const store = new Store();
   store.apply({ stream: "todos", version: 4, todos: [] });
-  store.stream("notes", "rank");
-  equal(store.versions(), { todos: { version: 4, order: "created_at" }, notes: { version: -1, order: "rank" } });
+  store.stream("notes", "-rank");
+  equal(store.versions(), { todos: { version: 4, order: "-id" }, notes: { version: -1, order: "-rank" } });
 });
 
 test("who shows the rows is told of each change once, and of nothing else", () => {
   const history = new History(makeRandom(3), 20);
-  const stream = new Store().stream("todos");
+  const stream = new Store().stream("todos", "-created_at");
   let renders = 0;
   watchSyncEffect(() => {
     renders += stream.view.items ? 1 : 0;
@@ -186,7 +186,7 @@ test("who shows the rows is told of each change once, and of nothing else", () =
 });
 
 test("a change of one row among a hundred thousand does not copy the list", () => {
-  const stream = new Store().stream("todos");
+  const stream = new Store().stream("todos", "-created_at");
   const todos = Array.from({ length: MANY }, (_, index) => todo(MANY - index));
   stream.apply({ stream: "todos", version: 0, todos });
   const { rows } = stream.view;

@@ -14,7 +14,7 @@ import { LockManager } from "./locks.js";
 
 /**
  * What all simulated tabs have. Subclasses supply `election`, `receive`, `leave`, `comeBack`, `look` and `onServer`.
- * @property {import("../../assets/election.js").Election} election
+ * @property {import("../../assets/tabs/election.js").Election} election
  */
 export class SimulatedTab {
   /** @param {World} world @param {string} id */

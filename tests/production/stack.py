@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from tests.server import ROOT, RunningServer, free_port
-from todosync import Settings, supervision
+from todosync import Settings
+from todosync.production import supervision
 
 STATIC_DIR = Path(tempfile.gettempdir()) / f'todosync-tests-static-{os.getuid()}'
 """Shared by all runs: compressing the files takes longer than all tests of this package."""

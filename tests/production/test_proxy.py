@@ -16,8 +16,8 @@ from nicegui import dependencies
 
 from tests.e2e.browser import eventually
 from tests.production.stack import RunningStack
-from todosync import supervision
-from todosync.serving import load_all_elements
+from todosync.production import supervision
+from todosync.production.serving import load_all_elements
 
 pytestmark = [pytest.mark.any_database, pytest.mark.long]
 

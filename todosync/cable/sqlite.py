@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from todosync.file_watch import FileWatch
-from todosync.wal import enter_wal
+from todosync.database import FileWatch, enter_wal
 
 from .base import Receiver
 from .subscriptions import Subscriptions

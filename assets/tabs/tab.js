@@ -1,0 +1,364 @@
+// @ts-check
+/** This tab: takes part in the election, and has its link follow from the result. */
+
+import { reactive } from "vue";
+import { Carrier } from "./carrier.js";
+import { keepDrafts, restoreDrafts } from "./drafts.js";
+import { Election, short } from "./election.js";
+import { holdTabLock, webLocks } from "./web_locks.js";
+
+export const CHANNEL = "todos-sync";
+export const LOCK = "todos-sync-leader";
+export const JOIN_TIMEOUT_MS = 1000;
+export const HERE_INTERVAL_MS = 10000; // with locks; without them each ping is answered, else a tab counts as ended
+export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not asked by all its browsers at once
+
+/**
+ * @typedef {import("../streams/store.js").Store} Store
+ * @typedef {import("./log.js").EventLog} EventLog
+ * @typedef {import("./session.js").Session} Session
+ * @typedef {import("./tab_socket.js").TabSocket} TabSocket
+ * @typedef {import("./election.js").Message} Message
+ */
+
+export class Tab {
+  /** @param {{ id: string, session: Session, store: Store, log: EventLog }} parts */
+  constructor({ id, session, store, log }) {
+    this.id = id;
+    this.session = session;
+    this.store = store;
+    this.log = log;
+    this.status = reactive({ role: "none", connected: false, leader: "" });
+    /** @type {Carrier | null} */
+    this.carrier = null;
+    /** @type {BroadcastChannel | null} */
+    this.channel = null;
+    this.stays = 0;
+    this.tabLock = "";
+    this.releaseTabLock = () => {};
+    this.hereAt = 0;
+    this.joinedTo = ""; // the leader, its term and its connection, of the last join
+    /** @type {any} */
+    this.joinTimer = null;
+    this.expired = false;
+    this.lostAt = 0;
+    this.election = this.#makeElection();
+  }
+
+  /**
+   * NiceGUI's page wants its socket.
+   * @param {TabSocket} socket @param {(changes: object) => any} connectReal opens the real socket
+   */
+  async open(socket, connectReal) {
+    this.socket = socket;
+    this.connectReal = connectReal;
+    restoreDrafts();
+    if (!this.session.tag) await this.session.settle(socket.clientId);
+    if (typeof BroadcastChannel === "undefined") {
+      this.#goAlone("this browser has no BroadcastChannel");
+      return;
+    }
+    this.#watchPage();
+    this.#takePart();
+  }
+
+  /** The page keeps NiceGUI's own socket. @param {any} socket @param {string} clientId @param {string} reason */
+  openPlain(socket, clientId, reason) {
+    const nothing = () => {};
+    this.socket = /** @type {any} */ ({
+      clientId,
+      attach: nothing,
+      detach: nothing,
+      dispatch: nothing,
+      expire: nothing,
+      query: nothing,
+    });
+    this.connectReal = () => socket;
+    this.#goAlone(reason);
+  }
+
+  /** Post to the other tabs. @param {{ type: string } & Record<string, any>} message */
+  post(message) {
+    this.channel?.postMessage({ from: this.id, ...this.session.mark, ...message });
+  }
+
+  /** A stream's message, from the server or from the leader. @param {any} message */
+  applyData(message) {
+    const { version: before } = this.store.stream(message.stream);
+    const result = this.store.apply(message);
+    if (result === "applied") {
+      this.log.add("broadcast", `${message.stream}: version ${before} → ${message.version}${summary(message)}`);
+    }
+    return result;
+  }
+
+  /** @param {boolean} connected */
+  setConnected(connected) {
+    if (connected !== this.status.connected) this.log.add("cable", connected ? "connected" : "disconnected");
+    this.status.connected = connected;
+  }
+
+  /** The server knows this page no more: leave the lead to others, and reload, not all at the same time. */
+  expire() {
+    if (this.expired) return;
+    this.expired = true;
+    this.log.add("cable", "the server has forgotten this page, which is loaded again");
+    this.election.withdraw("the page is loaded again");
+    setTimeout(() => {
+      keepDrafts();
+      this.socket?.expire();
+    }, Math.random() * RELOAD_SPREAD_MS);
+  }
+
+  #makeElection() {
+    return new Election({
+      id: this.id,
+      send: (message) => this.post(message),
+      locks: webLocks(() => `${LOCK}:${this.session.tag}`),
+      clock: {
+        now: () => performance.now(), // the time of day may be set back
+        setTimeout: (run, ms) => setTimeout(run, ms),
+        clearTimeout: (timer) => clearTimeout(timer),
+      },
+      listener: {
+        lead: (term, reason) => this.#lead(term, reason),
+        resign: (reason) => this.#resign(reason),
+        follow: (leader) => this.#follow(leader),
+        lose: (reason) => this.#lose(reason),
+        vitals: () => this.carrier?.vitals() ?? { link: 0, connected: false, heard: null },
+        probe: (answered) => this.carrier?.probe(answered),
+        heir: () => this.carrier?.heir() ?? null,
+      },
+    });
+  }
+
+  #takePart() {
+    this.channel = new BroadcastChannel(CHANNEL);
+    this.channel.onmessage = (event) => this.#receive(event.data);
+    // a lock of its own for each stay: a leader that waited for the last one may hold it, and hang
+    this.tabLock = `${this.id}:${++this.stays}`;
+    // only then may a leader wait for the lock, which would be its own if it came first
+    this.releaseTabLock = holdTabLock(this.tabLock, () => this.election.start());
+  }
+
+  /** @param {string} reason */
+  #takeNoPart(reason) {
+    this.election.withdraw(reason);
+    this.releaseTabLock();
+    this.channel?.close(); // a message would evict a page from the back-forward cache
+    this.channel = null;
+  }
+
+  #watchPage() {
+    window.addEventListener("pagehide", () => this.#leave("the page was left"));
+    window.addEventListener("pageshow", (event) => event.persisted && this.#comeBack("the page came back"));
+    document.addEventListener("freeze", () => this.#leave("the page was frozen"));
+    document.addEventListener("resume", () => this.#comeBack("the page was thawed"));
+    document.addEventListener("visibilitychange", () => document.hidden || this.#look("the page was shown"));
+    window.addEventListener("focus", () => this.#look("the page was focused"));
+    window.addEventListener("online", () => this.#look("the browser came online"));
+    window.addEventListener("offline", () => this.#yield("this tab is offline"));
+  }
+
+  /** @param {Message} message */
+  #receive(message) {
+    if (message.session !== this.session.tag) {
+      this.session.meet(/** @type {any} */ (message), this.socket?.clientId, () => this.#changeSession());
+      return;
+    }
+    if (message.to !== undefined && message.to !== this.id) return;
+    this.election.receive(message);
+    if (this.election.state === "leader") this.carrier?.receive(message);
+    else if (this.election.isFromLeader(message)) this.#receiveFromLeader(message);
+  }
+
+  /** @param {Message} message */
+  #receiveFromLeader(message) {
+    if (message.type === "joined") this.#onJoined(message);
+    else if (message.type === "ack") this.socket?.acknowledge(message.received);
+    else if (message.type === "down") this.socket?.dispatch(message.event, message.data);
+    else if (message.type === "rejoin" && this.joinTimer === null) this.#join(); // one for all refused frames
+    else if (message.type === "data" && this.applyData(message.payload) === "gap") this.#ask(message.payload.stream);
+  }
+
+  /** @param {number} term @param {string} reason */
+  #lead(term, reason) {
+    this.#endJoin();
+    this.joinedTo = "";
+    this.log.add("leader", `this tab leads in term ${term}: ${reason}${this.#sinceLoss()}`);
+    Object.assign(this.status, { role: "leader", leader: this.id });
+    this.#carry(term);
+  }
+
+  /** @param {number} term */
+  #carry(term) {
+    this.carrier = new Carrier({ tab: this, term, connectReal: /** @type {any} */ (this.connectReal) });
+  }
+
+  /** @param {string} reason */
+  #resign(reason) {
+    this.log.add("leader", `this tab no longer leads: ${reason}`);
+    this.carrier?.close();
+    this.carrier = null;
+    this.#disconnect();
+  }
+
+  /** @param {import("./election.js").KnownLeader} leader */
+  #follow(leader) {
+    if (this.status.leader !== leader.id) {
+      this.log.add("follower", `following tab ${short(leader.id)} in term ${leader.term}${this.#sinceLoss()}`);
+    }
+    Object.assign(this.status, { role: "follower", leader: leader.id });
+    const place = `${leader.id} ${leader.term} ${leader.link}`;
+    if (!leader.connected) {
+      this.joinedTo = "";
+      this.setConnected(false);
+      this.socket?.detach();
+    } else if (this.joinedTo !== place) {
+      this.joinedTo = place;
+      this.#join();
+    } else if (!navigator.locks || performance.now() - this.hereAt > HERE_INTERVAL_MS) {
+      this.hereAt = performance.now();
+      this.post({ type: "here", to: leader.id }); // a leader that thinks otherwise has this tab join again
+    }
+  }
+
+  /** @param {string} reason */
+  #lose(reason) {
+    this.log.add("follower", `no leader: ${reason}`);
+    this.#disconnect();
+  }
+
+  #disconnect() {
+    this.lostAt = Date.now();
+    this.joinedTo = "";
+    this.#endJoin();
+    Object.assign(this.status, { role: "none", leader: "" });
+    this.setConnected(false);
+    this.socket?.detach();
+  }
+
+  #sinceLoss() {
+    const duration = this.lostAt ? `, ${Date.now() - this.lostAt} ms after the last leader was lost` : "";
+    this.lostAt = 0;
+    return duration;
+  }
+
+  #join() {
+    const { leader } = this.election;
+    if (!leader || !this.socket || this.expired) return;
+    const query = { ...this.socket.query() };
+    this.post({ type: "join", to: leader.id, lock: this.tabLock, query, streams: this.store.versions() });
+    clearTimeout(this.joinTimer);
+    this.joinTimer = setTimeout(() => this.#join(), JOIN_TIMEOUT_MS);
+  }
+
+  #endJoin() {
+    clearTimeout(this.joinTimer);
+    this.joinTimer = null;
+  }
+
+  /** @param {Message} answer */
+  #onJoined(answer) {
+    this.#endJoin();
+    if (answer.ok) {
+      this.socket?.attach(this.#linkToLeader(answer.from), answer.received);
+      this.setConnected(true);
+    } else if (answer.reason === "expired") {
+      this.expire();
+    } else if (answer.reason === "leader" || answer.reason === "overtaken") {
+      this.joinedTo = ""; // the leader's connection has just changed, or this tab's; the next ping says so
+    } else if (answer.reason === "session") {
+      this.#settleAgain();
+    } else {
+      this.#goAlone("the leader carries as many tabs as it may");
+    }
+  }
+
+  /** The server counts this page to another session than its leader's: ask which, before giving up. */
+  async #settleAgain() {
+    const { tag } = this.session;
+    const place = this.joinedTo;
+    await this.session.settle(this.socket?.clientId);
+    if (this.joinedTo !== place) return; // meanwhile it has found another leader, or none
+    if (this.session.tag !== tag) this.#changeSession();
+    else this.#goAlone("the leader is of another session");
+  }
+
+  /** @param {string} leader @returns {import("./tab_socket.js").Link} */
+  #linkToLeader(leader) {
+    const clientId = this.socket?.clientId;
+    return {
+      deliver: (frame) => this.post({ type: "up", to: leader, clientId, frame }),
+      post: (event, data) => this.post({ type: "post", to: leader, event, data }),
+    };
+  }
+
+  /** @param {string} stream */
+  #ask(stream) {
+    const { leader } = this.election;
+    if (leader) this.post({ type: "ask", to: leader.id, stream, version: this.store.stream(stream).version });
+  }
+
+  /** @param {string} reason */
+  #goAlone(reason) {
+    this.#takeNoPart(reason);
+    this.log.add("cable", `this tab keeps a socket of its own: ${reason}`);
+    Object.assign(this.status, { role: "alone", leader: this.id });
+    this.#carry(0);
+  }
+
+  /** Others may know better whether the leader lives. @param {string} reason */
+  #look(reason) {
+    if (this.carrier) this.carrier.checkConnection();
+    this.election.nudge(reason);
+  }
+
+  /** A leader without a network lets another tab try. @param {string} reason */
+  #yield(reason) {
+    if (this.election.state !== "leader") return;
+    this.election.withdraw(reason);
+    this.election.start();
+  }
+
+  /** @param {string} reason */
+  #leave(reason) {
+    if (this.election.leader) {
+      this.post({ type: "leave", to: this.election.leader.id, clientId: this.socket?.clientId });
+    }
+    if (this.status.role === "alone") {
+      this.carrier?.close();
+    } else {
+      this.#takeNoPart(reason);
+      this.#disconnect();
+    }
+  }
+
+  /** @param {string} reason */
+  #comeBack(reason) {
+    if (this.channel) return; // it had not left
+    this.log.add("cable", reason);
+    if (this.status.role === "alone") this.#carry(0);
+    else this.#takePart();
+  }
+
+  /** This page belongs to another session than it was thought to: take part in that one's election. */
+  #changeSession() {
+    this.#takeNoPart("this page belongs to another session");
+    this.carrier?.close(); // it may have gone alone meanwhile
+    this.carrier = null;
+    this.#disconnect();
+    this.#takePart();
+  }
+}
+
+/** An id for this document. `crypto.randomUUID` is missing where http is plain. */
+export function makeId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {any} message */
+function summary(message) {
+  if (message.base === undefined) return `, all ${message[message.stream].length}`;
+  return `, ${message.put.length} put, ${message.del.length} deleted`;
+}

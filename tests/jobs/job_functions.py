@@ -1,0 +1,67 @@
+"""What the jobs of the tests do: functions that can be imported by name, as durable jobs have to be."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from todosync.jobs.policy import JobInterruptedError, job
+
+
+def write_line(path: str, line: str) -> None:
+    """Note that a job ran, and where, so that every process can see it."""
+    with Path(path).open('a') as file:
+        file.write(f'{line} {os.getpid()} {time.time()}\n')
+
+
+def write_and_hang(path: str, line: str) -> None:
+    write_line(path, line)
+    while not Path(f'{path}.release').exists():
+        time.sleep(0.01)
+
+
+@job(attempts=2, wait=0.01, retry_on=(JobInterruptedError,))
+def write_and_hang_once(path: str, line: str) -> None:
+    write_line(path, line)
+    while len(lines(path)) < 2:
+        time.sleep(0.01)
+
+
+def fail(path: str) -> None:
+    write_line(path, 'failed')
+    raise ZeroDivisionError('this job divides by zero')
+
+
+@job(attempts=3, wait=0.01, retry_on=(OSError,))
+def fail_twice(path: str) -> None:
+    write_line(path, 'tried')
+    if len(lines(path)) < 3:
+        raise OSError('the printer is on fire')
+
+
+@job(attempts=3, wait=0.01, retry_on=(OSError,))
+def fail_in_another_way(path: str) -> None:
+    write_line(path, 'tried')
+    raise ZeroDivisionError
+
+
+@job(attempts=3, wait=0.01, discard_on=(LookupError,))
+def find_nothing(path: str) -> None:
+    write_line(path, 'looked')
+    raise LookupError('what the job was about is gone')
+
+
+async def coroutine_function() -> None: ...
+
+
+def lines(path: str) -> list[str]:
+    """Return the first word of each line."""
+    file = Path(path)
+    return [line.split()[0] for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def details(path: str) -> list[tuple[str, int, float]]:
+    """Return for each line what ran, in which process, and when."""
+    rows = [line.split() for line in Path(path).read_text().splitlines()]
+    return [(what, int(pid), float(at)) for what, pid, at in rows]

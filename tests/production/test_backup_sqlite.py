@@ -1,0 +1,119 @@
+"""What is SQLite's own about backups: they are databases themselves, and are restored under running servers."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Todos
+from tests.server import running_server
+from tests.waiting import wait_until
+from todos.actions import create_todo, delete_todo
+from todos.models import TODOS
+from todosync.database.database import Database
+from todosync.production.backup import BackupError, SqliteBackups
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / 'production.sqlite3'
+
+
+@pytest.fixture
+def backups(tmp_path: Path, path: Path) -> SqliteBackups:
+    return SqliteBackups(path, tmp_path / 'backups', keep=3, clock=lambda: datetime(2026, 11, 23, 3, tzinfo=UTC))
+
+
+@pytest.fixture
+def todos(path: Path) -> Todos:
+    return todos_in(path)
+
+
+def todos_in(path: Path) -> Todos:
+    return Todos(f'sqlite:///{path}')
+
+
+def titles(database: Database) -> list[str]:
+    with database.read() as session:
+        return [todo['title'] for todo in TODOS.snapshot(session).rows]
+
+
+def test_a_backup_holds_every_todo_and_is_named_after_its_database(backups: SqliteBackups, todos: Todos) -> None:
+    todos.add('Buy milk')
+    backup = backups.create()
+    assert backup.name == 'production-20261123T030000Z.sqlite3'
+    assert todos_in(backup).titles == ['Buy milk']
+
+
+def test_a_backup_is_of_one_moment_while_others_write(backups: SqliteBackups, todos: Todos, path: Path) -> None:
+    database = Database(f'sqlite:///{path}')
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            with database.write() as session:  # two at a time, always
+                session.connection().exec_driver_sql("INSERT INTO todos(title) VALUES ('a')")
+                session.connection().exec_driver_sql("INSERT INTO todos(title) VALUES ('b')")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    wait_until(lambda: todos.version > 20)
+    copies = [todos_in(backups.create()).titles for _ in range(3)]
+    stop.set()
+    writer.join()
+    assert all(copy and copy.count('a') == copy.count('b') for copy in copies)
+
+
+def test_who_stays_connected_sees_what_was_restored_and_what_it_replaced_can_be_opened(
+    backups: SqliteBackups, todos: Todos, path: Path
+) -> None:
+    with closing(Database(f'sqlite:///{path}')) as connected:
+        create_todo(connected, {'title': 'Buy milk'})
+        backup = backups.create()
+        create_todo(connected, {'title': 'Buy oats'})
+        delete_todo(connected, 1)
+        replaced = backups.restore(backup)
+        assert titles(connected) == ['Buy milk']
+        create_todo(connected, {'title': 'after'})
+        assert titles(connected) == ['after', 'Buy milk']
+    assert replaced is not None
+    assert todos_in(replaced).titles == ['Buy oats']
+
+
+def test_a_damaged_database_can_be_restored(backups: SqliteBackups, todos: Todos, path: Path) -> None:
+    todos.add('Buy milk')
+    backup = backups.create()
+    path.write_bytes(b'garbage' * 1000)
+    assert backups.restore(backup) is None
+    assert todos.titles == ['Buy milk']
+
+
+def test_a_database_that_only_cannot_be_read_now_is_not_replaced(
+    backups: SqliteBackups, todos: Todos, path: Path
+) -> None:
+    todos.add('Buy milk')
+    backup = backups.create()
+    todos.add('Buy oats')
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute('PRAGMA locking_mode = EXCLUSIVE')
+        other.execute('BEGIN IMMEDIATE')
+        with pytest.raises(BackupError, match='locked'):
+            backups.restore(backup)
+    assert todos.titles == ['Buy oats', 'Buy milk']
+
+
+def test_a_running_server_shows_what_was_restored(tmp_path: Path) -> None:
+    with running_server(tmp_path, ENV='production') as server:
+        backups = SqliteBackups(tmp_path / 'production.sqlite3', tmp_path / 'backups', keep=3)
+        kept = server.add('Buy milk')
+        backup = backups.create()
+        server.add('a mistake')
+        backups.restore(backup)
+        wait_until(lambda: server.todos() == [kept])
+        assert server.add('after')['id'] > kept['id']
+        assert server.is_up()

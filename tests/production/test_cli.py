@@ -1,0 +1,175 @@
+"""What operators type."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import brotli
+import nicegui
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import text
+
+from tests.databases import execute, other_program
+from tests.server import ROOT, free_port
+from todos import MIGRATIONS
+from todosync import Settings
+from todosync.production import serving, static_files, supervision
+from todosync.production.cli import cli
+from todosync.tabs import modules
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    return tmp_path / 'storage'
+
+
+@pytest.fixture
+def run(storage: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command as an operator does, on a storage directory of the test's own."""
+    for name in [name for name in os.environ if name.startswith('TODOSYNC_')]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv('TODOSYNC_STORAGE_DIR', str(storage))
+    monkeypatch.setenv('TODOSYNC_PORT', str(free_port()))
+    monkeypatch.setenv('TODOSYNC_ENV', 'production')
+    monkeypatch.setenv('TODOSYNC_MIGRATIONS', str(MIGRATIONS))
+
+    def run(*arguments: str, **variables: str) -> Result:
+        for name, value in variables.items():
+            monkeypatch.setenv(f'TODOSYNC_{name}', value)
+        return CliRunner().invoke(cli, arguments)
+
+    return run
+
+
+def titles(storage: Path) -> list[str]:
+    rows = sqlite3.connect(storage / 'production.sqlite3').execute('SELECT title FROM todos ORDER BY id')
+    return [title for (title,) in rows]
+
+
+def add(storage: Path, title: str) -> None:
+    with sqlite3.connect(storage / 'production.sqlite3') as connection:
+        connection.execute('INSERT INTO todos(title) VALUES (?)', (title,))
+
+
+def test_migrating_makes_a_database_and_does_nothing_where_it_is_up_to_date(run: Run, database_url: str) -> None:
+    for _ in range(2):
+        result = run('migrate', DATABASE_URL=database_url)
+        assert (result.exit_code, result.output) == (0, 'the database is up to date\n')
+    with other_program(database_url) as connection:
+        connection.execute(text("INSERT INTO todos(title) VALUES ('Buy milk')"))
+    run('migrate')
+    with other_program(database_url) as connection:
+        assert connection.execute(text('SELECT title FROM todos')).all() == [('Buy milk',)]
+
+
+def test_a_backup_brings_back_what_was_there(run: Run, database_url: str) -> None:
+    run('migrate', DATABASE_URL=database_url)
+    execute(database_url, "INSERT INTO todos(title) VALUES ('Kept')")
+    backup = run('backup').output.strip()
+    assert run('backups').output.split() == [backup]
+    execute(database_url, "INSERT INTO todos(title) VALUES ('Added later')")
+    result = run('restore', backup, '--yes')
+    assert result.exit_code == 0, result.output
+    with other_program(database_url) as connection:
+        assert connection.execute(text('SELECT title FROM todos')).all() == [('Kept',)]
+
+
+def test_what_a_restore_replaces_is_kept_and_can_be_opened(run: Run, storage: Path) -> None:
+    run('migrate')
+    add(storage, 'Kept')
+    backup = run('backup').output.strip()
+    add(storage, 'Added later')
+    replaced = Path(run('restore', backup, '--yes').output.split()[-1])
+    rows = sqlite3.connect(replaced).execute('SELECT title FROM todos ORDER BY id').fetchall()
+    assert rows == [('Kept',), ('Added later',)]
+
+
+def test_restoring_asks_first(run: Run, storage: Path) -> None:
+    run('migrate')
+    backup = run('backup').output.strip()
+    add(storage, 'Still there')
+    assert run('restore', backup).exit_code == 1  # nobody says yes
+    assert titles(storage) == ['Still there']
+
+
+def test_what_is_no_backup_is_refused_and_nothing_changes(run: Run, storage: Path, tmp_path: Path) -> None:
+    run('migrate')
+    add(storage, 'Still there')
+    (tmp_path / 'letter.txt').write_text('Dear all')
+    for path in (tmp_path / 'letter.txt', tmp_path / 'nothing'):
+        result = run('restore', str(path), '--yes')
+        assert result.exit_code == 1
+        assert str(path) in result.output
+    assert titles(storage) == ['Still there']
+
+
+def test_what_cannot_be_backed_up_or_restored_now_is_explained(run: Run, tmp_path: Path) -> None:
+    (tmp_path / 'some.dump').touch()
+    for command in (['backup'], ['restore', str(tmp_path / 'some.dump'), '--yes']):
+        result = run(*command, DATABASE_URL='postgresql+psycopg://nobody@127.0.0.1:1/nothing')
+        assert result.exit_code == 1
+        assert re.match(r'Error: (no backup was made|not restored): ', result.output)
+
+
+def test_a_wrong_setting_is_named_without_a_traceback(run: Run) -> None:
+    result = run('serve', str(ROOT / 'main.py'), '--caddyfile', str(ROOT / 'Caddyfile'), PROCESSES='none')
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert 'TODOSYNC_PROCESSES' in str(result.exception.code) + result.output
+
+
+@pytest.mark.parametrize('command', ['health', 'restart'])
+def test_where_nothing_runs_the_operator_is_told_so(run: Run, command: str) -> None:
+    result = run(command)
+    assert result.exit_code == 1
+    assert 'Error: no' in result.output
+
+
+def test_the_collected_files_are_those_that_pages_ask_for(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(static_files, 'QUALITY', 1)  # the best takes half a minute
+    result = run('collect-static', STATIC_DIR=str(tmp_path / 'static'))
+    assert re.fullmatch(r'\d+ files written to .*\n', result.output)
+    vue = tmp_path / 'static' / f'_nicegui/{nicegui.__version__}/static/vue.esm-browser.prod.js'
+    assert brotli.decompress(vue.with_name(f'{vue.name}.br').read_bytes()) == vue.read_bytes()
+    leader = tmp_path / 'static' / modules.modules_url().lstrip('/') / 'leader.js'
+    assert leader.read_bytes() == (ROOT / 'assets' / 'leader.js').read_bytes()
+    assert not [path for path in (tmp_path / 'static').rglob('.*') if path.is_file()], 'drafts are left'
+    assert run('collect-static').output.startswith('0 files written')
+
+
+def test_the_sockets_are_where_only_this_user_can_reach_them(storage: Path) -> None:
+    settings = Settings(storage_dir=storage)
+    directory = supervision.runtime_directory(settings)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert directory == supervision.runtime_directory(settings)
+    assert directory != supervision.runtime_directory(Settings(storage_dir=storage / 'other'))
+    directory.chmod(0o777)
+    with pytest.raises(PermissionError, match=directory.name):
+        supervision.runtime_directory(settings)
+    directory.rmdir()
+
+
+def test_a_process_behind_caddy_listens_on_its_socket_and_leaves_compressing_to_caddy(storage: Path) -> None:
+    alone = serving.run_options(Settings(storage_dir=storage))
+    behind = serving.run_options(Settings(storage_dir=storage, socket=storage / 'app.sock', behind_proxy=True))
+    assert 'uds' not in alone
+    assert alone['gzip_middleware_factory'] is not None
+    assert behind['uds'] == str(storage / 'app.sock')
+    assert behind['gzip_middleware_factory'] is None
+
+
+def test_every_command_says_what_it_does_and_is_in_the_operations_guide() -> None:
+    guide = (ROOT / 'docs' / 'operations.md').read_text()
+    for name, command in cli.commands.items():
+        assert command.help, name
+        assert f'todosync {name}' in guide, name

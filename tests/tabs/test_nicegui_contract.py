@@ -1,0 +1,33 @@
+"""NiceGUI's internals are what the shared socket rests on; where one has moved, this says which."""
+
+from __future__ import annotations
+
+import pytest
+from nicegui import Client, core
+
+from todosync.tabs import nicegui_contract
+
+
+def test_the_installed_nicegui_is_as_expected() -> None:
+    assert nicegui_contract.mismatch() is None
+
+
+def test_a_moved_method_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Client, 'accept_handshake', lambda self, socket, tab: True)
+    assert 'takes' in str(nicegui_contract.mismatch())
+
+
+def test_a_missing_method_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Client, 'handle_handshake')
+    assert 'handle_handshake' in str(nicegui_contract.mismatch())
+
+
+def test_a_missing_socket_event_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(core.sio.handlers['/'], 'javascript_response')
+    assert 'javascript_response' in str(nicegui_contract.mismatch())
+
+
+@pytest.mark.parametrize('meaning', nicegui_contract.PAGE_SNIPPETS)
+def test_a_changed_page_script_is_told(meaning: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(nicegui_contract.PAGE_SNIPPETS, meaning, 'no such snippet')
+    assert meaning in str(nicegui_contract.mismatch())

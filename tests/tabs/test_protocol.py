@@ -1,0 +1,60 @@
+"""docs/protocol.md says what the code says."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENT = (ROOT / 'docs' / 'protocol.md').read_text()
+NAMES = ('election.js', 'tab.js', 'tab_socket.js', 'carrier.js', 'session.js')
+MODULES = {name: (ROOT / 'assets' / 'tabs' / name).read_text() for name in NAMES}
+SERVER = '\n'.join(
+    (ROOT / 'todosync' / name).read_text() for name in ('tabs/tabs.py', 'assembly.py', 'streams/channel.py')
+)
+
+
+def section(title: str) -> str:
+    return DOCUMENT.split(f'\n## {title}\n')[1].split('\n## ')[0]
+
+
+def first_cells(title: str) -> set[str]:
+    return set(re.findall(r'^\| `(\w+)` \|', section(title), re.MULTILINE))
+
+
+def test_the_types_of_the_messages_between_tabs_are_those_that_the_code_sends_and_reads() -> None:
+    code = '\n'.join(MODULES.values())
+    sent = set(re.findall(r'type: "(\w+)"', code)) | set(re.findall(r'#post\("(\w+)"', code))
+    read = set(re.findall(r'message\.type === "(\w+)"', code))
+    assert first_cells('Messages between tabs') == sent == read
+
+
+def test_the_socket_events_are_those_that_the_browser_and_the_server_know() -> None:
+    in_browser = set(re.findall(r'"(todosync_\w+)"', MODULES['carrier.js']))
+    on_server = set(re.findall(r'\b(todosync_(?:hello|join|leave|up|fetch|probe|down|data))\b', SERVER))
+    assert first_cells('Messages between the leader and the server') == in_browser == on_server
+
+
+def test_the_reasons_of_refusals_are_those_of_the_server() -> None:
+    refusals = re.search(r'Refusal = Literal\[(.*)\]', SERVER)
+    assert refusals
+    row = next(line for line in DOCUMENT.splitlines() if line.startswith('| `todosync_join`'))
+    assert re.findall(r'`(\w+)`', row.split('`reason`: ')[1]) == re.findall(r"'(\w+)'", refusals[1])
+
+
+def test_the_timings_are_those_of_the_code() -> None:
+    in_code = {
+        (name, int(value), module)
+        for module, text in MODULES.items()
+        for name, value in re.findall(r'^(?:export )?const (\w+_MS) = (\d+);', text, re.MULTILINE)
+    }
+    rows = re.findall(r'^\| `(\w+_MS)` \| (\d+) \| (\S+) \|', section('Timings'), re.MULTILINE)
+    assert {(name, int(value), module) for name, value, module in rows} == in_code
+
+
+def test_timings_that_the_text_mentions_exist() -> None:
+    assert set(re.findall(r'`(\w+_MS)`', DOCUMENT)) == first_cells('Timings')
+
+
+def test_the_names_of_the_channel_and_of_the_lock_are_those_of_the_code() -> None:
+    names = dict(re.findall(r'const (CHANNEL|LOCK) = "(.*)";', MODULES['tab.js']))
+    assert f'BroadcastChannel `{names["CHANNEL"]}`' in DOCUMENT
+    assert f'`{names["LOCK"]}:<session>`' in DOCUMENT

@@ -1,0 +1,42 @@
+"""The recurring jobs of every server, each run once against a server's own parts."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from tests.waiting import wait_until
+from todos.actions import create_todo
+from todos.models import TODOS
+from todosync import upkeep
+from todosync.assembly import SyncServer
+from todosync.streams.cache import CacheEntry
+
+
+def test_each_is_scheduled(open_server: SyncServer) -> None:
+    wait_until(lambda: open_server.jobs.queue().waiting == len(upkeep.SCHEDULE))
+    assert {run.__name__ for run in upkeep.SCHEDULE} == {
+        'trim_change_log',
+        'trim_cable',
+        'cull_cache',
+        'prune_failed_executions',
+    }
+
+
+def test_old_changes_are_trimmed_and_the_version_stays(open_server: SyncServer) -> None:
+    for title in ('a', 'b', 'c'):
+        create_todo(open_server.database, {'title': title})
+    with open_server.database.write() as session:
+        session.connection().execute(text("UPDATE changes SET at = '2026-01-01 00:00:00' WHERE version < 3"))
+    upkeep.trim_change_log()
+    with open_server.database.read() as session:
+        assert TODOS.version(session) == 3
+        assert session.connection().scalar(text('SELECT count(*) FROM changes')) == 1
+
+
+def test_the_cable_the_cache_and_the_failures_are_kept_small(open_server: SyncServer) -> None:
+    open_server.jobs.failed.record('job', ValueError())
+    open_server.cache.fetch('todos', 1, lambda: CacheEntry(1, b'[]'))
+    upkeep.trim_cable()
+    upkeep.cull_cache()
+    upkeep.prune_failed_executions()
+    assert open_server.jobs.failed.count() == 1  # too young

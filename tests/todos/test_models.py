@@ -1,0 +1,121 @@
+"""The todo: what may be one, and what the database itself refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pydantic import ValidationError
+from sqlalchemy import MetaData, inspect, text
+from sqlalchemy.exc import DatabaseError
+from sqlmodel import create_engine
+
+from todos.models import NewTodo, Todo, TodoChange, explain
+from todosync.database.database import Database
+
+
+def errors_of(shape: type[NewTodo] | type[TodoChange], fields: Any) -> list[str]:
+    with pytest.raises(ValidationError) as error:
+        shape.model_validate(fields)
+    return explain(error.value)
+
+
+@pytest.mark.parametrize(
+    'title', ['Buy milk', 'x', 'x' * 500, '</script>', 'קנה חלב', '🥛' * 500, "'; DROP TABLE todos; --", 'two\nlines']
+)
+def test_any_text_of_1_to_500_characters_is_a_title(title: str) -> None:
+    assert NewTodo(title=title).title == title
+
+
+@pytest.mark.parametrize('title', ['  Buy milk', 'Buy milk\t', '\n Buy milk \r\n', '\u3000Buy milk\u2003'])
+def test_titles_are_stripped(title: str) -> None:
+    assert NewTodo(title=title).title == 'Buy milk'
+
+
+@pytest.mark.parametrize('shape', [NewTodo, TodoChange])
+@pytest.mark.parametrize(
+    ('title', 'sentence'),
+    [
+        ('', "Title can't be blank"),
+        (' \t\n\u3000', "Title can't be blank"),
+        ('x' * 501, 'Title is too long (maximum is 500 characters)'),
+        ('milk\0', 'Title contains a NUL character, which cannot be stored'),
+        (None, 'Title must be text'),
+        (5, 'Title must be text'),
+        (['x'], 'Title must be text'),
+        ('\ud800', 'Title contains half a character, which cannot be stored'),
+    ],
+)
+def test_what_is_no_title_is_refused_with_a_sentence(
+    shape: type[NewTodo] | type[TodoChange], title: Any, sentence: str
+) -> None:
+    assert errors_of(shape, {'title': title}) == [sentence]
+
+
+@pytest.mark.parametrize('completed', ['yes', 'true', 1, 0, None, 1.0, []])
+def test_completed_is_true_or_false_and_nothing_like_it(completed: Any) -> None:
+    assert errors_of(TodoChange, {'completed': completed}) == ['Completed must be true or false']
+
+
+def test_every_mistake_gets_its_sentence() -> None:
+    assert errors_of(NewTodo, {'completed': 'yes', 'owner': 'me', 'id': 3}) == [
+        "Title can't be blank",
+        'Completed must be true or false',
+        'Unknown field: owner',
+        'Unknown field: id',
+    ]
+
+
+def test_a_change_holds_only_what_was_given() -> None:
+    assert TodoChange(completed=False).changes() == {'completed': False}
+    assert TodoChange(title=' Buy oats ').changes() == {'title': 'Buy oats'}
+
+
+def test_the_migrated_schema_is_that_of_the_model(database: Database, database_url: str) -> None:
+    modelled_table = Todo.__table__.to_metadata(MetaData())  # type: ignore[attr-defined]
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        options = {
+            'compare_type': True,
+            'compare_server_default': True,
+            'include_name': lambda name, kind, parents: kind != 'table' or name == 'todos',
+        }
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, modelled_table.metadata) == []
+        on_sqlite = connection.dialect.name == 'sqlite'
+        connection.exec_driver_sql("ATTACH ':memory:' AS modelled" if on_sqlite else 'CREATE SCHEMA modelled')
+        elsewhere = connection.execution_options(schema_translate_map={None: 'modelled'})
+        Todo.__table__.create(elsewhere)  # type: ignore[attr-defined]
+        modelled, migrated = (
+            {check['name']: check['sqltext'] for check in inspect(connection).get_check_constraints('todos', schema)}
+            for schema in ('modelled', 'main' if on_sqlite else 'public')
+        )
+    engine.dispose()
+    assert migrated == modelled
+    assert 'title_length' in migrated
+
+
+@pytest.mark.parametrize(
+    'columns',
+    [
+        "title) VALUES ('')",
+        "title) VALUES ('   ')",
+        f"title) VALUES ('{'x' * 501}')",
+        'title) VALUES (NULL)',
+        "title, completed) VALUES ('x', 2)",
+        "title, completed) VALUES ('x', NULL)",
+        "title, created_at) VALUES ('x', NULL)",
+        "title, created_at) VALUES ('x', 'yesterday noon')",
+        "title, created_at) VALUES ('x', '2026-02-30 12:00:00')",
+        "title, created_at) VALUES ('x', '2026-01-01 12:00:00x')",
+        "title, updated_at) VALUES ('x', '2026-13-01 12:00:00')",
+    ],
+)
+def test_the_database_refuses_what_is_no_todo_from_any_program(database: Database, columns: str) -> None:
+    with pytest.raises(Exception) as refused, database.write() as session:  # noqa: PT011
+        session.connection().execute(text(f'INSERT INTO todos({columns}'))
+    assert isinstance(refused.value, DatabaseError) or isinstance(refused.value.__cause__, DatabaseError)
+    with database.read() as session:
+        assert session.connection().execute(text('SELECT count(*) FROM todos')).scalar() == 0

@@ -1,0 +1,279 @@
+"""What a page binds to: values that are right, cost little and end with the page."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from nicegui import Client, app, binding, ui
+from nicegui.testing import User
+
+import todosync
+from todos import TODOS, InvalidTodoError, Todo, TodoNotFoundError, TodoView, use_todo_sync
+from todos.testing import TodoUser
+from todosync import Stream, SyncServer, View
+from todosync.testing import todosync_storage
+
+__all__ = ['todosync_storage']
+
+pytestmark = pytest.mark.usefixtures('page_database')
+
+
+@pytest.fixture
+async def sync(user: User) -> TodoView:
+    await user.open('/')
+    return view_of(user)
+
+
+@pytest.fixture
+def todos(user: User, sync: TodoView) -> TodoUser:
+    return TodoUser(user)
+
+
+def server() -> SyncServer:
+    return todosync.current_server()
+
+
+def view_of(user: User) -> TodoView:
+    assert user.client is not None
+    view = server().views[user.client.id]['todos']
+    assert isinstance(view, TodoView)
+    return view
+
+
+class Target:
+    value: Any = None
+
+
+async def test_a_connected_page_keeps_no_copy_of_the_list(user: User, todos: TodoUser) -> None:
+    await todos.add('Buy milk')
+    await user.http_client.get('/')
+    sent, connected = max(Client.instances.values(), key=lambda client: client.created), user.client
+    assert connected is not None
+    assert 'Buy milk' in sent.head_html, 'NiceGUI keeps what has been added to the head elsewhere: see on_connect()'
+    assert 'Buy milk' not in connected.head_html
+    assert connected.head_html == Client.shared_head_html
+
+
+async def test_a_page_has_one_view_of_a_stream(user: User, sync: TodoView) -> None:
+    with user:
+        assert use_todo_sync() is sync
+        assert todosync.use_stream(TODOS) is sync
+
+
+async def test_bound_labels_follow_every_change(user: User, sync: TodoView, todos: TodoUser) -> None:
+    with user:
+        ui.label().bind_text_from(sync, 'count', lambda n: f'{n} in all')
+        ui.label().bind_text_from(sync, 'completed_count', lambda n: f'{n} finished')
+        ui.label().bind_text_from(sync, 'todos', lambda rows: ' / '.join(todo['title'] for todo in rows) or 'empty')
+        ui.label().bind_text_from(sync, 'version', lambda n: f'at version {n}')
+    for text in ('0 in all', '0 finished', 'empty', 'at version 0'):
+        await user.should_see(text)
+    await todos.add('Buy milk')
+    await todos.add('Call Ann')
+    await todos.toggle('Call Ann')
+    for text in ('2 in all', '1 finished', 'Call Ann / Buy milk', 'at version 3'):
+        await user.should_see(text)
+    await todos.delete('Call Ann')
+    for text in ('1 in all', '0 finished', 'Buy milk', 'at version 4'):
+        await user.should_see(text)
+
+
+async def test_a_value_that_returns_to_what_it_was_before_the_binding_is_shown(
+    user: User, sync: TodoView, todos: TodoUser
+) -> None:
+    await todos.add('Buy milk')
+    with user:
+        ui.label().bind_text_from(sync, 'count', lambda n: f'{n} in all')
+    await todos.delete('Buy milk')
+    await user.should_see('0 in all')
+
+
+async def test_values_are_right_without_any_binding(sync: TodoView, todos: TodoUser) -> None:
+    await todos.add('Buy milk')
+    assert (sync.count, sync.completed_count, sync.version) == (1, 0, 1)
+    assert sync.totals['heading'] == 'Todos (1 total, 0 done)'
+    assert [todo['title'] for todo in sync.todos] == ['Buy milk']
+    assert sync.todos[0]['title'] == sync.rows.get(sync.todos[0]['id'])['title']  # type: ignore[index]
+    assert sync.rows.get(12345) is None
+
+
+async def test_bindings_are_not_polled(user: User, sync: TodoView) -> None:
+    before = len(binding.active_links)
+    with user:
+        for name in ('todos', 'count', 'completed_count', 'rows', 'version', 'totals', 'role', 'is_leader'):
+            binding.bind_from(Target(), 'value', sync, name)
+        for name in ('connected', 'events'):
+            binding.bind_from(Target(), 'value', sync, name)
+    assert len(binding.active_links) == before
+
+
+@pytest.mark.parametrize('name', ['todos', 'count', 'role', 'events'])
+async def test_values_change_by_themselves_and_by_nobody_else(sync: TodoView, name: str) -> None:
+    with pytest.raises(AttributeError, match='changes by itself'):
+        setattr(sync, name, 5)
+
+
+async def test_what_a_tab_does_reaches_the_database(sync: TodoView) -> None:
+    todo = await sync.add(' Buy milk ')
+    assert isinstance(todo, Todo)
+    assert (todo.title, todo.completed) == ('Buy milk', False)
+    assert todo.id is not None
+    await sync.update(todo.id, title='Buy oat milk', completed=True)
+    await sync.delete(todo.id)
+    with pytest.raises(TodoNotFoundError, match='may have been deleted'):
+        await sync.update(todo.id, completed=False)
+    with pytest.raises(InvalidTodoError, match="Title can't be blank"):
+        await sync.add(' ')
+
+
+async def test_a_listener_runs_in_the_page_after_each_change(user: User, sync: TodoView, todos: TodoUser) -> None:
+    async def announce() -> None:
+        ui.label(f'now {sync.count}')
+
+    sync.on_change(announce)
+    await todos.add('Buy milk')
+    await user.should_see('now 1', retries=100)
+
+
+async def test_one_pages_mistake_does_not_keep_the_others_from_their_change(
+    user: User, create_user: Callable[[], User], sync: TodoView, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = create_user()
+    await other.open('/')
+    with user:
+        ui.label().bind_text_from(sync, 'count', lambda n: f'{1 / (n - 1)}')
+    with other:
+        ui.label().bind_text_from(view_of(other), 'count', lambda n: f'{n} in all')
+    sync.on_change(lambda: 1 / 0)
+    await TodoUser(other).add('Buy milk')
+    await other.should_see('1 in all')
+    assert 'ZeroDivisionError' in caplog.text
+    caplog.clear()
+
+
+async def test_the_log_tells_what_happened_newest_first(sync: TodoView, todos: TodoUser) -> None:
+    await todos.add('Buy milk')
+    lines = [(entry.category, entry.text) for entry in sync.events]
+    assert lines == [
+        ('broadcast', 'todos: version 0 → 1'),
+        ('leader', 'this tab leads'),
+        ('cable', 'connected'),
+    ]
+    times = [entry.at for entry in sync.events]
+    assert times == sorted(times, reverse=True)
+    assert str(sync.events[0])[8] == '.'
+
+
+async def test_the_log_keeps_fifty_entries_and_can_be_cleared(user: User, sync: TodoView) -> None:
+    for _ in range(60):
+        sync.refresh()
+    assert len(sync.events) == 50
+    with user:
+        ui.label().bind_text_from(sync, 'events', lambda events: f'{len(events)} events')
+    sync.clear_events()
+    assert sync.events == ()
+    await user.should_see('0 events')
+
+
+async def test_the_role_of_the_tab_is_told(user: User, sync: TodoView) -> None:
+    with user:
+        ui.label().bind_text_from(sync, 'role', lambda role: f'role {role}')
+        ui.label().bind_text_from(sync, 'connected', lambda connected: f'connected {connected}')
+        ui.label().bind_text_from(sync, 'is_leader', lambda leads: f'leads {leads}')
+    for text in ('role leader', 'connected True', 'leads True'):
+        await user.should_see(text)
+    sync.set_role('follower')
+    for text in ('role follower', 'connected True', 'leads False'):
+        await user.should_see(text)
+    sync.set_role('none')
+    for text in ('role none', 'connected False', 'leads False'):
+        await user.should_see(text)
+    sync.set_role('alone')
+    await user.should_see('leads True')
+    assert [entry.text for entry in sync.events[:4]] == [
+        'this tab keeps a socket of its own',
+        'connected',
+        'disconnected',
+        'this tab follows',
+    ]
+
+
+async def test_views_end_with_their_page(user: User) -> None:
+    await user.open('/')
+    assert user.client is not None
+    view = weakref.ref(view_of(user))
+    binding.bind_from(target := Target(), 'value', view_of(user), 'count')
+    bound = len(binding.bindings)
+    user.client.delete()
+    assert server().views == {}
+    assert len(binding.bindings) < bound, 'what is bound to the view must not keep it alive'
+    user.client = None
+    async with asyncio.timeout(10):
+        while view() is not None:  # NiceGUI's own tasks for the page end a moment later
+            await asyncio.sleep(0.01)
+            gc.collect()
+    assert target.value == 0
+
+
+async def test_a_deleted_page_does_not_wait_for_the_garbage_collector(user: User, sync: TodoView) -> None:
+    assert user.client is not None
+    gone = asyncio.Event()
+    page = weakref.ref(user.client, lambda _: gone.set())
+    elements = list(user.client.elements.values())
+    parts = [weakref.ref(part) for element in elements for part in (element.classes, element.style, element.props)]
+    del elements
+    gc.disable()
+    try:
+        user.client.delete()
+        user.client = None
+        await asyncio.wait_for(gone.wait(), 10)  # NiceGUI's own tasks for the page end a moment later
+    finally:
+        gc.enable()
+    assert page() is None
+    left = [part for part in parts if part() is not None]  # of the few elements whose own handlers know each other
+    assert len(left) < len(parts) / 2, 'NiceGUI has other cycles now: see free_elements()'
+    sync.clear_events()  # by a task that has outlived the page
+
+
+async def test_pages_that_never_connect_are_forgotten(user: User) -> None:
+    for _ in range(5):
+        await user.http_client.get('/')
+    assert len(server().views) == 5
+    Client.prune_instances(client_age_threshold=0)
+    assert server().views == {}
+
+
+async def test_a_view_cannot_be_had_outside_of_the_app() -> None:
+    app.state.todosync = None
+    with pytest.raises(RuntimeError, match=r'todosync\.setup'):
+        use_todo_sync()
+
+
+async def test_a_stream_that_setup_was_not_told_of_is_named(user: User) -> None:
+    await user.open('/')
+    with user, pytest.raises(RuntimeError, match=r"'notes' is unknown.*setup\(streams="):
+        todosync.use_stream(Stream(name='notes', model=Todo, fields=('id', 'title')))
+
+
+async def test_the_cost_of_a_change_for_a_tab_does_not_grow_with_the_list(user: User, sync: TodoView) -> None:
+    def cost(view: View) -> float:
+        durations = []
+        for _ in range(7):
+            started = time.perf_counter()
+            for _ in range(200):
+                view.refresh()
+            durations.append((time.perf_counter() - started) / 200)
+        return min(durations)
+
+    with user:
+        ui.label().bind_text_from(sync, 'count', lambda n: f'{n} in all')
+    empty = cost(sync)
+    replica = server().channel(TODOS).replica
+    replica.reset(1, [{'id': n, 'title': str(n), 'completed': False, 'created_at': ''} for n in range(20_000)])
+    assert cost(sync) < 10 * empty, 'a generous limit: what grows with 20,000 rows is a thousand times slower'

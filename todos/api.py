@@ -1,0 +1,169 @@
+"""The HTTP contract: REST routes for todos."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.routing import Match
+from starlette.types import Scope
+
+from todosync import (
+    CacheEntry,
+    RefusalRoute,
+    RefusedError,
+    Row,
+    SyncServer,
+    allow_methods,
+    json_response,
+    read_json,
+)
+
+from . import actions
+from .actions import TodoNotFoundError
+from .models import TODOS, InvalidTodoError, NewTodo, Todo, TodoChange
+
+WRITER_THREADS = 4
+
+
+class TodoRoute(RefusalRoute):
+    """Leaves ``GET /todos`` to the page of that path when html is asked for, and says what is wrong with a todo."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether the route is meant, as Starlette asks."""
+        match, child_scope = super().matches(scope)
+        if match == Match.FULL and scope['method'] == 'GET' and _wants_html(scope):
+            return Match.NONE, {}
+        return match, child_scope
+
+    def refusal_of(self, error: Exception, request: Request) -> RefusedError | None:
+        """Return the refusal that an error about todos stands for."""
+        match error:
+            case InvalidTodoError():
+                return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *error.errors)
+            case TodoNotFoundError():
+                return RefusedError(HTTPStatus.NOT_FOUND, str(error))
+            case RequestValidationError():  # only the id in the path is left to FastAPI
+                missing = f'There is no todo {request.path_params.get("todo_id")}; an id is a whole number'
+                return RefusedError(HTTPStatus.NOT_FOUND, missing)
+        return None
+
+
+class Errors(BaseModel):
+    """Why a request was refused, in sentences for the person who sent it."""
+
+    errors: list[str]
+
+
+class TodoOut(BaseModel):
+    """A todo as the API gives it."""
+
+    id: int
+    title: str
+    completed: bool
+    created_at: str
+
+
+def make_router(server: SyncServer) -> APIRouter:
+    """Return the routes, bound to a server."""
+    router = APIRouter(route_class=TodoRoute, tags=['todos'])
+    database = server.database
+    # writers wait for each other: more of them in threads would only keep the threads from those who read
+    writers = CapacityLimiter(WRITER_THREADS)
+
+    async def todo_fields(request: Request) -> Any:
+        return await _read_todo(request, server.settings.body_limit)
+
+    fields_of = {name: _body(shape) for name, shape in (('create', NewTodo), ('update', TodoChange))}
+    refusals: dict[int | str, dict[str, Any]] = {
+        status.value: {'model': Errors}
+        for status in (
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        )
+    }
+    missing: dict[int | str, dict[str, Any]] = {HTTPStatus.NOT_FOUND.value: {'model': Errors}}
+
+    @router.head('/todos', include_in_schema=False)
+    @router.get('/todos', response_model=list[TodoOut])
+    async def index(request: Request) -> Response:
+        """List all todos, newest first. Answers 304 when the list is still the one of the ETag."""
+        entry = await to_thread.run_sync(_list, server)
+        headers = {'ETag': f'W/"{entry.version}"', 'Cache-Control': 'no-cache', 'Vary': 'Accept'}
+        if _etag_matches(request.headers.get('If-None-Match', ''), headers['ETag']):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(entry.value, media_type='application/json', headers=headers)
+
+    @router.post(
+        '/todos', status_code=201, response_model=TodoOut, responses=refusals, openapi_extra=fields_of['create']
+    )
+    async def create(fields: Annotated[Any, Depends(todo_fields)]) -> Response:
+        """Create a todo."""
+        todo = await to_thread.run_sync(actions.create_todo, database, fields, limiter=writers)
+        return json_response(_wire(todo), HTTPStatus.CREATED)
+
+    @router.patch(
+        '/todos/{todo_id}',
+        response_model=TodoOut,
+        responses=refusals | missing,
+        openapi_extra=fields_of['update'],
+    )
+    async def update(todo_id: int, fields: Annotated[Any, Depends(todo_fields)]) -> Response:
+        """Change what is given of a todo."""
+        return json_response(
+            _wire(await to_thread.run_sync(actions.update_todo, database, todo_id, fields, limiter=writers))
+        )
+
+    @router.delete('/todos/{todo_id}', status_code=204, responses=refusals | missing)
+    async def delete(todo_id: int) -> Response:
+        """Delete a todo."""
+        await to_thread.run_sync(actions.delete_todo, database, todo_id, limiter=writers)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    allow_methods(router)
+    return router
+
+
+async def _read_todo(request: Request, limit: int) -> Any:
+    """Read the body ``{"todo": {...}}`` and return what is under ``todo``."""
+    content = await read_json(request, limit)
+    if not isinstance(content, dict) or not isinstance(content.get('todo'), dict):
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, 'Body must be of the form {"todo": {...}}')
+    if unknown := [name for name in content if name != 'todo']:
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *(f'Unknown field: {name}' for name in unknown))
+    return content['todo']
+
+
+def _list(server: SyncServer) -> CacheEntry:
+    message = server.channel(TODOS).read_message()
+    # cached apart, so that only the first request after a change takes the list out of the message
+    return server.cache.fetch(
+        f'{TODOS.name}.list',
+        message.version,
+        lambda: CacheEntry(message.version, orjson.dumps(orjson.loads(message.value)[TODOS.name])),
+    )
+
+
+def _wire(todo: Todo) -> Row:
+    created_at = todo.created_at.strftime('%Y-%m-%dT%H:%M:%S.%fZ')
+    return {'id': todo.id, 'title': todo.title, 'completed': todo.completed, 'created_at': created_at}
+
+
+def _etag_matches(header: str, etag: str) -> bool:
+    candidates = {candidate.strip().removeprefix('W/') for candidate in header.split(',')}
+    return '*' in candidates or etag.removeprefix('W/') in candidates
+
+
+def _body(shape: type[BaseModel]) -> dict[str, Any]:
+    schema = {'type': 'object', 'required': ['todo'], 'properties': {'todo': shape.model_json_schema()}}
+    return {'requestBody': {'required': True, 'content': {'application/json': {'schema': schema}}}}
+
+
+def _wants_html(scope: Scope) -> bool:
+    accept = next((value for name, value in scope['headers'] if name == b'accept'), b'')
+    return b'text/html' in accept

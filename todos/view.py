@@ -1,0 +1,95 @@
+"""What a page binds to for todos, and what can be done with them: ``use_todo_sync()``."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from nicegui import run
+
+from todosync import Live, Row, Rows, View, use_view
+
+from . import actions
+from .models import TODOS, Todo
+
+
+class TodoView(View):
+    """A tab's view of the todos, and what can be done with them.
+
+    :ivar todos: the todos, newest first: ``id``, ``title``, ``completed``, ``created_at``
+    :ivar count: how many there are
+    :ivar completed_count: how many of them are done
+
+    Example::
+
+        view = use_todo_sync()
+        ui.label().bind_text_from(view, 'count', lambda n: f'{n} todos')
+    """
+
+    todos = Live[Rows](lambda view: view.rows)
+    count = Live[int](lambda view: view.totals['count'])
+    completed_count = Live[int](lambda view: view.totals['completed_count'])
+
+    _of_rows = (*View._of_rows, todos, count, completed_count)
+
+    async def add(self, title: str) -> Todo:
+        """Create a todo.
+
+        :param title: 1 to 500 characters after stripping
+        :raises InvalidTodoError: the title was refused; ``errors`` says why
+
+        Example::
+
+            todo = await view.add('Buy milk')
+        """
+        return cast(Todo, await run.io_bound(actions.create_todo, self.server.database, {'title': title}))
+
+    async def update(self, todo_id: int, **fields: Any) -> Todo:
+        """Change a todo's ``title`` or ``completed``, or both.
+
+        :raises InvalidTodoError: the fields were refused; ``errors`` says why
+        :raises TodoNotFoundError: there is no such todo
+
+        Example::
+
+            await view.update(todo_id, completed=True)
+        """
+        return cast(Todo, await run.io_bound(actions.update_todo, self.server.database, todo_id, fields))
+
+    async def delete(self, todo_id: int) -> None:
+        """Delete a todo.
+
+        :raises TodoNotFoundError: there is no such todo
+
+        Example::
+
+            await view.delete(todo_id)
+        """
+        await run.io_bound(actions.delete_todo, self.server.database, todo_id)
+
+    async def restore(self, todo: Row) -> None:
+        """Put a deleted todo back as it was and where it was; nothing happens if it is there.
+
+        :param todo: the todo as ``todos`` held it
+
+        Example::
+
+            await view.restore(deleted)
+        """
+        await run.io_bound(actions.restore_todo, self.server.database, todo)
+
+
+def use_todo_sync() -> TodoView:
+    """Return this page's view of the todos; every call on a page returns the same one.
+
+    Call it while the page is built, so that the list is part of the page and shows before there is a socket.
+
+    :raises RuntimeError: ``todosync.setup()`` has not been called, or there is no page to belong to
+
+    Example::
+
+        @ui.page('/')
+        def index() -> None:
+            view = use_todo_sync()
+            ui.label().bind_text_from(view, 'count', lambda n: f'{n} todos')
+    """
+    return use_view(TODOS, TodoView)

@@ -1,0 +1,54 @@
+from .assembly import SyncServer, setup
+from .database import Database, DatabaseUnavailableError, sql_now
+from .elements import BrowserList, LiveElement, LiveList, LiveText, LiveTitle, stream_expression, total_expression
+from .http import RefusalRoute, RefusedError, allow_methods, json_response, read_json
+from .jobs import FailedExecution, JobInterruptedError, job
+from .production import ProcessReport, add_production, run_options
+from .runtime import broadcast_later, current_server, enqueue, read_rows
+from .settings import Settings
+from .streams import CacheEntry, Row, Stream, count, total
+from .tabs import Role
+from .views import Live, LogEntry, Rows, View, use_stream, use_view
+
+__all__ = [
+    'BrowserList',
+    'CacheEntry',
+    'Database',
+    'DatabaseUnavailableError',
+    'FailedExecution',
+    'JobInterruptedError',
+    'Live',
+    'LiveElement',
+    'LiveList',
+    'LiveText',
+    'LiveTitle',
+    'LogEntry',
+    'ProcessReport',
+    'RefusalRoute',
+    'RefusedError',
+    'Role',
+    'Row',
+    'Rows',
+    'Settings',
+    'Stream',
+    'SyncServer',
+    'View',
+    'add_production',
+    'allow_methods',
+    'broadcast_later',
+    'count',
+    'current_server',
+    'enqueue',
+    'job',
+    'json_response',
+    'read_json',
+    'read_rows',
+    'run_options',
+    'setup',
+    'sql_now',
+    'stream_expression',
+    'total',
+    'total_expression',
+    'use_stream',
+    'use_view',
+]

@@ -1,0 +1,6 @@
+"""The access room: who somebody is, and what they may do. Imports ``database`` only."""
+
+from .csrf import refusal as csrf_refusal
+from .csrf import token as csrf_token
+
+__all__ = ['csrf_refusal', 'csrf_token']

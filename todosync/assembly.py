@@ -1,0 +1,325 @@
+"""The assembly: which parts there are, how they are wired, and the order in which they start and stop.
+
+Imports every room but ``production``, which adds itself by ``todosync.add_production()``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fastapi import APIRouter
+from nicegui import Client, app, core, ui
+from starlette.routing import BaseRoute
+
+from todosync import upkeep
+from todosync.cable import Cable, MemoryCable, PostgresCable, SqliteCable
+from todosync.database import Database, DatabaseUnavailableError
+from todosync.http import AfterStart, make_export_router, make_health_router
+from todosync.jobs import Jobs, LocalJobs
+from todosync.runtime import set_current_server
+from todosync.settings import Settings
+from todosync.streams import Broadcaster, Cache, Channel, DiskCache, MemoryCache, Stream
+from todosync.tabs import Role, Sessions, Tabs, keep_tabs_apart, make_session_router, mismatch, serve_modules
+from todosync.views import View
+
+if TYPE_CHECKING:
+    from todosync.production import StatusBoard
+
+BROADCAST_MAX_AGE = 60.0
+"""Seconds without a successful broadcast run after which a process is not healthy; it runs every 10 by itself."""
+RETRY_INTERVAL = 1.0
+"""Seconds between two attempts to open what a server needs."""
+
+log = logging.getLogger(__name__)
+
+
+def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -> SyncServer:
+    """Put todosync into the NiceGUI app: the browser's part, and what runs from start-up to shutdown.
+
+    Call it once, before ``ui.run()``. Importing ``todosync`` does nothing of this.
+
+    :param settings: the settings (default: from the environment)
+    :param streams: the tables that are to be kept alive; one that no migration makes is created as its model says
+    :return: the server, for those who want to look at its parts
+    :raises pydantic.ValidationError: a setting is wrong
+
+    Example::
+
+        settings = todosync.Settings()
+        todosync.setup(settings, streams=[NOTES])
+        ui.run(storage_secret=settings.resolve_storage_secret())
+    """
+    server = SyncServer(settings or Settings(), streams)
+    set_current_server(server)
+    app.add_middleware(AfterStart, start=server.start)
+    server.add_routes(make_health_router(server))
+    app.include_router(make_session_router(server.sessions))
+    ui.add_head_html(serve_modules(), shared=True)
+    if server.cannot_share_sockets:
+        log.warning('each tab keeps a socket of its own: %s', server.cannot_share_sockets)
+        ui.add_head_html(keep_tabs_apart(server.cannot_share_sockets), shared=True)
+    app.on_startup(server.start)
+    app.on_connect(server.on_connect)
+    app.on_delete(server.on_delete)
+    app.on_shutdown(server.stop)
+    return server
+
+
+class Part(Protocol):
+    """What starts with a server, and stops with it."""
+
+    def start(self) -> None:
+        """Start; safe to call twice."""
+
+    def stop(self) -> None:
+        """Stop; safe to call twice. May block, and is called in a thread."""
+
+
+class SyncServer:
+    """All parts of one process, wired together.
+
+    :param settings: the settings
+    :param streams: the tables that are to be kept alive
+
+    Example::
+
+        server = todosync.setup(settings)
+        print(server.health())
+    """
+
+    def __init__(self, settings: Settings, streams: Iterable[Stream] = ()) -> None:
+        self.settings = settings
+        self.streams = list(streams)
+        self.database = Database(
+            settings.data_url,
+            migrations=settings.migrations,
+            busy_timeout=settings.busy_timeout,
+            on_commit=self._on_commit,
+        )
+        self.cache = self._make_cache()
+        self.cable = self._make_cable()
+        self.jobs = Jobs(settings.queue_url, settings.poll_interval)
+        for run, cron in upkeep.SCHEDULE.items():
+            self.jobs.add_recurring(run.__name__, run, cron)
+        self.local_jobs = LocalJobs(self.jobs.failed)
+        self.broadcaster = Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, self.streams)
+        self.commits = self.database.commit_signal(settings.poll_interval, self.broadcaster.broadcast_later)
+        self.cannot_share_sockets = mismatch()
+        self.sessions = Sessions()
+        self.tabs = Tabs(
+            core.sio,
+            self.sessions,
+            tabs_per_socket=settings.tabs_per_socket,
+            reconnect_timeout=settings.reconnect_timeout,
+            on_role=self._on_role,
+        )
+        self.channels = {
+            stream.name: Channel(
+                stream, self.database, self.cache, self.cable, core.sio, embed_limit=settings.embed_limit
+            )
+            for stream in self.streams
+        }
+        self.views: dict[str, dict[str, View]] = {}
+        """The views of each page, by client id and stream name."""
+        self.api_routes: list[BaseRoute] = []
+        """The routes that have nothing to do with pages."""
+        self.parts: list[Part] = []
+        """What starts after everything else, and stops before it."""
+        self.checks: dict[str, Callable[[], dict[str, Any]]] = {}
+        """What :meth:`health` looks at besides, by name; each returns at least ``ok``. Without it this process still
+        serves, so a check that fails makes it degraded, not unhealthy."""
+        self.status: StatusBoard | None = None
+        """The reports of all processes, where ``add_production()`` was asked for."""
+        self.is_started = False
+        self.is_draining = False
+        self._stopping = threading.Event()
+        self._starting: asyncio.Task[None] | None = None
+
+    def add_routes(self, router: APIRouter) -> None:
+        """Serve routes that have nothing to do with pages.
+
+        :param router: the routes
+
+        Example::
+
+            server.add_routes(make_router(server))
+        """
+        app.include_router(router)
+        self.api_routes += router.routes
+
+    def add_exports(self, *streams: Stream) -> None:
+        """Offer each stream for download, at ``/<name>/export.csv`` and ``/<name>/export.json``.
+
+        :param streams: streams of this server
+
+        Example::
+
+            server.add_exports(NOTES)
+        """
+        self.add_routes(make_export_router(self, streams))
+
+    def channel(self, stream: Stream) -> Channel:
+        """Return a stream's channel.
+
+        :raises RuntimeError: the stream is none of this server's
+        """
+        if (channel := self.channels.get(stream.name)) is None:
+            raise RuntimeError(f'the stream {stream.name!r} is unknown; give it to todosync.setup(streams=[...])')
+        return channel
+
+    async def start(self) -> None:
+        """Bring the database up to date, load the lists, and begin to broadcast; later calls wait for the first."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+        await asyncio.shield(self._starting)
+
+    async def _start(self) -> None:
+        if not await asyncio.to_thread(self._open_patiently):
+            return
+        for channel in self.channels.values():
+            await channel.start()
+            channel.on_change(lambda name=channel.stream.name: self._refresh_views(name))  # type: ignore[misc]
+        if not self.cannot_share_sockets:
+            self.tabs.start()
+        core.sio.on('todosync_hello', self._handle_hello)
+        core.sio.on('todosync_fetch', self._handle_fetch)
+        core.sio.on('todosync_probe', lambda sid, data: True)
+        self.commits.start()
+        for part in self.parts:
+            part.start()
+        self.is_started = True
+
+    async def stop(self) -> None:
+        """Stop everything, in the opposite order; safe to call twice."""
+        self._stopping.set()
+        if self._starting is not None:
+            await asyncio.wait([self._starting])  # what is stopped half way through its start would run on
+        for part in reversed(self.parts):
+            await asyncio.to_thread(part.stop)
+        await asyncio.to_thread(self.commits.stop)
+        self.tabs.stop()
+        for channel in self.channels.values():
+            await channel.stop()
+        self.views.clear()
+        await asyncio.to_thread(self._close)
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Return whether this process can serve, and what it looked at. Blocks."""
+        checks: dict[str, Any] = {}
+        started = time.perf_counter()
+        try:
+            with self.database.read() as session:
+                checks['versions'] = {stream.name: stream.version(session) for stream in self.streams}
+            checks['database'] = {'ok': True, 'ms': round((time.perf_counter() - started) * 1000, 1)}
+        except Exception as error:
+            checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {error}'}
+        age = self.broadcaster.seconds_since_success()
+        checks['broadcast'] = {'ok': age < BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
+        parts_are_well = checks['database']['ok'] and checks['broadcast']['ok']
+        healthy = parts_are_well and self.is_started and not self.is_draining
+        further = {name: check() for name, check in self.checks.items()}
+        checks |= {**further, 'sockets': self.tabs.socket_count, 'followers': self.tabs.carried_count}
+        status = 'ok' if healthy else 'draining' if self.is_draining else 'unhealthy' if self.is_started else 'starting'
+        if status == 'ok' and not all(check['ok'] for check in further.values()):
+            status = 'degraded'
+        return healthy, {'status': status, **checks}
+
+    def drain(self) -> None:
+        """Call this process unhealthy from now on, so that no new request is sent to it, while it still serves."""
+        self.is_draining = True
+
+    def _open_patiently(self) -> bool:
+        """Open everything as soon as that is possible: a database may start later than the servers that use it.
+
+        :return: whether it did, before the server was stopped
+        """
+        known = ''
+        while not self._stopping.is_set():
+            try:
+                self._open()
+            except (DatabaseUnavailableError, OSError) as error:
+                if str(error) != known:
+                    log.error('cannot start yet, trying on: %s', error)
+                known = str(error)
+                self._stopping.wait(RETRY_INTERVAL)
+            else:
+                return True
+        return False
+
+    def _open(self) -> None:
+        self.settings.prepare_storage()
+        self.database.migrate()
+        for stream in self.streams:
+            self.database.install_change_log(stream.log_table)
+        self.cable.start()
+        self.jobs.start()
+        self.local_jobs.start()
+        self.broadcaster.start()
+
+    def _close(self) -> None:
+        self.broadcaster.stop()
+        self.local_jobs.stop()
+        self.jobs.stop()
+        self.cable.stop()
+        self.cache.close()
+        self.database.close()
+
+    def _make_cache(self) -> Cache:
+        settings = self.settings
+        if settings.is_production:
+            return DiskCache(settings.cache_dir, settings.cache_ttl, settings.cache_size_limit)
+        return MemoryCache(settings.cache_ttl)
+
+    def _make_cable(self) -> Cable:
+        settings = self.settings
+        match settings.cable_adapter:
+            case 'sqlite':
+                return SqliteCable(settings.cable_path)
+            case 'postgres':
+                return PostgresCable(settings.data_url)
+            case 'memory':
+                return MemoryCable()
+
+    def _on_commit(self) -> None:
+        for stream in self.streams:
+            self.cache.invalidate(stream.name)
+        self.broadcaster.broadcast_later()
+
+    def _refresh_views(self, stream_name: str) -> None:
+        for views in list(self.views.values()):
+            if view := views.get(stream_name):
+                view.refresh()
+
+    def _on_role(self, client: Client, role: Role) -> None:
+        for view in self.views.get(client.id, {}).values():
+            view.set_role(role)
+
+    def on_connect(self, client: Client) -> None:
+        """Note that a page is connected, whichever way."""
+        client._head_html = ''  # it has been sent, and would keep a copy of the list for each tab
+        self._on_role(client, self.tabs.role(client))
+
+    def on_delete(self, client: Client) -> None:
+        """Forget a page that NiceGUI has deleted."""
+        self.views.pop(client.id, None)
+        self.tabs.forget(client)
+        self.sessions.forget(client)
+
+    async def _handle_hello(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
+        received = self.tabs.greet(sid, str(data['client_id']))
+        if received is None:
+            return {'ok': False}
+        return {'ok': True, 'received': received}
+
+    async def _handle_fetch(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Subscribe a leader's socket to a stream, or give it what it missed."""
+        channel = self.channels.get(str(data['stream']))
+        if channel is None or not self.tabs.is_leader(sid):
+            return {'ok': False}
+        version = data.get('version')
+        return {'ok': True, 'message': await channel.subscribe(sid, version if isinstance(version, int) else None)}

@@ -1,0 +1,28 @@
+"""The database room: engine, transactions, change logs, what differs by kind of database, and waking on commits.
+
+Imports nothing else of todosync. A change log is of a ``LogTable``: this room knows names of tables, not streams.
+"""
+
+from .commits import CommitSignal
+from .database import Database, DatabaseUnavailableError, explained, forbid_event_loop, reason
+from .dialects import dialect_of
+from .file_watch import FileWatch
+from .log_table import LogTable
+from .sql import instant, iso_utc, sql_now
+from .wal import enter_wal
+
+__all__ = [
+    'CommitSignal',
+    'Database',
+    'DatabaseUnavailableError',
+    'FileWatch',
+    'LogTable',
+    'dialect_of',
+    'enter_wal',
+    'explained',
+    'forbid_event_loop',
+    'instant',
+    'iso_utc',
+    'reason',
+    'sql_now',
+]

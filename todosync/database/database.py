@@ -1,0 +1,171 @@
+"""The database: transactions, migrations, and the change log of each stream. What kind it is, its dialect knows."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from psycopg.errors import RaiseException
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlmodel import Session
+
+from .commits import CommitSignal
+from .dialects import BUSY_TIMEOUT, DATA, dialect_of
+from .log_table import LogTable
+
+
+class DatabaseUnavailableError(Exception):
+    """The database could not be read or written to now; nothing was written, and trying again later is worthwhile.
+
+    Example::
+
+        except DatabaseUnavailableError as error:
+            ui.notify(f'Not saved: {error}')
+    """
+
+
+def forbid_event_loop(what: str) -> None:
+    """Refuse to block the event loop.
+
+    :param what: what would have blocked it, for the message
+    :raises RuntimeError: the calling thread is running an event loop
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(f'{what} would block the event loop; call it in a thread: await asyncio.to_thread(...)')
+
+
+class Database:
+    """The data, in SQLite or PostgreSQL. Every call blocks and refuses to run on an event loop.
+
+    :param url: SQLAlchemy URL of a SQLite file or a PostgreSQL database
+    :param migrations: the directory of the Alembic migrations that make its tables, if any do
+    :param busy_timeout: seconds that a writer waits for others
+    :param on_commit: called after each commit made through :meth:`write`, in the writer's thread; must be quick and
+        must not raise
+    :raises ValueError: the URL names another kind of database
+
+    Example::
+
+        with database.write() as session:
+            session.add(Todo(title='Buy milk'))
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        migrations: Path | None = None,
+        busy_timeout: float = BUSY_TIMEOUT,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._migrations = migrations
+        self._dialect = dialect_of(url, busy_timeout)
+        self._busy_timeout = busy_timeout
+        self._on_commit = on_commit
+        self._one_writer = threading.Lock()  # the databases' own waiting polls or holds connections; a lock hands over
+        self._engine = self._dialect.make_engine()
+        self._writing_engine = self._dialect.for_writing(self._engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a read transaction: everything read in it is of one moment.
+
+        :raises DatabaseUnavailableError: the database cannot be read
+        """
+        forbid_event_loop('Reading the database')
+        with explained(), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a write transaction, committed on leaving the block and rolled back if the block raises.
+
+        :raises DatabaseUnavailableError: the database cannot be written to: locked by another program, disk
+            full, read-only, gone; nothing was written
+        :raises sqlalchemy.exc.IntegrityError: a constraint or a trigger refused what was to be written; nothing was
+        """
+        forbid_event_loop('Writing to the database')
+        with explained(), self._turn(), Session(self._writing_engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+        self._on_commit()
+
+    def migrate(self) -> None:
+        """Run the migrations that have not been run; do nothing without any. Safe in several processes at once.
+
+        :raises DatabaseUnavailableError: the database cannot be written to
+        """
+        forbid_event_loop('Migrating the database')
+        if self._migrations is None:
+            return
+        config = Config()
+        config.set_main_option('script_location', str(self._migrations).replace('%', '%%'))
+        with explained(), self._turn(), self._writing_engine.begin() as connection:
+            config.attributes['connection'] = connection
+            command.upgrade(config, 'head')
+
+    def install_change_log(self, log: LogTable) -> None:
+        """Create a table's change log and the triggers that write it, and the table itself where no migration has.
+
+        Triggers, so that a change by any program is seen: this one, another process, ``sqlite3`` on the command line.
+        """
+        forbid_event_loop('Changing the schema')
+        with explained(), self._turn(), self._writing_engine.begin() as connection:
+            log.source.create(connection, checkfirst=True)
+            for statement in self._dialect.change_log_ddl(log):
+                connection.exec_driver_sql(statement)
+
+    def commit_signal(self, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
+        """Return what calls back after each commit by any program.
+
+        :param interval: seconds between two looks, where looking is needed
+        :param on_commit: called in a thread of the signal's own; must be quick and must not raise
+        """
+        return self._dialect.commit_signal(DATA, interval, on_commit)
+
+    def close(self) -> None:
+        """Close all pooled connections; safe to call twice."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._one_writer.acquire(timeout=self._busy_timeout):
+            raise DatabaseUnavailableError('other writers are waiting for it already')
+        try:
+            yield
+        finally:
+            self._one_writer.release()
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Tell what a request did wrong from what the database cannot do now.
+
+    :raises DatabaseUnavailableError: in place of SQLAlchemy's error, for the latter
+    """
+    try:
+        yield
+    except (DataError, IntegrityError):
+        raise
+    except ProgrammingError as error:
+        if isinstance(orig := error.orig, RaiseException):  # by somebody's own trigger; SQLite calls that a constraint
+            raise IntegrityError(error.statement, error.params, orig) from error
+        raise
+    except DBAPIError as error:
+        raise DatabaseUnavailableError(reason(error)) from error
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailableError('too many requests are using it') from error
+
+
+def reason(error: DBAPIError) -> str:
+    """Return what the database says, without the details that PostgreSQL adds in further lines."""
+    return str(error.orig).strip().partition('\n')[0]

@@ -1,0 +1,66 @@
+"""SQL expressions that SQLite and PostgreSQL write differently."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime, String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement
+
+
+class sql_now(FunctionElement[datetime]):  # noqa: N801 - SQL functions are named like this
+    """The moment of the statement, as a column's default; on SQLite with six decimals, as SQLAlchemy stores times.
+
+    Example::
+
+        created_at: datetime = Field(sa_column_kwargs={'server_default': sql_now()})
+    """
+
+    type = DateTime(timezone=True)
+    inherit_cache = True
+
+
+class iso_utc(FunctionElement[str]):  # noqa: N801
+    """A stored time as ISO 8601 text in UTC with six decimals, made by the database: far cheaper than in Python."""
+
+    type = String()
+    inherit_cache = True
+
+
+class instant(FunctionElement[Any]):  # noqa: N801
+    """A stored time as something whose order is that of time, whatever number of decimals it was written with."""
+
+    inherit_cache = True
+
+
+@compiles(sql_now, 'sqlite')
+def _sql_now_sqlite(element: sql_now, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return "(strftime('%Y-%m-%d %H:%M:%f000', 'now'))"
+
+
+@compiles(sql_now, 'postgresql')
+def _sql_now_postgresql(element: sql_now, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return 'clock_timestamp()'
+
+
+@compiles(iso_utc, 'sqlite')
+@compiles(instant, 'sqlite')
+def _iso_utc_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **kwargs: Any) -> str:
+    stored = compiler.process(element.clauses, **kwargs)
+    # programs that write SQL store fewer decimals, or none; padding keeps text order equal to time order
+    padded = f"replace({stored}, ' ', 'T') || CASE length({stored}) WHEN 19 THEN '.000000' ELSE '000000' END"
+    return f"substr({padded}, 1, 26) || 'Z'"
+
+
+@compiles(iso_utc, 'postgresql')
+def _iso_utc_postgresql(element: iso_utc, compiler: SQLCompiler, **kwargs: Any) -> str:
+    stored = compiler.process(element.clauses, **kwargs)
+    return f"""to_char({stored} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+@compiles(instant, 'postgresql')
+def _instant_postgresql(element: instant, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return str(compiler.process(element.clauses, **kwargs))

@@ -1,0 +1,20 @@
+"""The http room: how requests are refused, downloads of a stream, and health.
+
+Imports ``views``, and what that imports.
+"""
+
+from .after_start import AfterStart
+from .exports import make_router as make_export_router
+from .health import make_router as make_health_router
+from .refusals import RefusalRoute, RefusedError, allow_methods, json_response, read_json
+
+__all__ = [
+    'AfterStart',
+    'RefusalRoute',
+    'RefusedError',
+    'allow_methods',
+    'json_response',
+    'make_export_router',
+    'make_health_router',
+    'read_json',
+]

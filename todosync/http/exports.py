@@ -1,0 +1,105 @@
+"""Downloads of a whole stream, as CSV and JSON: written to a file once per version, and sent from there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from anyio import to_thread
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
+
+from todosync.streams import Row, Stream
+
+from .refusals import RefusalRoute, RefusedError, allow_methods
+
+if TYPE_CHECKING:
+    from todosync.assembly import SyncServer
+
+Format = Literal['csv', 'json']
+MEDIA_TYPES: dict[Format, str] = {'csv': 'text/csv; charset=utf-8', 'json': 'application/json'}
+KEPT_FOR = 3600.0
+"""Seconds that the file of an older version stays, for downloads that have begun."""
+FORMULA_STARTS = ('=', '+', '-', '@', '\t', '\r')
+
+log = logging.getLogger(__name__)
+
+
+def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
+    """Return the routes ``GET /<stream>/export.csv`` and ``GET /<stream>/export.json`` for each of the streams."""
+    router = APIRouter(route_class=RefusalRoute, tags=['exports'])
+
+    def add_route(stream: Stream, format_: Format) -> None:
+        @router.get(f'/{stream.name}/export.{format_}', name=f'export_{stream.name}_{format_}')
+        async def export() -> Response:
+            """Download all rows, in their order."""
+            try:
+                path = await to_thread.run_sync(write_export, server, stream, format_)
+            except OSError as error:
+                log.error('the export of the %s was refused: %s', stream.name, error)
+                reason = f'The export cannot be written now ({error.strerror}); try again later'
+                raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+            headers = {
+                'Cache-Control': 'no-cache',
+                'Content-Disposition': f'attachment; filename="{stream.name}.{format_}"',
+            }
+            if server.settings.behind_proxy:
+                headers['X-Accel-Redirect'] = f'/{path.name}'
+                return Response(media_type=MEDIA_TYPES[format_], headers=headers)
+            return FileResponse(path, media_type=MEDIA_TYPES[format_], headers=headers)
+
+    for stream in streams:
+        for format_ in MEDIA_TYPES:
+            add_route(stream, format_)
+    allow_methods(router)
+    return router
+
+
+def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
+    """Write the current rows to a file, unless that has been done. Blocks.
+
+    :return: the file; it stays for at least an hour
+    :raises OSError: the file cannot be written
+    """
+    directory = server.settings.exports_dir
+    entry = server.channel(stream).read_message()
+    path = directory / f'{stream.name}-{entry.version}.{format_}'
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        rows: list[Row] = orjson.loads(entry.value)[stream.name]
+        _remove_old(directory, f'{stream.name}-*.{format_}')
+        with NamedTemporaryFile(dir=directory) as draft:  # which leaves nothing behind on a full disk
+            draft.write(orjson.dumps(rows) if format_ == 'json' else _csv(stream, rows))
+            draft.flush()
+            with suppress(FileExistsError):  # another request has written the same
+                os.link(draft.name, path)
+    return path
+
+
+def _csv(stream: Stream, rows: list[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(stream.fields)
+    writer.writerows([_cell(row[name]) for name in stream.fields] for row in rows)
+    return text.getvalue().encode('utf-8-sig')  # with the mark by which spreadsheets know that it is UTF-8
+
+
+def _cell(value: Any) -> Any:
+    # a spreadsheet would run what somebody has typed as a title as a formula
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def _remove_old(directory: Path, pattern: str) -> None:
+    for path in directory.glob(pattern):
+        if path.stat().st_mtime < time.time() - KEPT_FOR:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""Backups of a SQLite database, made and restored while servers use it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .base import VERSION_GAP, BackupError, Backups, NoBackupError, bring_up_to_date, now
+
+
+class SqliteBackups(Backups):
+    """The backups of a SQLite file, each of them a SQLite file. A backup takes 0.3 s per 100 MB.
+
+    While one is restored, servers may be running: every tab follows. A database that is damaged is replaced by another
+    file, which running servers notice only when they are started again.
+
+    :param database: the SQLite file
+    :param directory: where the backups are kept, readable by its owner only
+    :param keep: how many, at least one; older ones are removed when a new one is complete
+    :param migrations: the directory of the Alembic migrations that make the database's tables, if any do
+    :param clock: returns the time, for the names
+
+    Example::
+
+        SqliteBackups(Path('production.sqlite3'), Path('backups'), keep=7).create()
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        directory: Path,
+        keep: int,
+        *,
+        migrations: Path | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        super().__init__(f'{database.stem}-', '.sqlite3', directory, keep, migrations=migrations, clock=clock)
+        self._database = database
+
+    def _write(self, draft: Path) -> None:
+        with _explained(self._database), _read_only(self._database) as connection:
+            connection.execute('VACUUM INTO ?', (str(draft),))
+
+    def _check(self, backup: Path) -> None:
+        try:
+            with _read_only(backup) as connection:
+                (result,) = connection.execute('PRAGMA integrity_check').fetchone()
+                is_ours = _change_logs(connection) or _has_migrations(connection)
+        except sqlite3.Error as error:
+            raise NoBackupError(f'{backup} is no backup: {error}') from error
+        if result != 'ok':
+            raise NoBackupError(f'{backup} is damaged: {result}')
+        if not is_ours:
+            raise NoBackupError(f'{backup} is no backup: it holds neither a change log nor migrations')
+
+    def _restore(self, backup: Path) -> Path | None:
+        replaced: Path | None = None
+        self._database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with TemporaryDirectory(dir=self._database.parent, prefix='.') as draft_directory:
+            draft = Path(draft_directory) / backup.name
+            shutil.copyfile(backup, draft)
+            bring_up_to_date(f'sqlite:///{draft.absolute()}', self._migrations)
+            _move_versions_on(draft, self._database)
+            try:
+                replaced = self._write_new() if self._database.exists() else None
+                with _explained(self._database):
+                    _overwrite(self._database, draft)
+            except _DamagedDatabaseError:
+                _replace(self._database, draft)
+        return replaced
+
+
+class _DamagedDatabaseError(BackupError):
+    """What is there is no database any more."""
+
+
+@contextmanager
+def _explained(database: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:  # locked, or no space: what is there is all right
+        raise BackupError(f'{database} could not be copied: {error}') from error
+    except sqlite3.DatabaseError as error:
+        raise _DamagedDatabaseError(f'{database} is damaged: {error}') from error
+
+
+@contextmanager
+def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(f'{path.absolute().as_uri()}?mode=ro', uri=True, isolation_level=None)) as connection:
+        yield connection
+
+
+def _move_versions_on(draft: Path, current: Path) -> None:
+    """Leave only a version in each change log that is newer than any, so that everybody asks for the whole list."""
+    with closing(sqlite3.connect(draft)) as connection, connection:
+        for log in _change_logs(connection):
+            _, key, *_ = [column[1] for column in connection.execute(f'PRAGMA table_info({log})')]
+            version = max(_newest_version(connection, log), _newest_version_of(current, log)) + VERSION_GAP
+            connection.execute(f'DELETE FROM {log}')  # noqa: S608 - names of the program's own
+            connection.execute(f"INSERT INTO {log}(version, {key}, op) VALUES (?, 0, 'del')", (version,))  # noqa: S608
+
+
+def _change_logs(connection: sqlite3.Connection) -> list[str]:
+    query = (
+        "SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE TABLE % (version INTEGER PRIMARY KEY AUTOINCREMENT,%'"
+    )
+    return [str(name) for (name,) in connection.execute(query)]
+
+
+def _has_migrations(connection: sqlite3.Connection) -> bool:
+    query = "SELECT count(*) FROM sqlite_schema WHERE name = 'alembic_version'"
+    return bool(connection.execute(query).fetchone()[0])
+
+
+def _newest_version(connection: sqlite3.Connection, log: str) -> int:
+    return int(connection.execute(f'SELECT max(version) FROM {log}').fetchone()[0] or 0)  # noqa: S608
+
+
+def _newest_version_of(path: Path, log: str) -> int:
+    try:
+        with _read_only(path) as connection:
+            return _newest_version(connection, log)
+    except sqlite3.Error:
+        return 0  # it is not there, or damaged: the gap is for this too
+
+
+def _overwrite(path: Path, draft: Path) -> None:
+    """Copy a database over another in one transaction, which all who use it see as a commit."""
+    with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(path, timeout=30)) as target:
+        source.backup(target)
+
+
+def _replace(path: Path, draft: Path) -> None:
+    for companion in (f'{path}-wal', f'{path}-shm', f'{path}-journal'):
+        Path(companion).unlink(missing_ok=True)
+    draft.replace(path)

@@ -1,0 +1,66 @@
+"""What a deployment adds to a server, in one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from nicegui import app, core
+
+from . import metrics
+from .idle import IdleOutboxes
+from .maintenance import BACKUP_TIME, back_up_database
+from .serving import drain_on_signal, load_all_elements
+from .status import StatusBoard, take_report
+from .tuning import forget_unused_tab_storage, free_elements, settle_allocator, tune
+
+if TYPE_CHECKING:
+    from todosync.assembly import SyncServer
+
+CABLE_MAX_SILENCE = 30.0
+"""Seconds without hearing itself after which a process takes its cable for broken; it speaks every 5."""
+
+
+def add_production(server: SyncServer) -> None:
+    """Add what a deployment needs: status reports, metrics, backups, request ids in the log, and tuning of the process.
+
+    The process spends less: pages that have nothing to send sleep, requests for the API pass NiceGUI's middleware by,
+    and the allocator and the garbage collector are set for a server that runs for months.
+
+    :param server: what ``setup()`` has returned
+
+    Example::
+
+        server = todosync.setup(settings, streams=[NOTES])
+        todosync.add_production(server)
+    """
+    settle_allocator()
+    if server.settings.is_production:
+        load_all_elements()
+    app.add_middleware(CorrelationIdMiddleware)
+    server.status = board = StatusBoard(server.cable, lambda: take_report(server))
+    server.jobs.add_recurring(back_up_database.__name__, back_up_database, BACKUP_TIME)
+    server.add_routes(metrics.make_router(board))
+    server.checks['cable'] = lambda: _check_cable(board)
+    server.parts += [IdleOutboxes(), board, _Tuning(server)]
+    app.on_delete(forget_unused_tab_storage)
+    app.on_delete(free_elements)
+
+
+class _Tuning:
+    """Tunes the process when everything else has started."""
+
+    def __init__(self, server: SyncServer) -> None:
+        self._server = server
+
+    def start(self) -> None:
+        drain_on_signal(self._server.drain)
+        tune(app, core.sio, self._server.api_routes)
+
+    def stop(self) -> None:
+        pass  # the process ends
+
+
+def _check_cable(board: StatusBoard) -> dict[str, Any]:
+    silence = board.seconds_since_echo()
+    return {'ok': silence < CABLE_MAX_SILENCE, 'seconds_since_echo': round(silence, 1)}

@@ -1,0 +1,200 @@
+"""What each process reports of itself, so that any of them can show all: on a page, and to Prometheus.
+
+The reports travel over the cable. A process that hears its own ones knows that the cable works.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from prometheus_client import ProcessCollector
+
+from todosync.cable import Cable
+
+if TYPE_CHECKING:
+    from todosync.assembly import SyncServer
+
+STREAM = 'todosync:status'
+"""The name on the cable; no name of a table can be like it."""
+REPORT_INTERVAL = 5.0
+EXPIRY = 3 * REPORT_INTERVAL
+"""Seconds without a report after which a process is taken to have ended."""
+HISTORY_LENGTH = 120
+PROCESS = f'{socket.gethostname()}:{os.getpid()}'
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ProcessReport:
+    """One process at one moment.
+
+    :param process: its host and process id
+    :param at: when, in seconds since 1970, by its own clock
+    :param started_at: when it started, likewise
+    :param versions: the version that it shows of each stream
+    :param browsers: how many browser sessions have a tab here
+    :param leaders: how many tabs hold a socket
+    :param followers: how many tabs are carried by another one's socket
+    :param cache_hits: how often the cache had what was asked for, since the start
+    :param cache_misses: how often it had not
+    :param jobs_waiting: durable jobs of all processes that wait
+    :param jobs_running: durable jobs of all processes that run
+    :param jobs_failed: failed executions that are kept
+    :param owns_jobs: whether this process runs the durable jobs
+    :param broadcast_age: seconds since changes were last looked for and broadcast with success
+    :param cpu_seconds: processor time since the start
+    :param memory_bytes: resident memory
+    :param open_files: open file descriptors, sockets included
+
+    Example::
+
+        for report in reports:
+            print(report.process)
+    """
+
+    process: str
+    at: float
+    started_at: float
+    versions: dict[str, int]
+    browsers: int
+    leaders: int
+    followers: int
+    cache_hits: int
+    cache_misses: int
+    jobs_waiting: int
+    jobs_running: int
+    jobs_failed: int
+    owns_jobs: bool
+    broadcast_age: float
+    cpu_seconds: float
+    memory_bytes: int
+    open_files: int
+
+    @property
+    def tabs(self) -> int:
+        """How many tabs are connected, with a socket of their own or without."""
+        return self.leaders + self.followers
+
+
+def take_report(server: SyncServer) -> ProcessReport:
+    """Look at a server. Blocks.
+
+    :raises sqlalchemy.exc.OperationalError: the store of the jobs cannot be read
+    """
+    queue = server.jobs.queue()
+    system = {metric.name: metric.samples[0].value for metric in ProcessCollector(registry=None).collect()}
+    return ProcessReport(
+        process=PROCESS,
+        at=time.time(),
+        started_at=system.get('process_start_time_seconds', 0.0),
+        versions={name: channel.replica.version for name, channel in server.channels.items()},
+        browsers=server.tabs.browser_count,
+        leaders=server.tabs.socket_count,
+        followers=server.tabs.carried_count,
+        cache_hits=server.cache.usage.hits,
+        cache_misses=server.cache.usage.misses,
+        jobs_waiting=queue.waiting,
+        jobs_running=queue.running,
+        jobs_failed=queue.failed,
+        owns_jobs=queue.is_owner,
+        broadcast_age=server.broadcaster.seconds_since_success(),
+        cpu_seconds=system.get('process_cpu_seconds', 0.0),
+        memory_bytes=int(system.get('process_resident_memory_bytes', 0)),
+        open_files=int(system.get('process_open_fds', 0)),
+    )
+
+
+class StatusBoard:
+    """Publishes this process's reports at an interval, and keeps those of all processes for a while.
+
+    :param cable: what carries the reports
+    :param take: makes a report; called in the board's own thread, and may block
+    :param clock: returns the time in seconds, for the age of what has been heard
+    """
+
+    def __init__(
+        self, cable: Cable, take: Callable[[], ProcessReport], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._cable = cable
+        self._take = take
+        self._clock = clock
+        self._reporting = threading.Lock()
+        self._lock = threading.Lock()
+        self._heard: dict[str, tuple[float, deque[ProcessReport]]] = {}
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._listening_since = clock()
+
+    def start(self) -> None:
+        """Begin to report and to listen; safe to call twice."""
+        if self._thread is None:
+            self._listening_since = self._clock()
+            self._unsubscribe = self._cable.subscribe(STREAM, self._hear)
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._report_regularly, name='status', daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End both; safe to call twice."""
+        if self._thread is not None:
+            self._stopping.set()
+            self._thread.join()
+            self._thread = None
+            self._unsubscribe()
+
+    def reports(self) -> list[ProcessReport]:
+        """Return the newest report of each process that lives, by name."""
+        return [history[-1] for history in self.histories()]
+
+    def histories(self) -> list[list[ProcessReport]]:
+        """Return the last reports of each process that lives, oldest first; the processes by name."""
+        with self._lock:
+            return [list(history) for _, (at, history) in sorted(self._heard.items()) if self._clock() - at < EXPIRY]
+
+    def seconds_since_echo(self) -> float:
+        """Return how long ago this process last heard itself over the cable."""
+        with self._lock:
+            at, _ = self._heard.get(PROCESS, (self._listening_since, None))
+        return self._clock() - at
+
+    def report(self) -> None:
+        """Publish a report now. Blocks; never raises."""
+        with self._reporting:  # one at a time: what was looked at later is to be heard later
+            try:
+                self._cable.publish(STREAM, orjson.dumps(asdict(self._take())))
+            except Exception as error:  # the store of the jobs or the cable: both have a log line of their own to come
+                log.warning('the status could not be reported: %s', error)
+
+    def _report_regularly(self) -> None:
+        self.report()
+        while not self._stopping.wait(REPORT_INTERVAL):
+            self.report()
+
+    def _hear(self, message: bytes) -> None:
+        report = _parse(orjson.loads(message))
+        if report is None:
+            return
+        with self._lock:
+            for process in [name for name, (at, _) in self._heard.items() if self._clock() - at > EXPIRY]:
+                del self._heard[process]
+            _, history = self._heard.get(report.process, (0.0, deque(maxlen=HISTORY_LENGTH)))
+            history.append(report)
+            self._heard[report.process] = (self._clock(), history)
+
+
+def _parse(message: dict[str, Any]) -> ProcessReport | None:
+    known = {field.name for field in fields(ProcessReport)}
+    if not known <= message.keys():
+        return None  # of a process that still runs the version before this one
+    return ProcessReport(**{name: message[name] for name in known})

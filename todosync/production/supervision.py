@@ -1,0 +1,207 @@
+"""The processes of one machine: N app processes and Caddy, run and restarted by supervisord."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import stat
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+from supervisor.xmlrpc import SupervisorTransport
+
+from todosync.settings import PREFIX, Settings
+
+from .serving import DRAIN_SIGNAL
+
+STOP_TIMEOUT = 8
+"""Seconds that a process gets to end by itself, before it is killed."""
+NOTICE_TIME = 3.0
+"""Seconds in which Caddy, which asks for health each second, notices that a process is going or has come."""
+STABLE_AFTER = 2
+"""Seconds after which a process is taken to have started well."""
+HEALTHY = frozenset({'ok', 'degraded'})
+"""What a process says that requests may be sent to."""
+HEALTH_TIMEOUT = 4.0
+HEALTHY_TIMEOUT = 60.0
+"""Seconds that a restarted process gets to become healthy."""
+CONFIGURATION = """\
+[supervisord]
+nodaemon = true
+logfile = /dev/null
+logfile_maxbytes = 0
+pidfile = %(here)s/supervisord.pid
+
+[unix_http_server]
+file = %(here)s/supervisor.sock
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+PROGRAM = """
+[program:{name}]
+command = {command}
+process_name = {process_name}
+numprocs = {count}
+priority = {priority}
+environment = {environment}
+autorestart = {autorestart}
+startsecs = {startsecs}
+; not a number to give up after: what is wrong may be mended, and the pauses grow with each attempt
+startretries = 1000000
+stopwaitsecs = {stop_timeout}
+killasgroup = true
+redirect_stderr = true
+stdout_logfile = /dev/fd/1
+stdout_logfile_maxbytes = 0
+"""
+
+
+def serve(settings: Settings, main: Path, caddyfile: Path) -> NoReturn:
+    """Become the supervisor of the app processes and Caddy, until SIGTERM or SIGINT.
+
+    :param main: the program of an app process
+    :param caddyfile: Caddy's configuration
+    :raises OSError: the storage or the runtime directory cannot be used
+    """
+    settings.prepare_storage()
+    settings.resolve_storage_secret()  # made before processes race for it
+    settings.exports_dir.mkdir(exist_ok=True, mode=0o700)
+    directory = runtime_directory(settings)
+    configuration = directory / 'supervisord.conf'
+    configuration.write_text(_configuration(settings, main, caddyfile))
+    os.environ |= _environment(settings, directory)
+    supervisord = [sys.executable, '-m', 'supervisor.supervisord', '--configuration', str(configuration)]
+    os.execv(supervisord[0], supervisord)  # noqa: S606 - no shell is wanted
+
+
+def restart(settings: Settings) -> Iterator[str]:
+    """Restart the app processes one after the other, each as soon as the one before is healthy.
+
+    :return: the names of the processes, as each is done
+    :raises OSError: nothing is being served from this storage directory
+    :raises TimeoutError: a process did not become healthy; those after it go on as they were
+    """
+    directory = runtime_directory(settings)
+    supervisor = connect(directory)
+    for process in supervisor.getAllProcessInfo():
+        if process['group'] == 'app':
+            name = f'app:{process["name"]}'
+            if process['statename'] == 'RUNNING':
+                supervisor.signalProcess(name, str(DRAIN_SIGNAL.value))
+                time.sleep(NOTICE_TIME)
+                supervisor.stopProcess(name)
+            supervisor.startProcess(name)
+            _wait_until_healthy(directory / f'{process["name"]}.sock')
+            time.sleep(NOTICE_TIME)
+            yield process['name']
+
+
+def ask_health(settings: Settings) -> dict[str, str]:
+    """Return what each app process of this machine says of its health, or why it says nothing.
+
+    Those that :func:`serve` runs, or the one that listens on the settings' port.
+    """
+    sockets = sorted(runtime_directory(settings).glob('app-*.sock'))
+    if sockets:
+        return {socket.stem: _ask(httpx.HTTPTransport(uds=str(socket))) for socket in sockets}
+    return {'app': _ask(httpx.HTTPTransport(), port=settings.port)}
+
+
+def runtime_directory(settings: Settings) -> Path:
+    """Return the directory of the sockets of this storage directory's processes; made if missing.
+
+    :raises PermissionError: it belongs to somebody else
+    """
+    # not in the storage directory: the path of a socket has to be shorter than 108 bytes
+    digest = hashlib.sha256(str(settings.storage_dir.absolute()).encode()).hexdigest()[:12]
+    directory = Path(tempfile.gettempdir()) / f'todosync-{os.getuid()}-{digest}'
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f'{directory} is not a directory that only this user can enter; remove it')
+    return directory
+
+
+def connect(directory: Path) -> Any:
+    """Return the interface of a running supervisor, which has the methods that supervisord's manual lists.
+
+    :param directory: its runtime directory
+    """
+    transport = SupervisorTransport(serverurl=f'unix://{directory}/supervisor.sock')
+    return xmlrpc.client.ServerProxy('http://supervisor', transport=transport).supervisor
+
+
+def _environment(settings: Settings, directory: Path) -> dict[str, str]:
+    upstreams = [f'unix/{directory}/app-{number}.sock' for number in range(settings.processes)]
+    return {
+        f'{PREFIX}{name}': str(value)
+        for name, value in {
+            'BEHIND_PROXY': True,
+            'CERTIFICATES_DIR': settings.storage_dir.absolute() / 'certificates',
+            'ENV': settings.env,
+            'EXPORTS_DIR': settings.exports_dir.absolute(),
+            'HOST': settings.host,
+            'HTTPS_PORT': settings.https_port,
+            'PORT': settings.port,
+            'SITE': settings.domain or 'http://',
+            'STATIC_DIR': settings.static_dir.absolute(),
+            'STORAGE_DIR': settings.storage_dir.absolute(),
+            'UPSTREAMS': ' '.join(upstreams),
+        }.items()
+    } | {
+        'NICEGUI_STORAGE_PATH': str(settings.storage_dir.absolute() / 'nicegui'),
+        'XDG_CONFIG_HOME': str(settings.storage_dir.absolute() / 'certificates'),  # where Caddy keeps its own notes
+    }
+
+
+def _configuration(settings: Settings, main: Path, caddyfile: Path) -> str:
+    python = [sys.executable]
+    return ''.join(
+        [
+            CONFIGURATION,
+            # compressing takes a while, and nobody waits for it: the app processes send what is not there yet
+            _program('static', ['nice', *python, '-m', 'todosync', 'collect-static'], once=True, priority=10),
+            _program('app', [*python, str(main.absolute())], count=settings.processes, priority=20),
+            # started last, and so stopped first: nobody is sent to a process that is going
+            _program('caddy', ['caddy', 'run', '--config', str(caddyfile.absolute())], priority=30),
+        ]
+    )
+
+
+def _program(name: str, command: list[str], *, priority: int, count: int = 1, once: bool = False) -> str:
+    several = name == 'app'
+    return PROGRAM.format(
+        name=name,
+        command=shlex.join(command).replace('%', '%%'),
+        process_name='%(program_name)s-%(process_num)d' if several else name,
+        count=count,
+        priority=priority,
+        environment=f'{PREFIX}SOCKET="%(here)s/app-%(process_num)d.sock"' if several else '',
+        autorestart='false' if once else 'true',
+        startsecs=0 if once else STABLE_AFTER,
+        stop_timeout=STOP_TIMEOUT,
+    )
+
+
+def _wait_until_healthy(socket: Path) -> None:
+    deadline = time.monotonic() + HEALTHY_TIMEOUT
+    while _ask(httpx.HTTPTransport(uds=str(socket))) not in HEALTHY:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f'{socket.stem} did not become healthy within {HEALTHY_TIMEOUT:.0f} s; its log says why')
+        time.sleep(0.1)
+
+
+def _ask(transport: httpx.HTTPTransport, *, port: int = 80) -> str:
+    with httpx.Client(transport=transport, timeout=HEALTH_TIMEOUT) as client:
+        try:
+            return str(client.get(f'http://127.0.0.1:{port}/up').json()['status'])
+        except (httpx.HTTPError, ValueError, LookupError) as error:
+            return f'{type(error).__name__}: {error}'

@@ -1,0 +1,124 @@
+"""A person in front of a list that the browser renders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import background_tasks, json
+from nicegui.testing import User
+
+from todosync.runtime import current_server
+from todosync.streams import Row, Stream
+
+TIMEOUT = 10.0
+"""Seconds that a handler may take, or a change until it is broadcast."""
+POLL_INTERVAL = 0.005
+
+
+class RowUser:
+    """A person in front of a page that shows a stream in a ``LiveList``.
+
+    :param user: NiceGUI's user, who has opened the page
+    :param stream: the stream
+
+    Example::
+
+        notes = RowUser(user, NOTES)
+        await notes.trigger('delete-note', 'click', notes.row(text='Call Ann')['id'])
+    """
+
+    def __init__(self, user: User, stream: Stream) -> None:
+        self.user = user
+        self.stream = stream
+
+    def rows(self) -> list[Row]:
+        """Return the rows that the page shows, in their order.
+
+        Example::
+
+            assert [note['text'] for note in notes.rows()] == ['Call Ann']
+        """
+        rows: list[Row] = self.element(self.stream.name).shown
+        return rows
+
+    def row(self, **fields: Any) -> Row:
+        """Return the first row that has these values.
+
+        :raises AssertionError: there is none; the message says what there is
+
+        Example::
+
+            note = notes.row(text='Call Ann')
+        """
+        rows = self.rows()
+        for row in rows:
+            if all(row[name] == value for name, value in fields.items()):
+                return row
+        raise AssertionError(f'expected to find a row with {fields} among these:\n' + '\n'.join(map(str, rows)))
+
+    async def trigger(self, marker: str, event: str, *args: Any) -> None:
+        """Do what a person does, to the element of a row or to any other, and wait until its effect has arrived.
+
+        :param marker: the marker of the element
+        :param event: the event, as the page gave it to ``.on()``
+        :param args: what the page's ``js_handler`` emits, the row's id as a rule being the first
+        :raises AssertionError: there is no such element, it has no such handler, or no effect after 10 s
+
+        Example::
+
+            await notes.trigger('pin-note', 'click', note['id'])
+        """
+        element = self.element(marker)
+        listeners = [listener for listener in element._event_listeners.values() if listener.type == event]
+        if not any(listener.handler for listener in listeners):
+            raise AssertionError(f'the element {marker!r} has no handler for {event!r}')
+        running = set(background_tasks.running_tasks)
+        for listener in listeners:
+            if listener.handler:
+                message = {'id': element.id, 'listener_id': listener.id, 'args': [json.dumps(arg) for arg in args]}
+                element.client.handle_event(message)
+        if started := background_tasks.running_tasks - running:
+            _, unfinished = await asyncio.wait(started, timeout=TIMEOUT)
+            assert not unfinished, f'the handler for {event!r} of {marker!r} was not done after {TIMEOUT:g} s'
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the page has everything that is committed by now.
+
+        :raises AssertionError: it has not after 10 s
+
+        Example::
+
+            sqlite3.connect(path).execute("INSERT INTO todos(title) VALUES ('Buy milk')").connection.commit()
+            await todos.settle()
+        """
+        server = current_server()
+
+        def committed() -> int:
+            with server.database.read() as session:
+                return self.stream.version(session)
+
+        version = await asyncio.to_thread(committed)
+        replica = server.channel(self.stream).replica
+        await _until(lambda: replica.version >= version, f'version {version} of the {self.stream.name} did not arrive')
+
+    def element(self, marker: str) -> Any:
+        """Return the page's first element with a marker.
+
+        :raises AssertionError: there is none
+
+        Example::
+
+            assert notes.element('new-note').value == ''
+        """
+        elements = self.user.find(marker=marker).elements
+        return min(elements, key=lambda element: element.id)
+
+
+async def _until(condition: Callable[[], bool], failure: str) -> None:
+    deadline = asyncio.get_running_loop().time() + TIMEOUT
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f'{failure} within {TIMEOUT:g} s'
+        await asyncio.sleep(POLL_INTERVAL)
