@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import job_functions
 from tests.databases import Todos
+from tests.jobs import functions
 from tests.server import running_server
 from tests.waiting import wait_until
 from todosync import Settings
@@ -36,12 +36,12 @@ def test_no_job_comes_back_and_none_is_lost(
 ) -> None:
     jobs = Jobs(postgres_url)
     jobs.start()
-    jobs.enqueue(job_functions.write_line, str(tmp_path / 'lines'), 'done', at=datetime.now(UTC) + LATER, job_id='done')
+    jobs.enqueue(functions.write_line, str(tmp_path / 'lines'), 'done', at=datetime.now(UTC) + LATER, job_id='done')
     jobs.failed.record('failed', ValueError())
     backup = backups.create()
     jobs.cancel('done')
-    jobs.enqueue(job_functions.write_line, str(tmp_path / 'lines'), 'waits', at=datetime.now(UTC) + LATER)
-    jobs.enqueue(job_functions.write_line, str(tmp_path / 'lines'), 'waits too', at=datetime.now(UTC) + LATER)
+    jobs.enqueue(functions.write_line, str(tmp_path / 'lines'), 'waits', at=datetime.now(UTC) + LATER)
+    jobs.enqueue(functions.write_line, str(tmp_path / 'lines'), 'waits too', at=datetime.now(UTC) + LATER)
     jobs.stop()
     backups.restore(backup)
     jobs = Jobs(postgres_url)

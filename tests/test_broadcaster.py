@@ -14,8 +14,7 @@ from tests.waiting import wait_until
 from todosync.broadcaster import Broadcaster
 from todosync.cable import MemoryCable
 from todosync.database import Database
-from todosync.jobs import Jobs
-from todosync.local_jobs import LocalJobs
+from todosync.jobs import Jobs, LocalJobs
 from todosync.models import TODOS, Todo
 from todosync.streams import DELTA_MAX_RECORDS
 from todosync.todos import create_todo, update_todo

@@ -1,8 +1,7 @@
 """A todo list that is live in every tab over one socket, and the sync layer under it, for NiceGUI."""
 
 from .app import broadcast_later, broadcast_list, current_server, enqueue, setup
-from .failed_executions import FailedExecution
-from .job_policy import JobInterruptedError, job
+from .jobs import FailedExecution, JobInterruptedError, job
 from .models import TODOS, InvalidTodoError, Todo
 from .server import SyncServer
 from .serving import run_options

@@ -12,8 +12,7 @@ import orjson
 
 from .cable import Cable
 from .database import Database
-from .failed_executions import FailedExecutions
-from .local_jobs import SAFETY_INTERVAL, LocalJobs
+from .jobs import SAFETY_INTERVAL, FailedExecutions, LocalJobs
 from .streams import Stream
 
 JOB_ID = 'broadcast'

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .backup import BackupError, Backups, PostgresBackups, SqliteBackups
-from .job_policy import JobInterruptedError, job
+from .jobs import JobInterruptedError, job
 from .settings import Settings
 
 if TYPE_CHECKING:
     from .server import SyncServer
 
 
+@job
 def trim_change_log() -> None:
     """Forget changes that are older than the retention; a browser that was away for longer gets the whole list."""
     server = _server()
@@ -23,17 +24,20 @@ def trim_change_log() -> None:
             stream.trim(session, limit)
 
 
+@job
 def trim_cable() -> None:
     """Forget messages that have been delivered long ago."""
     server = _server()
     server.cable.trim(server.settings.cable_retention)
 
 
+@job
 def cull_cache() -> None:
     """Drop what has expired."""
     _server().cache.cull()
 
 
+@job
 def prune_failed_executions() -> None:
     """Forget jobs that failed long ago."""
     server = _server()

@@ -19,8 +19,7 @@ from .cache import Cache, DiskCache, MemoryCache
 from .channel import Channel
 from .database import Database, DatabaseUnavailableError
 from .idle import IdleOutboxes
-from .jobs import Jobs
-from .local_jobs import LocalJobs
+from .jobs import Jobs, LocalJobs
 from .models import TODOS
 from .serving import drain_on_signal
 from .sessions import Sessions
