@@ -173,10 +173,12 @@ def test_two_jobs_of_one_id_are_both_tried_again(jobs: Jobs, path: str) -> None:
     jobs.enqueue(functions.wait_and_fail, path, 'first', job_id='a')
     wait_until(lambda: lines(path) == ['first'])
     jobs.enqueue(functions.wait_and_fail, path, 'second', job_id='a')  # waits: the first one runs
-    assert (jobs.queue().running, jobs.queue().waiting) == (1, 1)
+    jobs.enqueue(functions.write_line, path, 'third', job_id='b')
+    wait_until(lambda: 'third' in lines(path) and jobs.queue().running == 1)
+    assert (lines(path), jobs.queue().waiting) == (['first', 'third'], 1)
     Path(f'{path}.release').touch()
     wait_until(lambda: settled(jobs))
-    assert sorted(lines(path)) == ['first', 'first', 'second', 'second']
+    assert sorted(lines(path)) == ['first', 'first', 'second', 'second', 'third']
     assert [failure.job_id for failure in jobs.failed.newest()] == ['a', 'a']
 
 
