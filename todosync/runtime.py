@@ -53,16 +53,16 @@ def enqueue(run: Callable[..., Any], *arguments: Any, at: datetime | None = None
     """Have a function run as a durable job, now or later, in one of the processes that share the jobs.
 
     When this returns, the job is stored: in production it runs even if this process ends now. It runs once, in a
-    thread; if it raises, that is kept as a :class:`FailedExecution`, unless :func:`job` says to try again. Blocks: call
-    it in a thread.
+    thread; if it raises, that is kept as a :class:`FailedExecution`, unless its :func:`job` says to try again. Blocks:
+    call it in a thread.
 
-    :param run: a function of a module, since only its name is stored
+    :param run: a function of a module that is marked with :func:`job`; only its name is stored
     :param arguments: JSON values
     :param at: when, with a time zone (default: now)
-    :param job_id: replaces the job that waits under this id (default: a new id)
+    :param job_id: replaces what waits under this id, another attempt too (default: a new id)
     :return: the id, with which ``current_server().jobs.cancel(job_id)`` takes the job back
-    :raises ValueError: the function cannot be imported by name
-    :raises TypeError: it is a coroutine function, or an argument is no JSON value
+    :raises ValueError: the function cannot be imported by name, or the time has no zone
+    :raises TypeError: it is not marked, it is a coroutine function, or an argument is no JSON value
     :raises DatabaseUnavailableError: the job could not be stored
     :raises RuntimeError: called on an event loop, or ``setup()`` has not been called
 

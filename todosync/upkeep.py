@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from todosync.jobs import job
 from todosync.runtime import current_server
 
 
+@job
 def trim_change_log() -> None:
     """Forget changes that are older than the retention; a browser that was away for longer gets the whole list."""
     server = current_server()
@@ -17,17 +19,20 @@ def trim_change_log() -> None:
             stream.trim(session, limit)
 
 
+@job
 def trim_cable() -> None:
     """Forget messages that have been delivered long ago."""
     server = current_server()
     server.cable.trim(server.settings.cable_retention)
 
 
+@job
 def cull_cache() -> None:
     """Drop what has expired."""
     current_server().cache.cull()
 
 
+@job
 def prune_failed_executions() -> None:
     """Forget jobs that failed long ago."""
     server = current_server()

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.databases import Todos
-from tests.jobs import job_functions
+from tests.jobs import functions
 from tests.server import running_server
 from tests.waiting import wait_until
 from todosync import Settings
-from todosync.jobs.jobs import Jobs
+from todosync.jobs import Jobs
 from todosync.production.backup import BackupError, MissingProgramError, PostgresBackups
 from todosync.production.maintenance import backups_of
 
@@ -36,12 +36,12 @@ def test_no_job_comes_back_and_none_is_lost(
 ) -> None:
     jobs = Jobs(postgres_url)
     jobs.start()
-    jobs.enqueue(job_functions.write_line, str(tmp_path / 'lines'), 'done', at=datetime.now(UTC) + LATER, job_id='done')
+    jobs.enqueue(functions.write_line, str(tmp_path / 'lines'), 'done', at=datetime.now(UTC) + LATER, job_id='done')
     jobs.failed.record('failed', ValueError())
     backup = backups.create()
     jobs.cancel('done')
-    jobs.enqueue(job_functions.write_line, str(tmp_path / 'lines'), 'waits', at=datetime.now(UTC) + LATER)
-    jobs.enqueue(job_functions.write_line, str(tmp_path / 'lines'), 'waits too', at=datetime.now(UTC) + LATER)
+    jobs.enqueue(functions.write_line, str(tmp_path / 'lines'), 'waits', at=datetime.now(UTC) + LATER)
+    jobs.enqueue(functions.write_line, str(tmp_path / 'lines'), 'waits too', at=datetime.now(UTC) + LATER)
     jobs.stop()
     backups.restore(backup)
     jobs = Jobs(postgres_url)

@@ -16,8 +16,7 @@ from todos.actions import create_todo, update_todo
 from todos.models import TODOS, Todo
 from todosync.cable import MemoryCable
 from todosync.database.database import Database
-from todosync.jobs.jobs import Jobs
-from todosync.jobs.local_jobs import LocalJobs
+from todosync.jobs import Jobs, LocalJobs
 from todosync.streams.broadcaster import Broadcaster
 from todosync.streams.stream import DELTA_MAX_ROWS
 

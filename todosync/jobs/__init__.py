@@ -1,8 +1,13 @@
-"""The jobs room: durable jobs, which outlive the process, and those of one process. Imports ``database`` only."""
+"""Jobs: functions that run in threads, apart from requests and pages.
 
-from .failed_executions import FailedExecution, FailedExecutions
-from .jobs import Jobs, QueueState, perform
-from .local_jobs import SAFETY_INTERVAL, LocalJobs
+This room holds the durable jobs (:class:`Jobs`), which outlive their process, the jobs of one process
+(:class:`LocalJobs`), and the record of those that failed. It imports nothing of todosync but ``todosync.database``.
+Other rooms use the names below and no module inside.
+"""
+
+from .durable import Jobs, QueueState
+from .failed import FailedExecution, FailedExecutions
+from .local import SAFETY_INTERVAL, LocalJobs
 from .policy import JobInterruptedError, job
 
 __all__ = [
@@ -14,5 +19,4 @@ __all__ = [
     'LocalJobs',
     'QueueState',
     'job',
-    'perform',
 ]

@@ -1,10 +1,10 @@
-"""What happens when a durable job raises: another attempt, a record of the failure, or nothing."""
+"""The mark ``@job``, and what happens when a job raises: another attempt, a record of the failure, or nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 Function = TypeVar('Function', bound=Callable[..., Any])
 
@@ -35,16 +35,33 @@ class Policy:
         return float(self.wait * 2 ** (attempt - 1))
 
 
+@overload
+def job(function: Function, /) -> Function: ...
+
+
+@overload
 def job(
     *,
     attempts: int = Policy.attempts,
     wait: float = Policy.wait,
     retry_on: tuple[type[Exception], ...] = Policy.retry_on,
     discard_on: tuple[type[Exception], ...] = Policy.discard_on,
-) -> Callable[[Function], Function]:
-    """Say what is to happen when a function that runs as a durable job raises.
+) -> Callable[[Function], Function]: ...
 
-    Without it, a job runs once, and its failure is recorded.
+
+def job(
+    function: Function | None = None,
+    /,
+    *,
+    attempts: int = Policy.attempts,
+    wait: float = Policy.wait,
+    retry_on: tuple[type[Exception], ...] = Policy.retry_on,
+    discard_on: tuple[type[Exception], ...] = Policy.discard_on,
+) -> Any:
+    """Mark a function as a durable job, and say what is to happen when it raises.
+
+    Only marked functions run as durable jobs: a stored job is a function's name and its arguments, and the mark keeps
+    a stored name from calling whatever can be imported. ``@job`` alone means one attempt, and a record of its failure.
 
     :param attempts: how often to try before the failure is recorded
     :param wait: seconds before the second attempt; the time doubles with each further one
@@ -57,14 +74,20 @@ def job(
         def remind(todo_id: int) -> None: ...
     """
 
-    def decorate(function: Function) -> Function:
-        function.job_policy = Policy(attempts, wait, retry_on, discard_on)  # type: ignore[attr-defined]
-        return function
+    def mark(marked: Function) -> Function:
+        marked.job_policy = Policy(attempts, wait, retry_on, discard_on)  # type: ignore[attr-defined]
+        return marked
 
-    return decorate
+    return mark if function is None else mark(function)
 
 
 def policy_of(function: Callable[..., Any]) -> Policy:
-    """Return the policy that a function was decorated with, or the usual one."""
+    """Return the policy that a function was marked with.
+
+    :raises TypeError: it is not marked
+    """
     policy = getattr(function, 'job_policy', None)
-    return policy if isinstance(policy, Policy) else Policy()
+    if not isinstance(policy, Policy):
+        name = getattr(function, '__qualname__', repr(function))
+        raise TypeError(f'{name} is not marked as a job; mark it with @todosync.job')
+    return policy

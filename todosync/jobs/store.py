@@ -1,179 +1,171 @@
-"""Where durable jobs are kept: APScheduler's store, made safe against a process that ends while it starts a job."""
+"""Where durable jobs are kept: one table, a row for each job that waits or runs."""
 
 from __future__ import annotations
 
 import logging
-import pickle
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from apscheduler.job import Job
-from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.util import datetime_to_utc_timestamp
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, Row, func, select
 
-RETRY_INTERVAL = 1.0
-"""Seconds between two attempts to use a store that cannot be used."""
+from .convert import convert_former_executions, convert_former_jobs, has_former_jobs, has_former_tables
+from .failed import FailedExecutions
+from .table import IS_READY, IS_RECURRING, IS_WAITING, Execution, Recurring, as_number, insert, jobs
 
 log = logging.getLogger(__name__)
-executions = Table(
-    'executions',
-    MetaData(),
-    Column('job_id', String, primary_key=True),
-    Column('run', String, nullable=False),
-    Column('arguments', String, nullable=False),
-    Column('attempt', Integer, nullable=False),
-    Column('started_at', String, nullable=False),
-    Column('started_by', String, nullable=False),
-)
 
 
-@dataclass(frozen=True)
-class Execution:
-    """A run of a durable job.
+class JobStore:
+    """Keeps the durable jobs. Every call blocks.
 
-    :param run: where the function is, as in ``'package.module:function'``
-    :param arguments: a JSON array
-    :param attempt: 1 for the first
-    :param started_by: the store's name in the process that runs it
+    A job is marked as started in one transaction, before it starts, and its row stays until it has ended. So it starts
+    at most once, and a row that an ended process has marked tells that the job was interrupted.
+
+    :param reading: an engine for transactions that read, which do not wait for writers
+    :param writing: an engine for transactions that write, of which only one runs at a time
+    :param failed: where failures are recorded, in the same transactions
     """
 
-    job_id: str
-    run: str
-    arguments: str
-    attempt: int = 1
-    started_by: str = ''
-
-
-class DurableJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
-    """Moves a due job to the executions in one transaction, before it starts, and keeps it there until it has ended.
-
-    APScheduler by itself removes a job from the store after it was started: a process that ends between the two runs
-    it twice, and one that ends while the job runs has lost it without a trace. Here it starts at most once, and
-    what an ended process left among the executions is known to have been interrupted.
-
-    :param engine: an engine for transactions that write
-    :param threads: how many jobs run at a time; further ones stay in the store, where other processes see them
-    """
-
-    def __init__(self, engine: Engine, threads: int) -> None:
-        super().__init__(engine=engine)
-        self._threads = threads
+    def __init__(self, reading: Engine, writing: Engine, failed: FailedExecutions) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._failed = failed
         self._name = uuid4().hex
-        self._taken: set[str] = set()
-        self.is_open = False
-        """Whether this process may take jobs."""
-        self.running: dict[str, Execution] = {}
+        self.recurring: dict[str, Recurring] = {}
+        """The recurring jobs that are declared, by id."""
+        self._has_former_tables = False
 
-    def create_tables(self, connection: Connection) -> None:
-        """Create the tables that are missing."""
-        executions.create(connection, checkfirst=True)
-        self.jobs_t.create(connection, checkfirst=True)
+    def create_table(self, connection: Connection) -> None:
+        """Create the table unless it exists."""
+        jobs.create(connection, checkfirst=True)
+
+    def add(self, job_id: str, function: str, arguments: str, at: datetime, *, replace: bool) -> None:
+        """Add a job that waits for its time.
+
+        :param replace: remove what waits under the id before, whatever attempt it is
+        """
+        with self._writing.begin() as connection:
+            if replace:
+                _remove(connection, job_id)
+            insert(connection, job_id=job_id, function=function, arguments=arguments, run_at=as_number(at))
+
+    def remove(self, job_id: str) -> bool:
+        """Remove what waits under an id, whatever attempt it is, and return whether there was something."""
+        with self._writing.begin() as connection:
+            return _remove(connection, job_id)
 
     def counts(self) -> tuple[int, int]:
         """Return how many jobs wait, and how many run, in all processes."""
-        with self.engine.begin() as connection:
-            waiting, running = (
-                int(connection.scalar(select(func.count()).select_from(table)) or 0)
-                for table in (self.jobs_t, executions)
-            )
-        return waiting, running
+        with self._reading.begin() as connection:
+            row = connection.execute(select(func.count(), func.count(jobs.c.started_by))).one()
+        return row[0] - row[1], row[1]
 
-    def get_due_jobs(self, now: datetime) -> list[Job]:
-        """Take the due jobs that there are threads for, so that nobody else does."""
-        if not self.is_open:
-            return []
-        due = (
-            select(self.jobs_t.c.job_state)
-            .where(self.jobs_t.c.next_run_time <= datetime_to_utc_timestamp(now), self._is_at_rest)
-            .order_by(self.jobs_t.c.next_run_time)
-            .limit(self._threads - len(self.running))
-        )
-        with self.engine.begin() as connection:
-            jobs = [self._reconstitute_job(state) for (state,) in connection.execute(due)]
-            taken = [job for job in jobs if self._take(connection, job, now)]
-        self._taken = {job.id for job in taken}
-        self.running |= {job.id: self._execution(job) for job in taken}
+    def seconds_until_due(self, now: datetime) -> float | None:
+        """Return when the next job is to be started, ``None`` for none; a job to convert counts as due."""
+        with self._reading.begin() as connection:
+            if self._has_former_tables and has_former_jobs(connection):
+                return 0.0
+            run_at = connection.scalar(select(func.min(jobs.c.run_at)).where(IS_READY))
+        return None if run_at is None else max((run_at - as_number(now)) / 1e6, 0.0)
+
+    def take(self, now: datetime, limit: int) -> list[Execution]:
+        """Mark due jobs as started by this process, and return them, to be started.
+
+        :param limit: how many at most; further ones stay, where another owner would find them
+        """
+        first = select(jobs).where(IS_READY, jobs.c.run_at <= as_number(now)).order_by(jobs.c.run_at).limit(1)
+        taken: list[Execution] = []
+        with self._writing.begin() as connection:
+            if self._has_former_tables:  # a process of the version before may have added some since the take-over
+                convert_former_jobs(connection, self.recurring, self._failed, now)
+            while len(taken) < limit and (row := connection.execute(first).first()):
+                values = {'started_at': now.isoformat(), 'started_by': self._name, 'cron': None}
+                connection.execute(jobs.update().where(jobs.c.execution_id == row.execution_id).values(values))
+                if row.cron is not None:
+                    self._insert_next(connection, row, now)
+                taken.append(_execution(row))
         return taken
 
-    def get_next_run_time(self) -> datetime | None:
-        """Return when the next job is due; ``None`` while no thread is free, a job that ends wakes the scheduler."""
-        if not self.is_open or len(self.running) >= self._threads:
-            return None
-        query = select(func.min(self.jobs_t.c.next_run_time)).where(self._is_at_rest)
+    def give_back(self, running: Collection[str]) -> None:
+        """Let jobs wait again that were taken and not started: whether they were taken was not known.
+
+        :param running: the ids of the executions that were started
+        """
+        lost = (jobs.c.started_by == self._name) & jobs.c.execution_id.not_in(running)
+        with self._writing.begin() as connection:
+            connection.execute(jobs.update().where(lost).values(started_at=None, started_by=None))
+
+    def end(self, execution: Execution, error: BaseException | None = None) -> None:
+        """Forget an execution: it has ended.
+
+        :param error: the failure to record
+        """
+        with self._writing.begin() as connection:
+            is_ours = connection.execute(jobs.delete().where(self._is(execution))).rowcount > 0
+            if is_ours and error is not None:  # otherwise another owner has ended it already, as interrupted
+                self._failed.add(connection, execution.job_id, error)
+
+    def retry(self, execution: Execution, at: datetime) -> None:
+        """End an execution, and have the job wait for another attempt."""
+        values = {
+            'execution_id': uuid4().hex,
+            'attempt': execution.attempt + 1,
+            'run_at': as_number(at),
+            'started_at': None,
+            'started_by': None,
+        }
+        with self._writing.begin() as connection:
+            connection.execute(jobs.update().where(self._is(execution)).values(values))
+
+    def take_over(self, now: datetime, running: Collection[str] = ()) -> list[Execution]:
+        """Bring the store up to date for a new owner.
+
+        :param running: the ids of the executions that run in this process
+        :return: the executions that were started and do not run, now this process's, for it to end them
+        """
+        with self._writing.begin() as connection:
+            self._has_former_tables = has_former_tables(connection)
+            if self._has_former_tables:
+                convert_former_executions(connection, now)
+                convert_former_jobs(connection, self.recurring, self._failed, now)
+            self._schedule(connection, now)
+            interrupted = jobs.c.started_by.is_not(None) & jobs.c.execution_id.not_in(running)
+            rows = connection.execute(select(jobs).where(interrupted)).all()
+            connection.execute(jobs.update().where(interrupted).values(started_by=self._name))
+        return [_execution(row, is_interrupted=True) for row in rows]
+
+    def _schedule(self, connection: Connection, now: datetime) -> None:
+        """Schedule what is declared; what is scheduled already keeps its time."""
+        scheduled: set[str] = set()
+        for row in connection.execute(select(jobs).where(IS_WAITING & IS_RECURRING)).all():
+            if self.recurring.get(row.job_id) == Recurring(row.function, row.cron) and row.job_id not in scheduled:
+                scheduled.add(row.job_id)
+            else:
+                connection.execute(jobs.delete().where(jobs.c.execution_id == row.execution_id))
+        for job_id in self.recurring.keys() - scheduled:
+            self._insert_recurring(connection, job_id, self.recurring[job_id], now)
+
+    def _insert_next(self, connection: Connection, row: Row[Any], now: datetime) -> None:
         try:
-            with self.engine.begin() as connection:
-                timestamp = connection.scalar(query)
-        except DBAPIError as error:  # APScheduler's thread would end
-            log.warning('the store of the jobs cannot be read, trying on: %s', error.orig)
-            return datetime.now(UTC) + timedelta(seconds=RETRY_INTERVAL)
-        return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+            self._insert_recurring(connection, row.job_id, Recurring(row.function, row.cron), now)
+        except ValueError:  # another program has changed the row; the next start schedules the job anew
+            log.exception('job %s does not run again: its times cannot be read', row.job_id)
 
-    def update_job(self, job: Job) -> None:
-        """Store a changed job, unless it is the scheduler moving one on that was moved on when it was taken."""
-        if not self._was_taken(job.id):
-            super().update_job(job)
+    def _insert_recurring(self, connection: Connection, job_id: str, declared: Recurring, now: datetime) -> None:
+        if (next_run := declared.next_run(now)) is not None:
+            values = {'function': declared.function, 'cron': declared.cron, 'run_at': as_number(next_run)}
+            insert(connection, job_id=job_id, **values)
 
-    def remove_job(self, job_id: str) -> None:
-        """Remove a job, unless it is the scheduler removing one that was removed when it was taken."""
-        if not self._was_taken(job_id):
-            super().remove_job(job_id)
+    def _is(self, execution: Execution) -> Any:
+        return (jobs.c.execution_id == execution.execution_id) & (jobs.c.started_by == self._name)
 
-    def shutdown(self) -> None:
-        """Leave the engine to who made it: the scheduler's thread may be in the middle of using it."""
 
-    def end(self, execution: Execution) -> None:
-        """Forget an execution: it has ended."""
-        job_id, started_by = executions.c.job_id, executions.c.started_by
-        this = (job_id == execution.job_id) & (started_by == execution.started_by)  # not one that came after it
-        with self.engine.begin() as connection:
-            connection.execute(executions.delete().where(this))
-        if self.running.get(execution.job_id) == execution:
-            del self.running[execution.job_id]
+def _remove(connection: Connection, job_id: str) -> bool:
+    this = IS_WAITING & ~IS_RECURRING & (jobs.c.job_id == job_id)
+    return connection.execute(jobs.delete().where(this)).rowcount > 0
 
-    def interrupted(self) -> Iterable[Execution]:
-        """Return the executions that another process has started and not ended. Meant for the owner, so it is gone."""
-        columns = executions.c
-        query = select(columns.job_id, columns.run, columns.arguments, columns.attempt, columns.started_by)
-        with self.engine.begin() as connection:
-            return [Execution(*row) for row in connection.execute(query.where(columns.started_by != self._name))]
 
-    @property
-    def _is_at_rest(self) -> Any:
-        return self.jobs_t.c.id.not_in(select(executions.c.job_id))
-
-    def _execution(self, job: Job) -> Execution:
-        run, arguments, attempt = job.args
-        return Execution(job.id, run, arguments, attempt, self._name)
-
-    def _take(self, connection: Connection, job: Job, now: datetime) -> bool:
-        jobs = self.jobs_t
-        # who else takes or changes the job at the same time finds that it is no longer due at this moment, or we do
-        as_read = (jobs.c.id == job.id) & (jobs.c.next_run_time == datetime_to_utc_timestamp(job.next_run_time))
-        next_run_time = job.trigger.get_next_fire_time(job._get_run_times(now)[-1], now)
-        if next_run_time is None:
-            change: Any = jobs.delete().where(as_read)
-        else:
-            state = {**job.__getstate__(), 'next_run_time': next_run_time}
-            change = (
-                jobs.update()
-                .where(as_read)
-                .values(
-                    next_run_time=datetime_to_utc_timestamp(next_run_time),
-                    job_state=pickle.dumps(state, self.pickle_protocol),
-                )
-            )
-        if connection.execute(change).rowcount == 0:
-            return False
-        connection.execute(executions.insert().values(**asdict(self._execution(job)), started_at=now.isoformat()))
-        return True
-
-    def _was_taken(self, job_id: str) -> bool:
-        if job_id in self._taken:
-            self._taken.discard(job_id)
-            return True
-        return False
+def _execution(row: Row[Any], *, is_interrupted: bool = False) -> Execution:
+    return Execution(row.execution_id, row.job_id, row.function, row.arguments, row.attempt, is_interrupted)

@@ -6,15 +6,17 @@ import os
 import time
 from pathlib import Path
 
-from todosync.jobs.policy import JobInterruptedError, job
+from todosync.jobs import JobInterruptedError, Jobs, job
 
 
+@job
 def write_line(path: str, line: str) -> None:
     """Note that a job ran, and where, so that every process can see it."""
     with Path(path).open('a') as file:
         file.write(f'{line} {os.getpid()} {time.time()}\n')
 
 
+@job
 def write_and_hang(path: str, line: str) -> None:
     write_line(path, line)
     while not Path(f'{path}.release').exists():
@@ -28,6 +30,21 @@ def write_and_hang_once(path: str, line: str) -> None:
         time.sleep(0.01)
 
 
+@job(attempts=2, wait=0.01)
+def wait_and_fail(path: str, line: str) -> None:
+    write_line(path, line)
+    while not Path(f'{path}.release').exists():
+        time.sleep(0.01)
+    raise ZeroDivisionError
+
+
+@job(attempts=2, wait=3600)
+def fail_and_wait_for_an_hour(path: str) -> None:
+    write_line(path, 'tried')
+    raise ZeroDivisionError
+
+
+@job
 def fail(path: str) -> None:
     write_line(path, 'failed')
     raise ZeroDivisionError('this job divides by zero')
@@ -52,6 +69,42 @@ def find_nothing(path: str) -> None:
     raise LookupError('what the job was about is gone')
 
 
+@job
+def run_nothing() -> None: ...
+
+
+runs: list[str] = []
+
+
+@job
+def note_a_run() -> None:
+    runs.append('ran')
+
+
+@job
+def fail_with_odd_text() -> None:
+    raise ValueError('a zero byte \0 and half a pair \ud800')
+
+
+class Speechless(Exception):  # noqa: N818
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@job
+def fail_without_text() -> None:
+    raise Speechless
+
+
+@job(attempts=2, wait=1e300)
+def fail_and_wait_for_ever() -> None:
+    raise ZeroDivisionError
+
+
+def unmarked() -> None: ...
+
+
+@job
 async def coroutine_function() -> None: ...
 
 
@@ -65,3 +118,12 @@ def details(path: str) -> list[tuple[str, int, float]]:
     """Return for each line what ran, in which process, and when."""
     rows = [line.split() for line in Path(path).read_text().splitlines()]
     return [(what, int(pid), float(at)) for what, pid, at in rows]
+
+
+def owned(jobs: Jobs) -> bool:
+    return jobs.queue().is_owner
+
+
+def settled(jobs: Jobs) -> bool:
+    state = jobs.queue()
+    return state.waiting == state.running == 0

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, String, Table, func, select
 
+MAX_LENGTH = 100_000
+"""Characters of an error's message, and of its traceback, that are kept."""
+
 log = logging.getLogger(__name__)
 failed_executions = Table(
     'failed_executions',
@@ -43,11 +46,13 @@ class FailedExecution:
 class FailedExecutions:
     """Keeps them in the store of the durable jobs. Every call blocks.
 
-    :param engine: an engine for transactions that write
+    :param reading: an engine for transactions that read, which do not wait for writers
+    :param writing: an engine for transactions that write
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, reading: Engine, writing: Engine) -> None:
+        self._reading = reading
+        self._writing = writing
 
     def create_table(self, connection: Connection) -> None:
         """Create the table unless it exists."""
@@ -56,35 +61,51 @@ class FailedExecutions:
     def record(self, job_id: str, error: BaseException) -> None:
         """Keep a failure. Never raises: a job must go on even where its failure cannot be kept."""
         try:
-            with self._engine.begin() as connection:
-                connection.execute(
-                    failed_executions.insert().values(
-                        job_id=job_id,
-                        failed_at=_as_text(datetime.now(UTC)),
-                        error=f'{type(error).__name__}: {error}',
-                        traceback=''.join(traceback.format_exception(error)),
-                    )
-                )
+            with self._writing.begin() as connection:
+                self.add(connection, job_id, error)
         except Exception:
             log.exception('could not record that job %s failed', job_id)
+
+    def add(self, connection: Connection, job_id: str, error: BaseException) -> None:
+        """Keep a failure, as part of a transaction."""
+        connection.execute(
+            failed_executions.insert().values(
+                job_id=job_id,
+                failed_at=_as_text(datetime.now(UTC)),
+                error=_storable(f'{type(error).__name__}: {_message(error)}')[:MAX_LENGTH],
+                traceback=_storable(''.join(traceback.format_exception(error)))[-MAX_LENGTH:],
+            )
+        )
 
     def newest(self, limit: int = 100) -> list[FailedExecution]:
         """Return the latest failures, newest first."""
         columns = failed_executions.c
         query = select(columns.job_id, columns.failed_at, columns.error, columns.traceback)
-        with self._engine.begin() as connection:
+        with self._reading.begin() as connection:
             return [FailedExecution(*row) for row in connection.execute(query.order_by(columns.id.desc()).limit(limit))]
 
     def count(self) -> int:
         """Return how many failures are kept."""
-        with self._engine.begin() as connection:
+        with self._reading.begin() as connection:
             return int(connection.scalar(select(func.count()).select_from(failed_executions)) or 0)
 
     def prune(self, before: datetime) -> None:
         """Forget the failures from before a moment."""
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(failed_executions.delete().where(failed_executions.c.failed_at < _as_text(before)))
 
 
 def _as_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec='microseconds')
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an error's own __str__ may be wrong, too
+        return '(its message cannot be shown)'
+
+
+def _storable(text: str) -> str:
+    """Return the text without what a database may refuse: a zero byte, half a surrogate pair."""
+    return text.replace('\0', '\\x00').encode(errors='backslashreplace').decode()

@@ -1,25 +1,20 @@
-"""Jobs: durable ones, kept in SQLite and PostgreSQL and run by one of several processes; and local ones."""
+"""Durable jobs: kept in SQLite and PostgreSQL, run by one of several processes."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
-from tests.jobs import job_functions
-from tests.jobs.job_functions import details, lines
+from tests.jobs import functions
+from tests.jobs.functions import details, lines, owned, run_nothing, settled
 from tests.postgres import PostgresServer
 from tests.processes import start_python
 from tests.waiting import wait_until
-from todosync.jobs.jobs import ATTEMPT, RECURRING, Jobs
-from todosync.jobs.local_jobs import LocalJobs
-from todosync.jobs.store import DurableJobStore
+from todosync.jobs import Jobs
 
 PROCESS = """
 import sys
@@ -33,40 +28,11 @@ jobs.stop()
 LATER = timedelta(hours=1)
 
 
-@pytest.fixture(params=['memory', 'sqlite', 'postgresql'])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == 'postgresql':
-        return str(request.getfixturevalue('postgres_url'))
-    return 'sqlite://' if request.param == 'memory' else f'sqlite:///{tmp_path}/queue.sqlite3'
-
-
 between_processes = pytest.mark.parametrize('store_url', ['sqlite', 'postgresql'], indirect=True)
 
 
-@pytest.fixture
-def jobs(store_url: str) -> Iterator[Jobs]:
-    jobs = Jobs(store_url)
-    jobs.start()
-    yield jobs
-    jobs.stop()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / 'lines')
-
-
-def owned(jobs: Jobs) -> bool:
-    return jobs.queue().is_owner
-
-
-def settled(jobs: Jobs) -> bool:
-    state = jobs.queue()
-    return state.waiting == state.running == 0
-
-
 def test_a_job_runs_with_its_arguments_in_another_thread(jobs: Jobs, path: str) -> None:
-    jobs.enqueue(job_functions.write_line, path, 'milk')
+    jobs.enqueue(functions.write_line, path, 'milk')
     wait_until(lambda: lines(path) == ['milk'])
     wait_until(lambda: settled(jobs))
     assert jobs.failed.count() == 0
@@ -74,8 +40,8 @@ def test_a_job_runs_with_its_arguments_in_another_thread(jobs: Jobs, path: str) 
 
 def test_a_job_of_the_future_waits_for_its_time(jobs: Jobs, path: str) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=0.5)
-    jobs.enqueue(job_functions.write_line, path, 'later', at=soon + LATER)
-    jobs.enqueue(job_functions.write_line, path, 'soon', at=soon)
+    jobs.enqueue(functions.write_line, path, 'later', at=soon + LATER)
+    jobs.enqueue(functions.write_line, path, 'soon', at=soon)
     wait_until(lambda: lines(path))
     (what, _, at) = details(path)[0]
     assert (what, at >= soon.timestamp()) == ('soon', True)
@@ -84,18 +50,18 @@ def test_a_job_of_the_future_waits_for_its_time(jobs: Jobs, path: str) -> None:
 
 
 def test_a_job_whose_time_has_passed_runs_at_once(jobs: Jobs, path: str) -> None:
-    jobs.enqueue(job_functions.write_line, path, 'late', at=datetime.now(UTC) - LATER)
+    jobs.enqueue(functions.write_line, path, 'late', at=datetime.now(UTC) - LATER)
     wait_until(lambda: lines(path) == ['late'])
 
 
 def test_a_job_can_be_replaced_and_cancelled_by_its_id(jobs: Jobs, path: str) -> None:
     later = datetime.now(UTC) + LATER
     for line in ('first', 'second'):
-        assert jobs.enqueue(job_functions.write_line, path, line, at=later, job_id='remind 1') == 'remind 1'
+        assert jobs.enqueue(functions.write_line, path, line, at=later, job_id='remind 1') == 'remind 1'
     assert jobs.queue().waiting == 1
-    jobs.enqueue(job_functions.write_line, path, 'third', job_id='remind 1')
+    jobs.enqueue(functions.write_line, path, 'third', job_id='remind 1')
     wait_until(lambda: lines(path) == ['third'])
-    jobs.enqueue(job_functions.write_line, path, 'never', at=later, job_id='remind 1')
+    jobs.enqueue(functions.write_line, path, 'never', at=later, job_id='remind 1')
     assert jobs.cancel('remind 1')
     assert not jobs.cancel('remind 1')
     assert jobs.queue().waiting == 0
@@ -103,7 +69,7 @@ def test_a_job_can_be_replaced_and_cancelled_by_its_id(jobs: Jobs, path: str) ->
 
 def test_no_more_than_three_jobs_run_at_a_time_and_all_do_in_the_end(jobs: Jobs, path: str) -> None:
     for number in range(7):
-        jobs.enqueue(job_functions.write_and_hang, path, str(number))
+        jobs.enqueue(functions.write_and_hang, path, str(number))
     wait_until(lambda: len(lines(path)) == 3)
     assert (jobs.queue().running, jobs.queue().waiting) == (3, 4)
     Path(f'{path}.release').touch()
@@ -112,7 +78,7 @@ def test_no_more_than_three_jobs_run_at_a_time_and_all_do_in_the_end(jobs: Jobs,
 
 
 def test_a_job_that_raises_is_recorded_with_its_traceback(jobs: Jobs, path: str) -> None:
-    job_id = jobs.enqueue(job_functions.fail, path)
+    job_id = jobs.enqueue(functions.fail, path)
     wait_until(lambda: jobs.failed.count() == 1 and settled(jobs))
     failure = jobs.failed.newest()[0]
     assert (failure.job_id, failure.error) == (job_id, 'ZeroDivisionError: this job divides by zero')
@@ -121,19 +87,19 @@ def test_a_job_that_raises_is_recorded_with_its_traceback(jobs: Jobs, path: str)
 
 
 def test_a_job_that_asks_for_it_is_tried_again_until_it_succeeds(jobs: Jobs, path: str) -> None:
-    jobs.enqueue(job_functions.fail_twice, path)
+    jobs.enqueue(functions.fail_twice, path)
     wait_until(lambda: lines(path) == ['tried'] * 3 and settled(jobs))
     assert jobs.failed.count() == 0
 
 
 def test_after_an_error_that_it_does_not_name_it_is_not_tried_again(jobs: Jobs, path: str) -> None:
-    jobs.enqueue(job_functions.fail_in_another_way, path)
+    jobs.enqueue(functions.fail_in_another_way, path)
     wait_until(lambda: jobs.failed.count() == 1 and settled(jobs))
     assert lines(path) == ['tried']
 
 
 def test_a_job_that_asks_for_it_is_discarded_without_a_record(jobs: Jobs, path: str) -> None:
-    jobs.enqueue(job_functions.find_nothing, path)
+    jobs.enqueue(functions.find_nothing, path)
     wait_until(lambda: lines(path) == ['looked'] and settled(jobs))
     assert jobs.failed.count() == 0
 
@@ -142,16 +108,20 @@ def test_what_cannot_be_a_job_is_refused(jobs: Jobs) -> None:
     with pytest.raises(ValueError, match='lambda'):
         jobs.enqueue(lambda: None)
     with pytest.raises(TypeError, match='coroutine'):
-        jobs.enqueue(job_functions.coroutine_function)
+        jobs.enqueue(functions.coroutine_function)
     with pytest.raises(TypeError, match='not JSON serializable'):
-        jobs.enqueue(job_functions.write_line, object())
+        jobs.enqueue(functions.write_line, object())
+    with pytest.raises(TypeError, match=r'unmarked is not marked as a job; mark it with @todosync.job'):
+        jobs.enqueue(functions.unmarked)
+    with pytest.raises(ValueError, match='the time 2030-01-31 09:00:00 has no time zone'):
+        jobs.enqueue(run_nothing, at=datetime(2030, 1, 31, 9))
     assert jobs.queue().waiting == 0
 
 
 def test_adding_a_job_does_not_block_an_event_loop(jobs: Jobs, path: str) -> None:
     async def misuse() -> None:
         with pytest.raises(RuntimeError, match='would block the event loop'):
-            jobs.enqueue(job_functions.write_line, path, 'milk')
+            jobs.enqueue(functions.write_line, path, 'milk')
 
     asyncio.run(misuse())
 
@@ -171,7 +141,7 @@ def test_starting_and_stopping_can_be_repeated(store_url: str, path: str) -> Non
     for number in range(2):
         jobs.start()
         jobs.start()
-        jobs.enqueue(job_functions.write_line, path, str(number))
+        jobs.enqueue(functions.write_line, path, str(number))
         wait_until(lambda number=number: lines(path)[-1:] == [str(number)])  # type: ignore[misc]
         jobs.stop()
         jobs.stop()
@@ -182,7 +152,7 @@ def test_a_job_waits_for_the_next_start(store_url: str, path: str) -> None:
     before = Jobs(store_url)
     before.start()
     wait_until(lambda: owned(before))
-    before.enqueue(job_functions.write_line, path, 'future', at=datetime.now(UTC) + timedelta(seconds=1))
+    before.enqueue(functions.write_line, path, 'future', at=datetime.now(UTC) + timedelta(seconds=1))
     before.stop()
     assert lines(path) == []
     after = Jobs(store_url)
@@ -198,7 +168,7 @@ def test_stopping_in_the_middle_of_many_jobs_loses_and_doubles_none(store_url: s
         jobs.start()
         wait_until(lambda: jobs.queue().is_owner)  # noqa: B023
         for _ in range(10):
-            jobs.enqueue(job_functions.write_line, path, 'ran')
+            jobs.enqueue(functions.write_line, path, 'ran')
         jobs.stop()
     last = Jobs(store_url)
     last.start()
@@ -207,12 +177,18 @@ def test_stopping_in_the_middle_of_many_jobs_loses_and_doubles_none(store_url: s
     last.stop()
 
 
-def test_a_store_that_cannot_be_read_is_tried_again_soon(tmp_path: Path) -> None:
-    store = DurableJobStore(create_engine(f'sqlite:///{tmp_path}/queue.sqlite3'), threads=3)  # it has no tables
-    store.is_open = True
-    next_look = store.get_next_run_time()
-    assert next_look is not None
-    assert next_look < datetime.now(UTC) + timedelta(seconds=10)
+@pytest.mark.parametrize('store_url', ['memory'], indirect=True)  # no commit of another program wakes this one
+def test_a_store_that_cannot_be_read_is_tried_again_soon(
+    jobs: Jobs, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    wait_until(lambda: owned(jobs))
+    jobs.enqueue(functions.write_line, path, 'milk', at=datetime.now(UTC) + timedelta(seconds=0.5))
+    with jobs._engine.begin() as connection:
+        connection.execute(text('ALTER TABLE todosync_jobs RENAME TO away'))
+    wait_until(lambda: 'due jobs cannot be taken, trying on: no such table: todosync_jobs' in caplog.messages)
+    with jobs._engine.begin() as connection:
+        connection.execute(text('ALTER TABLE away RENAME TO todosync_jobs'))
+    wait_until(lambda: lines(path) == ['milk'], timeout=5)
 
 
 @between_processes
@@ -226,14 +202,14 @@ def test_only_the_owner_runs_jobs_whoever_adds_them(store_url: str, path: str) -
     guest = Jobs(store_url)
     guest.start()
     for number in range(5):
-        guest.enqueue(job_functions.write_line, path, str(number))
+        guest.enqueue(functions.write_line, path, str(number))
     wait_until(lambda: len(lines(path)) == 5)
     assert {pid for _, pid, _ in details(path)} != {other.pid}
     assert (owned(owner), owned(guest)) == (True, False)
     owner.stop()
     other.communicate(timeout=60)
     wait_until(lambda: owned(guest))
-    guest.enqueue(job_functions.write_line, path, 'after')
+    guest.enqueue(functions.write_line, path, 'after')
     wait_until(lambda: lines(path)[-1] == 'after')
     guest.stop()
 
@@ -246,10 +222,10 @@ def test_a_killed_owner_is_replaced_and_no_job_is_lost_or_doubled(store_url: str
     heir = Jobs(store_url)
     heir.start()
     for number in range(3):
-        heir.enqueue(job_functions.write_and_hang, path, f'hung{number}')
+        heir.enqueue(functions.write_and_hang, path, f'hung{number}')
     wait_until(lambda: len(lines(path)) == 3)
     for number in range(5):  # no thread is free for these
-        heir.enqueue(job_functions.write_line, path, f'waited{number}')
+        heir.enqueue(functions.write_line, path, f'waited{number}')
     owner.kill()
     owner.wait()
     wait_until(lambda: owned(heir) and settled(heir))
@@ -265,7 +241,7 @@ def test_a_job_that_asks_for_it_is_tried_again_after_its_process_was_killed(stor
     assert owner.stdout.readline() == 'ready\n'
     heir = Jobs(store_url)
     heir.start()
-    heir.enqueue(job_functions.write_and_hang_once, path, 'tried')
+    heir.enqueue(functions.write_and_hang_once, path, 'tried')
     wait_until(lambda: len(lines(path)) == 1)
     owner.kill()
     owner.wait()
@@ -273,9 +249,6 @@ def test_a_job_that_asks_for_it_is_tried_again_after_its_process_was_killed(stor
     wait_until(lambda: settled(heir))
     assert heir.failed.count() == 0
     heir.stop()
-
-
-def run_nothing() -> None: ...
 
 
 def test_a_recurring_job_keeps_its_time_over_restarts_and_goes_when_it_is_no_longer_declared(tmp_path: Path) -> None:
@@ -288,15 +261,15 @@ def test_a_recurring_job_keeps_its_time_over_restarts_and_goes_when_it_is_no_lon
         jobs.start()
         wait_until(lambda: owned(jobs))
         with jobs._engine.begin() as connection:
-            times = connection.execute(text('SELECT next_run_time FROM apscheduler_jobs ORDER BY id')).scalars().all()
+            times = connection.execute(text('SELECT run_at FROM todosync_jobs ORDER BY job_id')).scalars().all()
         jobs.stop()
-        return [float(time) for time in times]
+        return [time / 1e6 for time in times]
 
     first = next_runs('0 0 1 1 *', '0 0 2 1 *')
     assert len(first) == 2
     overdue = Jobs(url)
     with overdue._engine.begin() as connection:  # as if no process had run since
-        connection.execute(text("UPDATE apscheduler_jobs SET next_run_time = next_run_time + 1 WHERE id LIKE '%0'"))
+        connection.execute(text("UPDATE todosync_jobs SET run_at = run_at + 1000000 WHERE job_id LIKE '%0'"))
     assert next_runs('0 0 1 1 *', '0 0 2 1 *') == [first[0] + 1, first[1]]
     assert len(next_runs('0 0 1 1 *')) == 1
     assert next_runs('0 0 3 1 *')[0] != first[0] + 1
@@ -309,11 +282,28 @@ def test_a_further_attempt_of_a_recurring_job_outlives_a_restart(tmp_path: Path)
         jobs.add_recurring('job', run_nothing, '0 0 1 1 *')
         jobs.start()
         wait_until(lambda jobs=jobs: owned(jobs))  # type: ignore[misc]
-        if process == 0:
-            jobs.enqueue(run_nothing, at=datetime.now(UTC) + LATER, job_id=f'{RECURRING}job{ATTEMPT}2')
+        if process == 0:  # an attempt that waits is a row under the job's id
+            jobs.enqueue(run_nothing, at=datetime.now(UTC) + LATER, job_id='recurring:job')
         waiting.append(jobs.queue().waiting)
         jobs.stop()
     assert waiting == [2, 2]
+
+
+def test_a_recurring_job_that_is_due_runs_and_waits_for_its_next_time(tmp_path: Path) -> None:
+    url = f'sqlite:///{tmp_path}/queue.sqlite3'
+    jobs = Jobs(url)
+    jobs.add_recurring('job', functions.note_a_run, '0 0 1 1 *')
+    jobs.start()
+    wait_until(lambda: jobs.queue().waiting == 1)
+    due = text('UPDATE todosync_jobs SET run_at = run_at - 366 * 86400000000')
+    for runs in (1, 2):
+        with jobs._engine.begin() as connection:
+            next_run = connection.scalar(text('SELECT run_at FROM todosync_jobs'))
+            connection.execute(due)
+        wait_until(lambda runs=runs: len(functions.runs) == runs and jobs.queue().running == 0)  # type: ignore[misc]
+        with jobs._engine.begin() as connection:
+            assert connection.scalars(text('SELECT run_at FROM todosync_jobs')).all() == [next_run]
+    jobs.stop()
 
 
 def test_a_store_that_cannot_be_written_to_for_a_while_loses_nothing(postgres_of_its_own: PostgresServer) -> None:
@@ -321,10 +311,10 @@ def test_a_store_that_cannot_be_written_to_for_a_while_loses_nothing(postgres_of
     jobs.start()
     wait_until(lambda: owned(jobs))
     path = str(postgres_of_its_own.directory / 'lines')
-    jobs.enqueue(job_functions.write_and_hang, path, 'running')
+    jobs.enqueue(functions.write_and_hang, path, 'running')
     wait_until(lambda: lines(path))
     due = datetime.now(UTC) + timedelta(seconds=1)
-    jobs.enqueue(job_functions.write_line, path, 'waiting', at=due)
+    jobs.enqueue(functions.write_line, path, 'waiting', at=due)
     postgres_of_its_own.stop('immediate')
     Path(f'{path}.release').touch()
     wait_until(lambda: datetime.now(UTC) > due)
@@ -333,63 +323,3 @@ def test_a_store_that_cannot_be_written_to_for_a_while_loses_nothing(postgres_of
     wait_until(lambda: owned(jobs) and settled(jobs))
     assert jobs.failed.count() == 0
     jobs.stop()
-
-
-@pytest.fixture
-def local_jobs(jobs: Jobs) -> Iterator[LocalJobs]:
-    local_jobs = LocalJobs(jobs.failed)
-    local_jobs.start()
-    yield local_jobs
-    local_jobs.stop()
-
-
-only_memory = pytest.mark.parametrize('store_url', ['memory'], indirect=True)
-
-
-@only_memory
-def test_a_local_job_runs_when_woken_and_not_before(local_jobs: LocalJobs) -> None:
-    runs: list[str] = []
-    local_jobs.add('count', lambda: runs.append(threading.current_thread().name))
-    assert runs == []
-    local_jobs.wake('count')
-    wait_until(lambda: runs)
-    assert runs[0] != threading.current_thread().name
-
-
-@only_memory
-def test_waking_a_thousand_times_runs_it_and_never_logs(
-    local_jobs: LocalJobs, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    woken, covered = 0, 0
-
-    def cover() -> None:
-        nonlocal covered
-        covered = woken
-
-    local_jobs.add('cover', cover)
-    for _ in range(1000):
-        woken += 1
-        local_jobs.wake('cover')
-    wait_until(lambda: covered == 1000)
-    assert caplog.messages == []
-
-
-@only_memory
-def test_a_local_job_that_raises_is_recorded_and_runs_again(local_jobs: LocalJobs, jobs: Jobs) -> None:
-    def fail() -> None:
-        raise ZeroDivisionError
-
-    local_jobs.add('fail', fail)
-    for count in (1, 2):
-        local_jobs.wake('fail')
-        wait_until(lambda count=count: jobs.failed.count() == count)  # type: ignore[misc]
-    assert jobs.failed.newest()[0].job_id == 'fail'
-
-
-@only_memory
-def test_waking_what_is_not_there_is_fine(local_jobs: LocalJobs) -> None:
-    local_jobs.wake('unknown')
-    local_jobs.stop()
-    local_jobs.stop()
-    local_jobs.wake('unknown')

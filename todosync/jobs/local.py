@@ -11,7 +11,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from .failed_executions import FailedExecutions
+from .failed import FailedExecutions
 
 THREADS = 3
 SAFETY_INTERVAL = 10.0
@@ -23,8 +23,7 @@ log = logging.getLogger(__name__)
 class LocalJobs:
     """Runs jobs in a pool of three threads.
 
-    Apart from the durable ones, because APScheduler holds one lock while it reads its stores: waking a job from the
-    event loop must not wait for a file.
+    They are kept in memory, so that waking one from the event loop never waits for a file or a database.
 
     :param failed: where a job that raises is recorded
     """
@@ -69,11 +68,10 @@ class LocalJobs:
             log.debug('job %s is gone, the app is stopping', job_id)
 
 
-def make_scheduler(threads: int, **options: object) -> BackgroundScheduler:
+def make_scheduler(threads: int) -> BackgroundScheduler:
     """Return a scheduler that logs no line for each run, and runs a job late, once, rather than never.
 
     :param threads: how many jobs run at a time
-    :param options: of ``BackgroundScheduler``
     """
     for chatty in ('apscheduler.scheduler', 'apscheduler.executors.default'):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -81,5 +79,4 @@ def make_scheduler(threads: int, **options: object) -> BackgroundScheduler:
         executors={'default': ThreadPoolExecutor(threads)},
         job_defaults={'coalesce': True, 'misfire_grace_time': None},
         timezone=UTC,
-        **options,
     )

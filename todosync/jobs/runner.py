@@ -1,0 +1,121 @@
+"""Runs the executions of durable jobs in threads, and sees each to its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import orjson
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.util import ref_to_obj
+
+from .local import make_scheduler
+from .policy import JobInterruptedError, Policy, policy_of
+from .store import JobStore
+from .table import Execution
+
+RETRY_INTERVAL = 1.0
+"""Seconds between two attempts to use a store that cannot be used."""
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs executions that were taken from the store.
+
+    A job meets its own function in its own thread only: whatever its module does when it is imported, and whatever
+    it raises, other jobs go on.
+
+    :param store: where an execution ends
+    :param threads: how many run at a time
+    :param on_end: called when a thread is free again; must not raise
+    """
+
+    def __init__(self, store: JobStore, threads: int, on_end: Callable[[], None]) -> None:
+        self._store = store
+        self._threads = threads
+        self._on_end = on_end
+        self._scheduler: BackgroundScheduler | None = None
+        self._stopping = threading.Event()
+        self._running: set[str] = set()
+        self._ended = threading.Condition()
+
+    @property
+    def free(self) -> int:
+        """How many threads are free; not more than none after a take-over of many interrupted jobs."""
+        return self._threads - len(self.running())
+
+    def start(self) -> None:
+        """Open the threads; safe to call twice."""
+        if self._scheduler is None:
+            self._stopping.clear()
+            self._scheduler = make_scheduler(self._threads)
+            self._scheduler.start()
+
+    def stop(self) -> None:
+        """Wait until all executions have ended; safe to call twice. Nothing may begin meanwhile."""
+        if self._scheduler is not None:
+            self._stopping.set()
+            with self._ended:
+                self._ended.wait_for(lambda: not self._running)
+            self._scheduler.shutdown(wait=True)
+            self._scheduler = None
+
+    def running(self) -> set[str]:
+        """Return the ids of the executions that have begun and not ended."""
+        with self._ended:
+            return set(self._running)
+
+    def begin(self, execution: Execution) -> None:
+        """Have an execution run. Returns at once."""
+        assert self._scheduler is not None, 'start() first'
+        with self._ended:
+            self._running.add(execution.execution_id)
+        self._scheduler.add_job(self._perform, args=[execution], id=execution.execution_id)
+
+    def _perform(self, execution: Execution) -> None:
+        """Run a job in its own thread, to its end. Never raises, whatever the job does."""
+        policy = Policy()
+        try:
+            function = ref_to_obj(execution.function)
+            policy = policy_of(function)
+            if execution.is_interrupted:
+                raise JobInterruptedError('the process that ran it has ended')
+            function(*orjson.loads(execution.arguments))
+        except BaseException as error:  # SystemExit too: in this thread it ends the job, and nothing else
+            self._end(execution, self._after_failure(execution, policy, error))
+        else:
+            self._end(execution, partial(self._store.end, execution))
+
+    def _after_failure(self, execution: Execution, policy: Policy, error: BaseException) -> Callable[[], None]:
+        """Return what notes in the store that a job has failed, as its policy wants it."""
+        try:
+            if isinstance(error, policy.discard_on):
+                log.info('job %s is discarded: %s', execution.job_id, error)
+                return partial(self._store.end, execution)
+            if (wait := policy.seconds_until_retry(error, execution.attempt)) is not None:
+                at = datetime.now(UTC) + timedelta(seconds=wait)
+                log.warning('job %s failed and is tried again in %g s: %r', execution.job_id, wait, error)
+                return partial(self._store.retry, execution, at)
+        except Exception:  # such as a wait that is longer than the calendar
+            log.exception('job %s cannot be tried again as it asks for', execution.job_id)
+        return partial(self._store.end, execution, error)
+
+    def _end(self, execution: Execution, store_end: Callable[[], None]) -> None:
+        """Take note that a job has ended; as long as that cannot be stored, its thread is not free."""
+        try:
+            while True:
+                try:
+                    return store_end()
+                except Exception:
+                    log.exception('could not store that job %s has ended, trying again', execution.job_id)
+                if self._stopping.wait(RETRY_INTERVAL):
+                    return None  # the next owner takes it for interrupted
+        finally:
+            with self._ended:
+                self._running.discard(execution.execution_id)
+                self._ended.notify_all()
+            self._on_end()
