@@ -118,7 +118,7 @@ def state_of_allocator(work: str, settled: bool) -> str:
     """Return what glibc itself tells of its allocator, as XML, after a new process has worked."""
     program = f"""
 import ctypes, threading
-from todosync import tuning
+from todosync.production import tuning
 {'tuning.settle_allocator()' if settled else ''}
 {work}
 libc = ctypes.CDLL(None)
