@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 .PHONY: run serve test quick check fix bench soak chaos explore screenshots clean
 
 run: $(VENV)/run
-	@echo 'serving on http://127.0.0.1:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)'
+	@echo "serving on http://$${TODOSYNC_HOST:-127.0.0.1}:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)"
 	@$(BIN)/python main.py
 
 serve: $(VENV)/run

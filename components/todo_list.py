@@ -16,12 +16,13 @@ NOTHING_SHOWN = {'All': 'Nothing to do yet.', 'Active': 'All done.', 'Done': 'No
 # The box shows what the todo is, not what was clicked: it changes when the todo has changed.
 TOGGLE = '() => emit(props.item.id, !props.item.completed)'
 # An editor is open while its row says so. The row's field is nobody's but the person's who types into it: what others
-# do to the todo meanwhile does not touch it.
+# do to the todo meanwhile does not touch it. A title in which nothing was typed is not sent, since it would undo what
+# others have done to it.
 OPEN_EDITOR = """(event) => {
     const row = event.currentTarget.closest('.todo');
     const field = row.querySelector('.todo-edit');
     row.dataset.editing = '';
-    field.value = props.item.title;
+    field.value = field.defaultValue = props.item.title;
     field.focus();
     field.select();
 }"""
@@ -30,11 +31,20 @@ CLOSE_EDITOR = """(event) => {
     delete row.dataset.editing;
     row.querySelector('.icon-edit').focus();
 }"""
-SAVE = '(event) => event.isComposing || emit(props.item.id, event.currentTarget.value)'
+SAVE = """(event) => {
+    if (event.isComposing) return;
+    const field = event.currentTarget;
+    if (field.value !== field.defaultValue) return emit(props.item.id, field.value);
+    event.preventDefault(); // of the key, which would press the button that gets the focus
+    const row = field.closest('.todo');
+    delete row.dataset.editing;
+    row.querySelector('.icon-edit').focus();
+}"""
 SAVE_OR_CLOSE = """(event) => {
     const row = event.currentTarget.closest('.todo');
     if (row?.dataset.editing === undefined) return;
-    if (event.currentTarget.value.trim() !== props.item.title) emit(props.item.id, event.currentTarget.value);
+    const field = event.currentTarget;
+    if (field.value !== field.defaultValue) emit(props.item.id, field.value);
     else delete row.dataset.editing;
 }"""
 SAVED = """(id) => {
@@ -44,8 +54,10 @@ SAVED = """(id) => {
     delete row.dataset.editing;
     if (focused) row.querySelector('.icon-edit').focus();
 }"""
-# The focus goes to the neighbour, so that somebody without a mouse does not have to start from the top again.
+# The focus goes to the neighbour, so that somebody without a mouse does not have to start from the top again. The
+# second click of a double click would hit the neighbour, which has moved under the pointer.
 DELETE = """(event) => {
+    if (event.detail > 1) return;
     const row = event.currentTarget.closest('.todo');
     (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('.icon-delete').focus();
     emit(props.item.id);

@@ -123,6 +123,52 @@ def test_what_is_typed_into_the_editor_survives_what_others_do(tabs: Tabs, page:
     eventually(lambda: 'Buy oat milk' in titles(page))
 
 
+@pytest.mark.parametrize('leave', ['Enter', 'Tab', 'click'])
+def test_an_editor_in_which_nothing_was_typed_undoes_nothing(tabs: Tabs, page: Page, leave: str) -> None:
+    todo = tabs.server.add('Milk')
+    page.locator('.todo-title').dblclick()
+    tabs.server.request('PATCH', f'/todos/{todo["id"]}', {'todo': {'title': 'Oat milk'}})
+    page.get_by_role('checkbox', name='Oat milk').wait_for()
+    if leave == 'click':
+        page.get_by_role('heading').click()
+    else:
+        page.keyboard.press(leave)
+    page.locator('.todo-edit:visible').wait_for(state='hidden')
+    # a write that the editor had sent would have been done before this one
+    field(page).fill('after')
+    field(page).press('Enter')
+    page.get_by_role('checkbox', name='after').wait_for()
+    assert [todo['title'] for todo in tabs.server.todos()] == ['after', 'Oat milk']
+
+
+def test_a_double_click_on_delete_deletes_one(tabs: Tabs, page: Page) -> None:
+    for title in ('three', 'two', 'one'):
+        tabs.server.add(title)
+    page.locator('.todo', has_text='one').get_by_role('button', name='Delete').dblclick()
+    page.locator('.todo', has_text='one').wait_for(state='detached')
+    field(page).fill('after')
+    field(page).press('Enter')
+    page.get_by_role('checkbox', name='after').wait_for()
+    assert [todo['title'] for todo in tabs.server.todos()] == ['after', 'two', 'three']
+
+
+def test_in_a_tall_window_every_row_is_there_without_scrolling(tabs: Tabs, page: Page) -> None:
+    page.set_viewport_size({'width': 800, 'height': 2000})
+    tabs.server.execute('INSERT INTO todos(title) VALUES (:title)', *({'title': f'todo {n}'} for n in range(100)))
+    page.locator('.todo', has_text='todo 99').wait_for()
+
+    def rows_to_the_bottom() -> bool:
+        """Whether a row stands at the lower end of the list, where grey bars stood."""
+        return bool(
+            page.evaluate("""() => {
+                const { left, width, bottom } = document.querySelector('.todo-rows').getBoundingClientRect();
+                return document.elementFromPoint(left + width / 2, bottom - 30)?.closest('.todo') != null;
+            }""")
+        )
+
+    eventually(rows_to_the_bottom)
+
+
 def test_a_refused_edit_stays_open_with_what_was_typed(tabs: Tabs, page: Page) -> None:
     tabs.server.add('Buy milk')
     page.get_by_text('Buy milk').dblclick()
