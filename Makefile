@@ -34,9 +34,10 @@ quick: ARGS := -m 'not long'
 quick: test
 
 check: $(VENV)/dev
-	@echo 'lint, format, types'
+	@echo 'lint, format, imports, types'
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
 
 bench: $(VENV)/dev
@@ -64,7 +65,7 @@ fix: $(VENV)/dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache test-results
+	rm -rf $(VENV) .import_linter_cache .mypy_cache .ruff_cache .pytest_cache test-results
 
 $(VENV)/run: requirements.txt
 	@echo 'installing what the app needs into $(VENV)'
