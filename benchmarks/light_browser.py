@@ -72,7 +72,7 @@ class LightBrowser:
         )
         self.sockets.append(socket)
         if stream is not None:
-            assert (await socket.call('todosync_hello', {'client_id': page.client_id}))['ok']
+            assert (await socket.call('todosync_hello', page.handshake))['ok']
             await socket.call('todosync_fetch', {'stream': stream, 'version': None})
         return socket
 

@@ -311,7 +311,7 @@ class SyncServer:
         self.sessions.forget(client)
 
     async def _handle_hello(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
-        received = self.tabs.greet(sid, str(data['client_id']))
+        received = self.tabs.greet(sid, str(data['client_id']), str(data['document_id']))
         if received is None:
             return {'ok': False}
         return {'ok': True, 'received': received}

@@ -57,6 +57,11 @@ export class Carrier {
     return this.carried.keys().next().value ?? null;
   }
 
+  /** Lose the connection, as by a fault of the network; it is made again. */
+  drop() {
+    this.real.io.engine?.close();
+  }
+
   close() {
     clearTimeout(this.probeTimer); // it would connect again
     this.ready = false;
@@ -74,7 +79,7 @@ export class Carrier {
     if (message.type === "join") this.#join(message);
     else if (message.type === "leave") this.#leave(message);
     else if (message.type === "up") this.#up(message);
-    else if (message.type === "post" && this.ready) this.real.emit(message.event, message.data);
+    else if (message.type === "post" && this.ready) this.#emit(message);
     else if (message.type === "ask") this.#answer(message);
     else if (message.type === "here" && !known && this.ready) this.#post("rejoin", { to: message.from });
   }
@@ -105,8 +110,9 @@ export class Carrier {
 
   #greet() {
     const { tab, real } = this;
-    const { clientId } = this.socket;
-    this.#request("todosync_hello", { client_id: clientId, alone: tab.status.role === "alone" }, (answer) => {
+    const { clientId, documentId } = this.socket;
+    const hello = { client_id: clientId, document_id: documentId, alone: tab.status.role === "alone" };
+    this.#request("todosync_hello", hello, (answer) => {
       if (!answer.ok) {
         tab.expire();
         return;
@@ -116,7 +122,10 @@ export class Carrier {
       this.subscribed.clear();
       tab.setConnected(true);
       this.socket.attach(
-        { deliver: (frame) => this.#deliver(tab.id, clientId, frame), post: (event, data) => real.emit(event, data) },
+        {
+          deliver: (frame) => this.#deliver(tab.id, clientId, documentId, frame),
+          post: (event, data, acknowledge) => real.emit(event, data, ...(acknowledge ? [acknowledge] : [])),
+        },
         answer.received,
       );
       tab.election.announce();
@@ -196,13 +205,19 @@ export class Carrier {
 
   /** @param {Message} message */
   #up(message) {
-    this.#deliver(message.from, message.clientId, message.frame);
+    this.#deliver(message.from, message.clientId, message.documentId, message.frame);
   }
 
-  /** @param {string} tabId @param {string} clientId @param {import("./tab_socket.js").Frame} frame */
-  #deliver(tabId, clientId, frame) {
+  /** A follower's frame that may be lost. @param {Message} message */
+  #emit({ from, event, data, question }) {
+    if (question === undefined) this.real.emit(event, data);
+    else this.real.emit(event, data, (/** @type {any[]} */ ...args) => this.#post("answer", { to: from, question, args }));
+  }
+
+  /** @param {string} tabId @param {string} clientId @param {string} documentId @param {import("./tab_socket.js").Frame} frame */
+  #deliver(tabId, clientId, documentId, frame) {
     if (!this.ready) return; // its sender keeps it and repeats it over the next link
-    this.#request("todosync_up", { client_id: clientId, ...frame }, (answer) => {
+    this.#request("todosync_up", { client_id: clientId, document_id: documentId, ...frame }, (answer) => {
       if (!answer.ok) this.#post("rejoin", { to: tabId });
       else if (tabId === this.tab.id) this.socket.acknowledge(answer.received);
       else this.#post("ack", { to: tabId, received: answer.received });

@@ -38,6 +38,9 @@ export class Tab {
     this.releaseTabLock = () => {};
     this.hereAt = 0;
     this.joinedTo = ""; // the leader, its term and its connection, of the last join
+    /** @type {Map<number, import("./tab_socket.js").Acknowledge>} what waits for an answer to a frame that may be lost */
+    this.questions = new Map();
+    this.lastQuestion = 0;
     /** @type {any} */
     this.joinTimer = null;
     this.expired = false;
@@ -52,6 +55,11 @@ export class Tab {
   async open(socket, connectReal) {
     this.socket = socket;
     this.connectReal = connectReal;
+    socket.control = {
+      leave: () => this.#leave("the page disconnected"),
+      comeBack: () => this.#comeBack("the page connects again"),
+      drop: () => this.#drop(),
+    };
     restoreDrafts();
     if (!this.session.tag) await this.session.settle(socket.clientId);
     if (typeof BroadcastChannel === "undefined") {
@@ -177,6 +185,7 @@ export class Tab {
     if (message.type === "joined") this.#onJoined(message);
     else if (message.type === "ack") this.socket?.acknowledge(message.received);
     else if (message.type === "down") this.socket?.dispatch(message.event, message.data);
+    else if (message.type === "answer") this.#onAnswer(message);
     else if (message.type === "rejoin" && this.joinTimer === null) this.#join(); // one for all refused frames
     else if (message.type === "data" && this.applyData(message.payload) === "gap") this.#ask(message.payload.stream);
   }
@@ -287,11 +296,22 @@ export class Tab {
 
   /** @param {string} leader @returns {import("./tab_socket.js").Link} */
   #linkToLeader(leader) {
-    const clientId = this.socket?.clientId;
+    const { clientId, documentId } = this.socket ?? {};
+    this.questions.clear(); // of another link: nobody answers them any more
     return {
-      deliver: (frame) => this.post({ type: "up", to: leader, clientId, frame }),
-      post: (event, data) => this.post({ type: "post", to: leader, event, data }),
+      deliver: (frame) => this.post({ type: "up", to: leader, clientId, documentId, frame }),
+      post: (event, data, acknowledge) => {
+        const question = acknowledge && ++this.lastQuestion;
+        if (question) this.questions.set(question, acknowledge);
+        this.post({ type: "post", to: leader, event, data, question });
+      },
     };
+  }
+
+  /** @param {Message} message */
+  #onAnswer({ question, args }) {
+    this.questions.get(question)?.(...args);
+    this.questions.delete(question);
   }
 
   /** @param {string} stream */
@@ -331,6 +351,16 @@ export class Tab {
     } else {
       this.#takeNoPart(reason);
       this.#disconnect();
+    }
+  }
+
+  /** The page has its connection broken: a leader the browser's, a follower only its own. */
+  #drop() {
+    if (this.carrier) {
+      this.carrier.drop();
+    } else {
+      this.socket?.detach();
+      this.#join();
     }
   }
 

@@ -10,9 +10,12 @@ export const REFUSED = "Implicit handshake failed"; // in NiceGUI's words
 const EXACTLY_ONCE = new Set(["event", "javascript_response", "log"]);
 
 /**
+ * @typedef {(...args: any[]) => void} Acknowledge
  * @typedef {{ number: number, event: string, data: any }} Frame
- * @typedef {{ deliver(frame: Frame): void, post(event: string, data: any): void }} Link `deliver` hands over a numbered
- *   frame, to be answered by `acknowledge`; `post` one that may be lost
+ * @typedef {{ deliver(frame: Frame): void, post(event: string, data: any, acknowledge?: Acknowledge): void }} Link
+ *   `deliver` hands over a numbered frame, to be answered by `acknowledge`; `post` one that may be lost
+ * @typedef {{ leave(): void, comeBack(): void, drop(): void }} Control what a page may ask for: to have no connection, to
+ *   have one again, and to lose the one it has, as by a fault of the network
  */
 
 export class TabSocket {
@@ -21,13 +24,17 @@ export class TabSocket {
     this.options = options;
     // a prerendered page would make its handshake by a frame of its own; here every link makes it when it is set up
     options.query.implicit_handshake = true;
-    this.id = "";
+    /** @type {string | undefined} as on the real socket, there is none without a connection */
+    this.id = undefined;
     this.connected = false;
+    /** @type {Control | null} */
+    this.control = null;
+    this.hasLeft = false; // the page has asked for no connection
     /** @type {Map<string, Function[]>} */
     this.handlers = new Map();
     /** @type {Map<string, Function[]>} */
     this.managerHandlers = new Map();
-    /** @type {Frame[]} */
+    /** @type {(Frame & { acknowledge?: Acknowledge })[]} */
     this.unacknowledged = [];
     this.lastNumber = 0;
     this.linkNumber = 0;
@@ -37,7 +44,7 @@ export class TabSocket {
     this.graceTimer = null;
     this.io = {
       opts: { ...options }, // NiceGUI changes them to fall back to polling, which is the real socket's affair here
-      engine: { transport: this.#makeTransport() },
+      engine: { transport: this.#makeTransport(), close: () => this.control?.drop() },
       on: (/** @type {string} */ event, /** @type {Function} */ handler) => {
         append(this.managerHandlers, event, handler);
       },
@@ -48,30 +55,59 @@ export class TabSocket {
     return this.options.query.client_id;
   }
 
+  get documentId() {
+    return this.options.query.document_id;
+  }
+
   /** @param {string} event @param {Function} handler */
   on(event, handler) {
     append(this.handlers, event, handler);
     return this;
   }
 
-  /** @param {string} event @param {any} data @param {Function} [acknowledge] */
+  /** @param {string} event @param {Function} handler */
+  once(event, handler) {
+    const only = (/** @type {any[]} */ ...args) => {
+      this.off(event, only);
+      handler(...args);
+    };
+    return this.on(event, only);
+  }
+
+  /** @param {string} [event] all without one @param {Function} [handler] all of the event without one */
+  off(event, handler) {
+    if (event === undefined) this.handlers.clear();
+    else this.handlers.set(event, handler ? (this.handlers.get(event) ?? []).filter((other) => other !== handler) : []);
+    return this;
+  }
+
+  /** @param {string} event @param {any} [data] @param {Acknowledge} [acknowledge] called with the server's answer */
   emit(event, data, acknowledge) {
+    if (typeof data === "function") [data, acknowledge] = [undefined, data];
     if (event === "handshake") {
       acknowledge?.(true);
       return this;
     }
     // NiceGUI wraps `send` to refuse what the server would not take, replacing it by a frame that says so
-    const text = `42${JSON.stringify([event, data])}`;
-    this.io.engine.transport.ws.send(text, { text, event, data });
+    this.io.engine.transport.ws.send(`42${JSON.stringify([event, data])}`, acknowledge);
     return this;
   }
 
+  /** The page wants its connection back, after it has asked for none. */
   connect() {
+    if (this.hasLeft) this.control?.comeBack();
+    this.hasLeft = false;
     return this;
   }
 
+  /** The page wants no connection until it asks for one. */
   disconnect() {
+    this.control?.leave();
+    this.hasLeft = true;
     this.detach();
+    clearTimeout(this.graceTimer);
+    this.graceTimer = null;
+    if (this.connected) this.#lose("io client disconnect");
     return this;
   }
 
@@ -92,7 +128,7 @@ export class TabSocket {
     this.link = link;
     this.io.engine.transport = this.#makeTransport();
     this.acknowledge(received);
-    for (const frame of this.unacknowledged) link.deliver(frame);
+    for (const { number, event, data } of this.unacknowledged) link.deliver({ number, event, data });
     this.id = this.options.query.document_id;
     this.connected = true;
     this.#fire(this.handlers, "connect");
@@ -104,8 +140,7 @@ export class TabSocket {
     if (!this.connected || this.graceTimer !== null) return;
     this.graceTimer = setTimeout(() => {
       this.graceTimer = null;
-      this.connected = false;
-      this.#fire(this.handlers, "disconnect", "transport close");
+      this.#lose("transport close");
     }, LOST_CONNECTION_GRACE_MS);
   }
 
@@ -121,23 +156,38 @@ export class TabSocket {
 
   /** @param {number} received the number of the last frame that the server has */
   acknowledge(received) {
-    while (this.unacknowledged.length && this.unacknowledged[0].number <= received) this.unacknowledged.shift();
+    while (this.unacknowledged.length && this.unacknowledged[0].number <= received) {
+      this.unacknowledged.shift()?.acknowledge?.();
+    }
   }
 
   #makeTransport() {
-    return { ws: { send: (/** @type {any[]} */ ...args) => this.#send(args[0], args[1]) } };
+    return {
+      ws: { send: (/** @type {any[]} */ ...args) => this.#send(args[0], args[1]) },
+      onClose: () => this.control?.drop(),
+    };
   }
 
-  /** @param {string} text @param {{ text: string, event: string, data: any }} original */
-  #send(text, original) {
-    const [event, data] = text === original.text ? [original.event, original.data] : JSON.parse(text.slice(2));
+  /**
+   * Send what JSON makes of a frame, as the real socket does: a function in it, say, could not be posted to another tab.
+   * @param {string} text @param {Acknowledge} [acknowledge]
+   */
+  #send(text, acknowledge) {
+    const [event, data] = JSON.parse(text.slice(2));
     if (!EXACTLY_ONCE.has(event)) {
-      this.link?.post(event, data);
+      this.link?.post(event, data, acknowledge);
       return;
     }
     const frame = { number: ++this.lastNumber, event, data };
-    this.unacknowledged.push(frame);
+    this.unacknowledged.push({ ...frame, acknowledge });
     this.link?.deliver(frame);
+  }
+
+  /** @param {string} reason */
+  #lose(reason) {
+    this.connected = false;
+    this.id = undefined;
+    this.#fire(this.handlers, "disconnect", reason);
   }
 
   /** @param {Map<string, Function[]>} handlers @param {string} event @param {any[]} args */

@@ -50,7 +50,7 @@ async function loadModules(id) {
     performance: { now: () => currentWorld.now, timeOrigin: 0 },
   };
   Object.assign(globalThis, { sandboxes });
-  const names = ["tab", "tab_socket", "store", "log"];
+  const names = ["tabs/tab", "tabs/tab_socket", "streams/store", "tabs/log"];
   return Object.assign({}, ...(await Promise.all(names.map((name) => import(`/sandbox/${id}/${name}.js`)))));
 }
 
@@ -294,26 +294,26 @@ export class Server {
 
   /** @param {Connection} connection @param {string} event @param {any} data */
   handle({ sid }, event, data) {
-    if (event === "todosync_hello") return this.#greet(sid, data.client_id);
+    if (event === "todosync_hello") return this.#greet(sid, data);
     if (event === "todosync_join") return this.#join(sid, data);
     if (event === "todosync_up") return this.#up(sid, data);
     if (event === "todosync_leave" && this.routes.get(data.client_id)?.sid === sid) this.routes.delete(data.client_id);
     return { ok: false };
   }
 
-  /** @param {string} sid @param {string} clientId */
-  #greet(sid, clientId) {
+  /** @param {string} sid @param {any} data */
+  #greet(sid, { client_id: clientId, document_id: documentId }) {
     if (!this.sids.get(clientId)?.has(sid)) return { ok: false };
     this.leaders.add(sid);
-    return { ok: true, received: this.received.get(clientId) ?? 0 };
+    return { ok: true, received: this.received.get(`${clientId} ${documentId}`) ?? 0 };
   }
 
   /** @param {string} sid @param {any} data */
-  #join(sid, { client_id: clientId, tab, link_number: linkNumber }) {
+  #join(sid, { client_id: clientId, document_id: documentId, tab, link_number: linkNumber }) {
     if (!this.leaders.has(sid)) return { ok: false, reason: "leader" };
     if (this.isOvertaken(clientId, linkNumber)) return { ok: false, reason: "overtaken" };
     this.routes.set(clientId, { tab, sid });
-    return { ok: true, received: this.received.get(clientId) ?? 0 };
+    return { ok: true, received: this.received.get(`${clientId} ${documentId}`) ?? 0 };
   }
 
   /** @param {number} number @param {number} received */
@@ -329,13 +329,14 @@ export class Server {
   }
 
   /** @param {string} sid @param {any} data */
-  #up(sid, { client_id: clientId, number, event, data }) {
+  #up(sid, { client_id: clientId, document_id: documentId, number, event, data }) {
     const route = this.routes.get(clientId);
     const speaksForIt = route ? route.sid === sid : this.sids.get(clientId)?.has(sid);
     if (!speaksForIt || !RELAYED_EVENTS.includes(event) || data.client_id !== clientId) return { ok: false };
-    const received = this.received.get(clientId) ?? 0;
+    const document = `${clientId} ${documentId}`;
+    const received = this.received.get(document) ?? 0;
     if (!this.isNext(number, received)) return { ok: number <= received, received };
-    this.received.set(clientId, number);
+    this.received.set(document, number);
     this.done.set(clientId, [...(this.done.get(clientId) ?? []), data.args]);
     return { ok: true, received: number };
   }

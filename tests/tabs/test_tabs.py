@@ -7,7 +7,7 @@ import itertools
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 import socketio
 
 from tests.server import ROOT, RunningServer, running_server
+from todosync.tabs.tabs import DOCUMENTS_PER_CLIENT
 
 TIMEOUT = 20
 link_numbers = itertools.count(1)
@@ -48,9 +49,18 @@ class OpenPage:
             'link_number': next(link_numbers),
         }
 
+    def hello(self) -> dict[str, Any]:
+        return {'client_id': self.client_id, 'document_id': self.document_id}
+
     def click(self, number: int) -> dict[str, Any]:
         data = {**self.button, 'client_id': self.client_id, 'args': []}
-        return {'client_id': self.client_id, 'number': number, 'event': 'event', 'data': data}
+        return {
+            'client_id': self.client_id,
+            'document_id': self.document_id,
+            'number': number,
+            'event': 'event',
+            'data': data,
+        }
 
 
 class Browser:
@@ -90,7 +100,7 @@ class Browser:
     async def lead(self, page: OpenPage) -> AsyncIterator[Socket]:
         """Open the page's own socket, and offer it to other tabs."""
         async with self.connect(page) as socket:
-            answer = await socket.call('todosync_hello', {'client_id': page.client_id})
+            answer = await socket.call('todosync_hello', page.hello())
             assert answer['ok'], answer
             yield socket
 
@@ -153,6 +163,28 @@ async def test_a_frame_after_a_missing_one_is_refused_for_its_sender_to_repeat_b
         assert await socket.texts(follower) == []
 
 
+async def test_each_document_of_a_page_numbers_its_frames_from_one(browser: Browser) -> None:
+    leader, follower = await browser.open(), await browser.open()
+    async with browser.lead(leader) as socket:
+        await socket.join(follower)
+        await socket.call('todosync_up', follower.click(1))
+        restored = replace(follower, document_id=str(uuid.uuid4()))
+        assert await socket.join(restored) == {'ok': True, 'received': 0}
+        assert await socket.call('todosync_up', restored.click(1)) == {'ok': True, 'received': 1}
+        assert 'clicked 2' in await socket.texts(restored), 'the first click of the second document was done'
+        assert await socket.join(follower) == {'ok': True, 'received': 1}
+
+
+async def test_the_documents_of_a_page_that_are_remembered_are_bounded(browser: Browser) -> None:
+    leader, follower = await browser.open(), await browser.open()
+    async with browser.lead(leader) as socket:
+        await socket.join(follower)
+        await socket.call('todosync_up', follower.click(1))
+        for _ in range(DOCUMENTS_PER_CLIENT):
+            await socket.join(replace(follower, document_id=str(uuid.uuid4())))
+        assert await socket.join(follower) == {'ok': True, 'received': 0}
+
+
 async def test_the_next_leader_is_told_which_frames_have_been_received(browser: Browser) -> None:
     first, second, follower = [await browser.open() for _ in range(3)]
     async with browser.lead(first) as socket:
@@ -207,7 +239,7 @@ async def test_a_socket_that_has_not_introduced_itself_carries_nobody(browser: B
 async def test_a_socket_cannot_introduce_itself_as_another_page(browser: Browser) -> None:
     leader, other = await browser.open(), await browser.open()
     async with browser.connect(leader) as socket:
-        assert await socket.call('todosync_hello', {'client_id': other.client_id}) == {'ok': False}
+        assert await socket.call('todosync_hello', other.hello()) == {'ok': False}
 
 
 async def test_a_page_that_the_server_does_not_know_is_told_that_it_expired(browser: Browser) -> None:

@@ -26,6 +26,8 @@ a socket for itself because it cannot share one, ``none`` has no connection."""
 Refusal = Literal['leader', 'overtaken', 'expired', 'session', 'full']
 """Why a tab is not carried: the socket is no leader's (yet), the tab has connected in another way since it asked, the
 page is forgotten, another session, too many."""
+DOCUMENTS_PER_CLIENT = 8
+"""How many documents of one page the server keeps count of. A browser has one at a time, and may restore others."""
 RELAYED_EVENTS = frozenset({'event', 'javascript_response', 'log'})
 """The frames of NiceGUI's page that must arrive exactly once."""
 
@@ -75,7 +77,7 @@ class Tabs:
         self._on_role = on_role
         self._leaders: dict[str, Leader] = {}
         self._routes: dict[str, Route] = {}
-        self._received: dict[str, int] = {}
+        self._received: dict[str, dict[str, int]] = {}
         self._links: dict[str, int] = {}
         self._numbers = itertools.count(1)
         self._nicegui: dict[str, Any] = {}
@@ -135,19 +137,20 @@ class Tabs:
             return 'follower'
         return 'leader' if client.has_socket_connection else 'none'
 
-    def greet(self, sid: str, client_id: str) -> int | None:
+    def greet(self, sid: str, client_id: str, document_id: str) -> int | None:
         """Register a socket as one that may carry tabs.
 
         :param sid: the Socket.IO id
         :param client_id: the NiceGUI client whose handshake the socket made
-        :return: the number of the last frame received from that client, ``None`` if the socket is not the client's
+        :param document_id: the document in which the client's page runs
+        :return: the number of the last frame received from that document, ``None`` if the socket is not the client's
         """
         client = self._own_client(sid, client_id)
         if client is None:
             return None
         self._leaders.setdefault(sid, Leader(client_id))
         self._keep_for_reconnect(client)
-        return self._received.setdefault(client_id, 0)
+        return self._last_received(client_id, document_id)
 
     def forget(self, client: Client) -> None:
         """Forget a client that NiceGUI has deleted."""
@@ -225,7 +228,7 @@ class Tabs:
             self._release(client_id)
             return _refusal('leader')
         self._on_role(client, 'follower')
-        return {'ok': True, 'received': self._received.setdefault(client_id, 0)}
+        return {'ok': True, 'received': self._last_received(client_id, str(data['document_id']))}
 
     def _handle_leave(self, sid: str, data: dict[str, Any]) -> None:
         route = self._routes.get(str(data['client_id']))
@@ -241,14 +244,23 @@ class Tabs:
         client_id, number, event, payload = str(data['client_id']), int(data['number']), data['event'], data['data']
         if event not in RELAYED_EVENTS or payload.get('client_id') != client_id or not self._speaks_for(sid, client_id):
             return {'ok': False}
-        received = self._received.get(client_id, 0)
+        document_id = str(data['document_id'])
+        received = self._last_received(client_id, document_id)
         if number == received + 1:
-            self._received[client_id] = received = number
+            self._received[client_id][document_id] = received = number
             try:
                 self._nicegui[event](sid, payload)
             except Exception as error:  # it has been received all the same, and must not be sent again
                 core.app.handle_exception(error)
         return {'ok': number <= received, 'received': received}
+
+    def _last_received(self, client_id: str, document_id: str) -> int:
+        """Return the number of the last frame received from a document of a client; each document begins with 1."""
+        received = self._received.setdefault(client_id, {})
+        received[document_id] = received.pop(document_id, 0)  # the last to be forgotten
+        while len(received) > DOCUMENTS_PER_CLIENT:
+            del received[next(iter(received))]
+        return received[document_id]
 
     def _is_overtaken(self, client_id: str, link_number: str | int | None) -> bool:
         """Return whether a page has tried to connect in another way since it made this attempt.
