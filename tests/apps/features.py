@@ -1,11 +1,14 @@
 """An app of plain NiceGUI features, none of which knows that it may be carried over another tab's socket."""
 
-from nicegui import app, events, ui
+from nicegui import app, core, events, ui
 
 import todosync
 
 settings = todosync.Settings()
 todosync.setup(settings)
+
+
+core.sio.on('double', lambda sid, number: 2 * number)
 
 
 @ui.page('/')
@@ -42,6 +45,11 @@ def features() -> None:
         log.set_text(f'computed {await ui.run_javascript("6 * 7")}')
 
     ui.button('compute', on_click=measure)
+
+    async def fetch_functions() -> None:
+        log.set_text(f'got {await ui.run_javascript("return {answer: 42, run: () => 1}")}')
+
+    ui.button('functions', on_click=fetch_functions)
 
     async def upload(event: events.UploadEventArguments) -> None:
         log.set_text(f'uploaded {len(await event.file.read())}')

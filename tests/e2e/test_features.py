@@ -125,3 +125,41 @@ def test_navigation_by_the_server_happens_in_the_tab_that_asked(features: Tabs) 
     eventually(lambda: page.locator('.other').is_visible())
     assert all(other.locator('.other').count() == 0 for other in features.pages if other is not page)
     features.close(page)
+
+
+def test_what_cannot_be_cloned_is_sent_as_json_makes_it(page: Page) -> None:
+    page.get_by_text('functions', exact=True).click()
+    says(page, "got {'answer': 42}")
+    page.get_by_text('compute').click()
+    says(page, 'computed 42')
+
+
+def test_the_page_gets_the_answers_to_what_it_emits(page: Page) -> None:
+    assert page.evaluate("() => new Promise((resolve) => socket.emit('double', 21, resolve))") == 42
+    page.evaluate(
+        """() => new Promise((resolve) => {
+            socket.emit('log', { client_id: clientId, level: 'debug', message: 'answered' }, resolve);
+        })"""
+    )
+
+
+def test_a_page_that_disconnects_comes_back_when_it_connects(page: Page, features: Tabs) -> None:
+    page.evaluate("socket.once('disconnect', (reason) => { window.lostBecause = reason; }).disconnect()")
+    assert page.evaluate('[socket.connected, socket.id ?? null, lostBecause]') == [False, None, 'io client disconnect']
+    other = next(tab for tab in features.pages if tab is not page)
+    eventually(lambda: other.evaluate('socket.connected'))
+    other.get_by_text('compute').click()
+    says(other, 'computed 42')
+
+    page.evaluate('socket.connect()')
+    eventually(lambda: page.evaluate('socket.connected'))
+    page.get_by_text('functions', exact=True).click()
+    says(page, "got {'answer': 42}")
+
+
+@pytest.mark.parametrize('loss', ['socket.io.engine.close()', 'socket.io.engine.transport.onClose("transport close")'])
+def test_a_page_whose_connection_breaks_connects_again_and_loses_no_click(page: Page, loss: str) -> None:
+    eventually(lambda: page.evaluate('socket.connected'))
+    page.evaluate(f'{loss}; [...document.querySelectorAll("button")].find((b) => b.innerText === "COMPUTE").click()')
+    says(page, 'computed 42')
+    eventually(lambda: page.evaluate('socket.connected'))
