@@ -140,10 +140,10 @@ async def _read_todo(request: Request, limit: int) -> Any:
 
 
 def _list(server: SyncServer) -> CacheEntry:
-    message = server.channel(TODOS).read_message()
+    message = server.channel(TODOS).source.read()
     # cached apart, so that only the first request after a change takes the list out of the message
     return server.cache.fetch(
-        f'{TODOS.name}.list',
+        f'{TODOS.topic}.list',
         message.version,
         lambda: CacheEntry(message.version, orjson.dumps(orjson.loads(message.value)[TODOS.name])),
     )

@@ -29,8 +29,6 @@ class TodoView(View):
     count = Live[int](lambda view: view.totals['count'])
     completed_count = Live[int](lambda view: view.totals['completed_count'])
 
-    _of_rows = (*View._of_rows, todos, count, completed_count)
-
     async def add(self, title: str) -> Todo:
         """Create a todo.
 
@@ -41,7 +39,7 @@ class TodoView(View):
 
             todo = await view.add('Buy milk')
         """
-        return cast(Todo, await run.io_bound(actions.create_todo, self.server.database, {'title': title}))
+        return cast(Todo, await run.io_bound(actions.create_todo, self.database, {'title': title}))
 
     async def update(self, todo_id: int, **fields: Any) -> Todo:
         """Change a todo's ``title`` or ``completed``, or both.
@@ -53,7 +51,7 @@ class TodoView(View):
 
             await view.update(todo_id, completed=True)
         """
-        return cast(Todo, await run.io_bound(actions.update_todo, self.server.database, todo_id, fields))
+        return cast(Todo, await run.io_bound(actions.update_todo, self.database, todo_id, fields))
 
     async def delete(self, todo_id: int) -> None:
         """Delete a todo.
@@ -64,7 +62,7 @@ class TodoView(View):
 
             await view.delete(todo_id)
         """
-        await run.io_bound(actions.delete_todo, self.server.database, todo_id)
+        await run.io_bound(actions.delete_todo, self.database, todo_id)
 
     async def restore(self, todo: Row) -> None:
         """Put a deleted todo back as it was and where it was; nothing happens if it is there.
@@ -75,7 +73,7 @@ class TodoView(View):
 
             await view.restore(deleted)
         """
-        await run.io_bound(actions.restore_todo, self.server.database, todo)
+        await run.io_bound(actions.restore_todo, self.database, todo)
 
 
 def use_todo_sync() -> TodoView:

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastapi import APIRouter
@@ -23,9 +24,9 @@ from todosync.http import AfterStart, make_export_router, make_health_router
 from todosync.jobs import Jobs, LocalJobs
 from todosync.runtime import set_current_server
 from todosync.settings import Settings
-from todosync.streams import Broadcaster, Cache, Channel, DiskCache, MemoryCache, Stream
-from todosync.tabs import Role, Sessions, Tabs, keep_tabs_apart, make_session_router, mismatch, serve_modules
-from todosync.views import View
+from todosync.streams import Broadcaster, Cache, Channel, Channels, DiskCache, MemoryCache, Stream, check_names
+from todosync.tabs import Sessions, Tabs, keep_tabs_apart, make_session_router, mismatch, serve_modules
+from todosync.views import Views
 
 if TYPE_CHECKING:
     from todosync.production import StatusBoard
@@ -95,6 +96,7 @@ class SyncServer:
     def __init__(self, settings: Settings, streams: Iterable[Stream] = ()) -> None:
         self.settings = settings
         self.streams = list(streams)
+        check_names(self.streams)
         self.database = Database(
             settings.data_url,
             migrations=settings.migrations,
@@ -111,21 +113,15 @@ class SyncServer:
         self.commits = self.database.commit_signal(settings.poll_interval, self.broadcaster.broadcast_later)
         self.cannot_share_sockets = mismatch()
         self.sessions = Sessions()
+        self.views = Views()
         self.tabs = Tabs(
             core.sio,
             self.sessions,
             tabs_per_socket=settings.tabs_per_socket,
             reconnect_timeout=settings.reconnect_timeout,
-            on_role=self._on_role,
+            on_role=self.views.set_role,
         )
-        self.channels = {
-            stream.name: Channel(
-                stream, self.database, self.cache, self.cable, core.sio, embed_limit=settings.embed_limit
-            )
-            for stream in self.streams
-        }
-        self.views: dict[str, dict[str, View]] = {}
-        """The views of each page, by client id and stream name."""
+        self.channels = Channels(map(self._make_channel, self.streams), may_subscribe=self.tabs.is_leader)
         self.api_routes: list[BaseRoute] = []
         """The routes that have nothing to do with pages."""
         self.parts: list[Part] = []
@@ -166,11 +162,9 @@ class SyncServer:
     def channel(self, stream: Stream) -> Channel:
         """Return a stream's channel.
 
-        :raises RuntimeError: the stream is none of this server's
+        :raises RuntimeError: ``setup()`` was not given the stream
         """
-        if (channel := self.channels.get(stream.name)) is None:
-            raise RuntimeError(f'the stream {stream.name!r} is unknown; give it to todosync.setup(streams=[...])')
-        return channel
+        return self.channels.of(stream)
 
     async def start(self) -> None:
         """Bring the database up to date, load the lists, and begin to broadcast; later calls wait for the first."""
@@ -181,13 +175,11 @@ class SyncServer:
     async def _start(self) -> None:
         if not await asyncio.to_thread(self._open_patiently):
             return
-        for channel in self.channels.values():
-            await channel.start()
-            channel.on_change(lambda name=channel.stream.name: self._refresh_views(name))  # type: ignore[misc]
+        await self.channels.start()
         if not self.cannot_share_sockets:
             self.tabs.start()
         core.sio.on('todosync_hello', self._handle_hello)
-        core.sio.on('todosync_fetch', self._handle_fetch)
+        core.sio.on('todosync_fetch', self.channels.answer_fetch)
         core.sio.on('todosync_probe', lambda sid, data: True)
         self.commits.start()
         for part in self.parts:
@@ -203,8 +195,7 @@ class SyncServer:
             await asyncio.to_thread(part.stop)
         await asyncio.to_thread(self.commits.stop)
         self.tabs.stop()
-        for channel in self.channels.values():
-            await channel.stop()
+        await self.channels.stop()
         self.views.clear()
         await asyncio.to_thread(self._close)
 
@@ -285,28 +276,25 @@ class SyncServer:
             case 'memory':
                 return MemoryCable()
 
+    def _make_channel(self, stream: Stream) -> Channel:
+        limit = self.settings.embed_limit
+        channel = Channel(stream, self.database, self.cache, self.cable, core.sio, embed_limit=limit)
+        channel.on_change(partial(self.views.refresh, stream.name))
+        return channel
+
     def _on_commit(self) -> None:
         for stream in self.streams:
-            self.cache.invalidate(stream.name)
+            self.cache.invalidate(stream.topic)
         self.broadcaster.broadcast_later()
-
-    def _refresh_views(self, stream_name: str) -> None:
-        for views in list(self.views.values()):
-            if view := views.get(stream_name):
-                view.refresh()
-
-    def _on_role(self, client: Client, role: Role) -> None:
-        for view in self.views.get(client.id, {}).values():
-            view.set_role(role)
 
     def on_connect(self, client: Client) -> None:
         """Note that a page is connected, whichever way."""
         client._head_html = ''  # it has been sent, and would keep a copy of the list for each tab
-        self._on_role(client, self.tabs.role(client))
+        self.views.set_role(client, self.tabs.role(client))
 
     def on_delete(self, client: Client) -> None:
         """Forget a page that NiceGUI has deleted."""
-        self.views.pop(client.id, None)
+        self.views.forget(client)
         self.tabs.forget(client)
         self.sessions.forget(client)
 
@@ -315,11 +303,3 @@ class SyncServer:
         if received is None:
             return {'ok': False}
         return {'ok': True, 'received': received}
-
-    async def _handle_fetch(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
-        """Subscribe a leader's socket to a stream, or give it what it missed."""
-        channel = self.channels.get(str(data['stream']))
-        if channel is None or not self.tabs.is_leader(sid):
-            return {'ok': False}
-        version = data.get('version')
-        return {'ok': True, 'message': await channel.subscribe(sid, version if isinstance(version, int) else None)}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
+import orjson
 from nicegui import app
 
 if TYPE_CHECKING:
@@ -87,5 +88,5 @@ def read_rows(stream: Stream) -> list[Row]:
 
         notes = await asyncio.to_thread(todosync.read_rows, NOTES)
     """
-    rows: list[Row] = current_server().channel(stream).read_list()[stream.name]
-    return rows
+    snapshot = current_server().channel(stream).source.read()
+    return cast('list[Row]', orjson.loads(snapshot.value)[stream.name])

@@ -11,9 +11,9 @@ from sqlalchemy import Index, MetaData, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from todosync.database.database import Database
+from todosync.streams import Stream, count
 from todosync.streams.messages import Delta
 from todosync.streams.replica import Replica
-from todosync.streams.stream import Stream, count
 
 
 class Seat(SQLModel, table=True):

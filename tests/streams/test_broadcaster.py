@@ -56,7 +56,7 @@ class Parts:
         self.local_jobs = LocalJobs(self.jobs.failed)
         self.broadcaster = self.another_broadcaster()
         self.messages: list[dict[str, Any]] = []
-        self.cable.subscribe('todos', lambda message: self.messages.append(orjson.loads(message)))
+        self.cable.subscribe(TODOS.topic, lambda message: self.messages.append(orjson.loads(message)))
 
     def another_broadcaster(self) -> Broadcaster:
         return Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, [TODOS], clock=self.clock)
@@ -138,7 +138,7 @@ def test_a_burst_becomes_one_message(parts: Parts) -> None:
         entered.set()
         assert release.wait(20)
 
-    parts.cable.subscribe('todos', hold)
+    parts.cable.subscribe(TODOS.topic, hold)
     create_todo(parts.database, {'title': 'first'})
     assert entered.wait(20)
     for _ in range(50):
@@ -155,7 +155,7 @@ def test_asking_for_a_broadcast_returns_at_once_while_one_is_stuck(parts: Parts)
         entered.set()
         assert release.wait(20)
 
-    parts.cable.subscribe('todos', hold)
+    parts.cable.subscribe(TODOS.topic, hold)
     create_todo(parts.database, {'title': 'Buy milk'})
     assert entered.wait(20)
     for _ in range(1000):

@@ -15,14 +15,14 @@ import diskcache
 import pytest
 
 from tests.processes import run_at_once, start_python
-from todosync.streams.cache import Cache, CacheEntry, DiskCache, MemoryCache
+from todosync.streams import Cache, CacheEntry, DiskCache, MemoryCache
 
 TTL = 3600.0
 SIZE_LIMIT = 2**20
 COMPUTE_ONCE = """
 import sys, time
 from pathlib import Path
-from todosync.streams.cache import DiskCache, CacheEntry
+from todosync.streams import CacheEntry, DiskCache
 cache = DiskCache(Path(sys.argv[1]), 3600, 2**20)
 def compute():
     print('computed')
@@ -34,7 +34,7 @@ assert cache.fetch('todos', 7, compute) == CacheEntry(7, b'[7]')
 READ_AND_WRITE = """
 import sys
 from pathlib import Path
-from todosync.streams.cache import DiskCache, CacheEntry
+from todosync.streams import CacheEntry, DiskCache
 cache = DiskCache(Path(sys.argv[1]), 3600, 2**20)
 wait()
 for version in range(300):
@@ -46,7 +46,7 @@ for version in range(300):
 STORE_LATE = """
 import sys
 from pathlib import Path
-from todosync.streams.cache import DiskCache, CacheEntry
+from todosync.streams import CacheEntry, DiskCache
 def compute():
     print('computing', flush=True)
     input()
@@ -212,7 +212,7 @@ def test_on_disk_several_processes_read_and_write_without_error(tmp_path: Path) 
 def test_on_disk_a_process_that_stores_late_replaces_nothing_newer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr('todosync.streams.cache.COMPUTE_PATIENCE', 0.05)  # the other process is taken to hang
+    monkeypatch.setattr('todosync.streams.disk_cache.COMPUTE_PATIENCE', 0.05)  # the other process is taken to hang
     cache = DiskCache(tmp_path / 'cache', TTL, SIZE_LIMIT)
     late = start_python(STORE_LATE, str(tmp_path / 'cache'))
     assert late.stdout is not None
@@ -295,7 +295,7 @@ def test_on_disk_it_stays_within_its_size(tmp_path: Path) -> None:
 
 
 def test_a_busy_cache_is_a_miss_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('todosync.streams.cache.PATIENCE', 0.05)
+    monkeypatch.setattr('todosync.streams.disk_cache.PATIENCE', 0.05)
     cache = disk_cache(tmp_path)
     cache.fetch('todos', 1, give(1))
     holder = sqlite3.connect(tmp_path / 'production_cache' / 'cache.db', isolation_level=None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -27,6 +28,13 @@ from todosync.streams.stream import DELTA_MAX_ROWS
 NEVER = 3600.0
 
 
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class House:
     """One process's parts around a channel, without the job that broadcasts: a test says when."""
 
@@ -39,7 +47,9 @@ class House:
         self.channels: list[Channel] = []
         self.published = 0
 
-    async def channel(self, *, embed_limit: int = 2**20, burst_interval: float = 0.01) -> Channel:
+    async def channel(
+        self, *, embed_limit: int = 2**20, burst_interval: float = 0.01, clock: Callable[[], float] = time.monotonic
+    ) -> Channel:
         channel = Channel(
             TODOS,
             self.database,
@@ -48,6 +58,7 @@ class House:
             self.sio,
             embed_limit=embed_limit,
             burst_interval=burst_interval,
+            clock=clock,
         )
         self.channels.append(channel)
         await channel.start()
@@ -76,7 +87,7 @@ class House:
                 delta = TODOS.delta(session, self.published)
                 version = TODOS.version(session)
             message = delta.message() if delta else {'stream': TODOS.name, 'version': version}
-            self.cable.publish(TODOS.name, orjson.dumps(message))
+            self.cable.publish(TODOS.topic, orjson.dumps(message))
             self.published = version
 
         await asyncio.to_thread(run)
@@ -198,11 +209,11 @@ async def test_a_browser_that_comes_back_gets_only_what_it_missed(house: House, 
     milk = await house.add('Buy milk')
     await house.add('Buy bread')
     channel = await house.channel()
-    with_version = await asyncio.to_thread(channel.read_list)
+    held = await asyncio.to_thread(channel.source.read)
     await house.update(milk, title='Buy oat milk')
     await house.broadcast()
     browser = await Browser.open(server, channel)
-    answer = await channel.subscribe(browser.socket.sid, with_version['version'])
+    answer = await channel.subscribe(browser.socket.sid, held.version)
     assert [todo['title'] for todo in answer['put']] == ['Buy oat milk']
     assert answer['totals']['count'] == 2
 
@@ -253,13 +264,13 @@ async def test_what_is_sent_between_reading_and_answering_reaches_a_new_browser(
     channel = await house.channel()
     has_read, go_on = threading.Event(), threading.Event()
 
-    def read_slowly(version: int | None, read: Any = channel._read_since) -> Any:
+    def read_slowly(version: int | None, read: Any = channel.source.read_since) -> Any:
         found = read(version)
         has_read.set()
         assert go_on.wait(NEVER)
         return found
 
-    monkeypatch.setattr(channel, '_read_since', read_slowly)
+    monkeypatch.setattr(channel.source, 'read_since', read_slowly)
     opening = asyncio.create_task(Browser.open(server, channel))
     await asyncio.to_thread(has_read.wait)
     monkeypatch.undo()
@@ -277,12 +288,12 @@ async def test_a_list_that_was_read_too_early_does_not_replace_a_newer_one(
 ) -> None:
     channel = await house.channel()
     browser = await Browser.open(server, channel)
-    old = await asyncio.to_thread(channel.read_message)
+    old = await asyncio.to_thread(channel.source.read)
     await house.add('Buy milk')
     await house.broadcast()
     await browser.wait_for(['Buy milk'])
-    monkeypatch.setattr(channel, '_read_since', lambda version: (None, old))
-    await channel._catch_up_soon()
+    monkeypatch.setattr(channel.source, 'read_since', lambda version: old)
+    await channel.catch_up()
     assert [todo['title'] for todo in channel.replica.rows] == ['Buy milk']
     assert len(browser.messages) == 1
 
@@ -315,7 +326,7 @@ async def test_what_is_announced_while_the_list_is_being_read_is_read_too(house:
     for number in range(20):
         await house.add(f'number {number}')
         version = number + 1
-        house.cable.publish(TODOS.name, orjson.dumps({'stream': TODOS.name, 'version': version}))
+        house.cable.publish(TODOS.topic, orjson.dumps({'stream': TODOS.name, 'version': version}))
     await browser.wait_for([f'number {number}' for number in reversed(range(20))])
 
 
@@ -328,8 +339,8 @@ async def test_a_message_that_comes_late_or_twice_changes_nothing(house: House, 
     await house.broadcast()
     await browser.wait_for(['Buy oat milk'])
     late = {'stream': 'todos', 'base': 0, 'version': 1, 'put': [{**browser.items[milk], 'title': 'late'}], 'del': []}
-    house.cable.publish(TODOS.name, orjson.dumps(late))
-    house.cable.publish(TODOS.name, orjson.dumps({'stream': 'todos', 'version': 1}))
+    house.cable.publish(TODOS.topic, orjson.dumps(late))
+    house.cable.publish(TODOS.topic, orjson.dumps({'stream': 'todos', 'version': 1}))
     await house.add('Buy bread')
     await house.broadcast()
     await browser.wait_for(['Buy bread', 'Buy oat milk'])
@@ -340,21 +351,22 @@ async def test_a_message_that_comes_late_or_twice_changes_nothing(house: House, 
 async def test_the_list_is_read_again_when_it_could_not_be_read(
     house: House, server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr('todosync.streams.channel.RETRY_INTERVAL', 0.01)
+    monkeypatch.setattr('todosync.streams.catching_up.RETRY_INTERVAL', 0.01)
     channel = await house.channel()
     browser = await Browser.open(server, channel)
     await house.add('Buy milk')
     await house.execute('ALTER TABLE changes RENAME TO gone')
-    house.cable.publish(TODOS.name, orjson.dumps({'stream': TODOS.name, 'version': 1}))
+    house.cable.publish(TODOS.topic, orjson.dumps({'stream': TODOS.name, 'version': 1}))
     await until(lambda: 'could not be read' in caplog.text)
     await house.execute('ALTER TABLE gone RENAME TO changes')
     await browser.wait_for(['Buy milk'])
 
 
 async def test_a_lone_change_is_sent_at_once_and_a_burst_in_one_message(house: House, server: uvicorn.Server) -> None:
-    channel = await house.channel(burst_interval=NEVER)
+    clock = Clock()
+    channel = await house.channel(burst_interval=NEVER, clock=clock)
     browser = await Browser.open(server, channel)
-    channel._sent_at = float('-inf')  # the start, too, was a message
+    clock.now += NEVER  # the start, too, was a message
     first = await house.add('first')
     await house.broadcast()
     await browser.wait_for(['first'])
@@ -365,7 +377,7 @@ async def test_a_lone_change_is_sent_at_once_and_a_burst_in_one_message(house: H
     await house.broadcast()
     await until(lambda: channel.replica.version == 52)
     assert len(browser.messages) == 1
-    channel._send_unsent()  # the interval is over
+    channel.flush()  # the interval is over
     await browser.wait_for([f'number {number}' for number in reversed(range(50))])
     assert len(browser.messages) == 2
     assert browser.messages[1]['del'] == [first]

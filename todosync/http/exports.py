@@ -72,7 +72,7 @@ def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
     :raises OSError: the file cannot be written
     """
     directory = server.settings.exports_dir
-    entry = server.channel(stream).read_message()
+    entry = server.channel(stream).source.read()
     path = directory / f'{stream.name}-{entry.version}.{format_}'
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -4,17 +4,21 @@ Imports ``cable``, ``jobs``, ``access`` and ``database`` only.
 """
 
 from .broadcaster import Broadcaster
-from .cache import Cache, CacheEntry, DiskCache, MemoryCache
+from .cache import Cache, CacheEntry, MemoryCache
 from .channel import Channel
+from .channels import Channels, check_names
+from .disk_cache import DiskCache
 from .messages import Delta, Row, Snapshot
 from .replica import Replica
-from .stream import Stream, Total, count, total
+from .stream import Stream
+from .totals import Total, count, total
 
 __all__ = [
     'Broadcaster',
     'Cache',
     'CacheEntry',
     'Channel',
+    'Channels',
     'Delta',
     'DiskCache',
     'MemoryCache',
@@ -23,6 +27,7 @@ __all__ = [
     'Snapshot',
     'Stream',
     'Total',
+    'check_names',
     'count',
     'total',
 ]

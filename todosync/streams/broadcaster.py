@@ -14,6 +14,7 @@ from todosync.cable import Cable
 from todosync.database import Database
 from todosync.jobs import SAFETY_INTERVAL, FailedExecutions, LocalJobs
 
+from .messages import announcement
 from .stream import Stream
 
 JOB_ID = 'broadcast'
@@ -65,7 +66,7 @@ class Broadcaster:
         with self._database.read() as session:
             self._published = {stream.name: stream.version(session) for stream in self._streams}
         self._unsubscribe = [
-            self._cable.subscribe(stream.name, partial(self._note_published, stream.name)) for stream in self._streams
+            self._cable.subscribe(stream.topic, partial(self._note_published, stream.name)) for stream in self._streams
         ]
         self._last_success = self._clock()
         self._jobs.add(JOB_ID, self.run)
@@ -130,9 +131,8 @@ class Broadcaster:
             version = delta.version if delta else stream.version(session)
         if version == since:
             return
-        # without a delta only the version is announced; each process then reads the list through the cache
-        message = delta.message() if delta else {'stream': stream.name, 'version': version}
-        self._cable.publish(stream.name, orjson.dumps(message))
+        message = delta.message() if delta else announcement(stream.name, version)
+        self._cable.publish(stream.topic, orjson.dumps(message))
         self._note_version(stream.name, version)
 
     def _note_published(self, stream_name: str, encoded: bytes) -> None:

@@ -1,36 +1,15 @@
-"""The cache: JSON bytes with the version that they are of, in memory or in diskcache."""
+"""The cache: JSON bytes, each with its version. The contract, and the adapter for one process."""
 
 from __future__ import annotations
 
-import logging
-import shutil
-import sqlite3
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import quote
-
-import diskcache
-from filelock import FileLock
+from typing import Protocol
 
 from todosync.database import forbid_event_loop
-
-PATIENCE = 1.0
-"""Seconds that the disk cache may keep a caller waiting for its files; past that a miss is cheaper."""
-COMPUTE_PATIENCE = 5.0
-"""Seconds to wait for another process that is computing the same; past that it is taken to hang."""
-LOCK_POLL_INTERVAL = 0.005
-"""Seconds between two looks whether another process has finished computing."""
-BLOB_SIZE = 4 * 2**20
-"""Values up to this size lie in the cache's database, which is several times faster than a file for each."""
-VERSION_BYTES = 8
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -124,138 +103,3 @@ class MemoryCache:
     def _load(self, key: str, version: int) -> CacheEntry | None:
         expires, entry = self._entries.get(key, (0.0, None))
         return entry if entry is not None and entry.version >= version and self._clock() < expires else None
-
-
-class DiskCache:
-    """A cache in files, shared by the processes of a machine and kept over restarts.
-
-    Values are bytes, never pickles (CVE-2025-69872), in a directory that only its owner can enter. A directory that
-    is deleted or corrupt is made anew; while it cannot be, everything is computed.
-
-    :param directory: where the files are; the last part serves as namespace of the environment
-    :param ttl: seconds that an entry lives
-    :param size_limit: bytes on disk, beyond which old entries are culled
-    """
-
-    def __init__(self, directory: Path, ttl: float, size_limit: int) -> None:
-        self.usage = Usage()
-        self._directory = directory
-        self._ttl = ttl
-        self._size_limit = size_limit
-        self._cache: diskcache.Cache | None = None
-        self._file_id: int | None = None
-        self._problem = ''
-        self._opening = threading.Lock()
-        self._computing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-
-    def fetch(self, key: str, version: int, compute: Callable[[], CacheEntry]) -> CacheEntry:
-        """Return the entry if it is of ``version`` or newer; otherwise compute it, once for concurrent callers."""
-        forbid_event_loop('The cache')
-        if (entry := self._load(key, version)) is None:
-            # the first lock is for this process's threads, the second for the other processes
-            with self._computing[key], self._between_processes(key):
-                if (entry := self._load(key, version)) is None:
-                    self.usage.misses += 1
-                    entry = compute()
-                    self._store(key, entry)
-                    return entry
-        self.usage.hits += 1
-        return entry
-
-    def invalidate(self, key: str) -> None:
-        """Drop an entry; a missing one is fine."""
-        self._try(lambda cache: cache.delete(key))
-
-    def cull(self) -> None:
-        """Drop what has expired, and what exceeds the size limit."""
-        self._try(lambda cache: (cache.expire(), cache.cull()))
-
-    def close(self) -> None:
-        """Close the files."""
-        with self._opening:
-            if self._cache is not None:
-                self._cache.close()
-                self._cache = None
-
-    def _load(self, key: str, version: int) -> CacheEntry | None:
-        stored = self._try(lambda cache: cache.get(key))
-        if not isinstance(stored, bytes):
-            return None
-        entry = CacheEntry(int.from_bytes(stored[:VERSION_BYTES]), stored[VERSION_BYTES:])
-        return entry if entry.version >= version else None
-
-    def _store(self, key: str, entry: CacheEntry) -> None:
-        def store(cache: diskcache.Cache) -> None:
-            with cache.transact():
-                stored = cache.get(key, b'')
-                if int.from_bytes(stored[:VERSION_BYTES]) <= entry.version:
-                    cache.set(key, entry.version.to_bytes(VERSION_BYTES) + entry.value, expire=self._ttl)
-
-        self._try(store)
-
-    def _try(self, action: Callable[[diskcache.Cache], Any]) -> Any:
-        """Return what the action returns; ``None`` if the files do not let it, whatever is wrong with them."""
-        try:
-            result = action(self._open())
-        except diskcache.Timeout:
-            log.warning('the cache is too busy to be used')
-        except (sqlite3.Error, OSError) as error:
-            if str(error) != self._problem:  # not at each request, where it cannot be made anew
-                log.warning('the cache cannot be used and is made anew: %s', error)
-            self._problem = str(error)
-            self._discard()
-        else:
-            self._problem = ''
-            return result
-        return None
-
-    def _open(self) -> diskcache.Cache:
-        with self._opening:
-            if self._cache is None or self._file_id != self._current_file_id():
-                self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self._directory.chmod(0o700)
-                self._cache = diskcache.Cache(
-                    str(self._directory),
-                    timeout=PATIENCE,
-                    disk=BytesOnlyDisk,
-                    size_limit=self._size_limit,
-                    disk_min_file_size=BLOB_SIZE,
-                )
-                self._file_id = self._current_file_id()
-            return self._cache
-
-    def _discard(self) -> None:
-        with self._opening:
-            if self._file_id == self._current_file_id():  # otherwise another process has made it anew already
-                shutil.rmtree(self._directory, ignore_errors=True)
-            self._cache = None
-
-    def _current_file_id(self) -> int | None:
-        try:
-            return int((self._directory / diskcache.core.DBNAME).stat().st_ino)
-        except OSError:
-            return None
-
-    @contextmanager
-    def _between_processes(self, key: str) -> Iterator[None]:
-        lock = FileLock(self._directory.with_name(f'{self._directory.name}.{quote(key, safe="")}.lock'))
-        with ExitStack() as held:
-            with suppress(OSError):  # without the lock, or when its holder hangs, two processes may compute the same
-                held.enter_context(lock.acquire(timeout=COMPUTE_PATIENCE, poll_interval=LOCK_POLL_INTERVAL))
-            yield
-
-
-class BytesOnlyDisk(diskcache.Disk):  # type: ignore[misc]
-    """Neither writes pickles nor loads those that somebody has put into the directory."""
-
-    def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
-        """Take bytes only."""
-        if not isinstance(value, bytes):
-            raise TypeError(f'the cache keeps bytes, not {type(value).__name__}')
-        return super().store(value, read, key)
-
-    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
-        """Give bytes only."""
-        if mode not in {diskcache.core.MODE_RAW, diskcache.core.MODE_BINARY}:
-            raise sqlite3.DatabaseError('it holds something else than bytes')
-        return super().fetch(mode, filename, value, read)

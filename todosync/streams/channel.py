@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,18 +14,19 @@ import socketio
 from todosync.cable import Cable
 from todosync.database import Database
 
+from .burst import Burst
 from .cache import Cache, CacheEntry
-from .embedding import encode_for_page
+from .catching_up import CatchingUp
+from .embedding import Embedding
 from .fanout import Fanout
-from .messages import Delta, Row
+from .messages import Delta
 from .replica import Replica
+from .source import Source
 from .stream import Stream
 
 EVENT = 'todosync_data'
 BURST_INTERVAL = 0.01
 """Seconds between two messages to the browsers. A change after a pause goes out at once, a burst once per interval."""
-RETRY_INTERVAL = 1.0
-"""Seconds until the list is read again after it could not be read."""
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +36,13 @@ class Channel:
 
     Belongs to the event loop, except where a method says otherwise. Each message continues the one before it, and
     every change reaches every subscribed browser in one of these ways: a message, the answer to :meth:`subscribe`, or
-    an announcement after which the browser subscribes again, saying what it has.
+    an empty message by which the browser notices that it missed something, so that it subscribes again and says which
+    version it has.
 
     :param stream: the stream
-    :param embed_limit: bytes of JSON beyond which :meth:`embed` gives only the newest rows
+    :param embed_limit: bytes of JSON beyond which :meth:`embed` gives only the first rows
     :param burst_interval: seconds between two messages to the browsers, see :data:`BURST_INTERVAL`
+    :param clock: returns the time in seconds
     """
 
     def __init__(
@@ -51,41 +55,34 @@ class Channel:
         *,
         embed_limit: int,
         burst_interval: float = BURST_INTERVAL,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stream = stream
         self.replica = Replica(stream)
-        self._database = database
-        self._cache = cache
+        self.source = Source(stream, database, cache)
         self._cable = cable
-        self._fanout = Fanout(sio, EVENT, self._announcement)
-        self._embed_limit = embed_limit
-        self._burst_interval = burst_interval
-        self._embedded: tuple[int, str] = (-1, '')
+        self._clock = clock
+        self._catching_up = CatchingUp(stream.name, self._read_newer)
+        self._burst = Burst(burst_interval)
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._fanout = Fanout(sio, EVENT, lambda: Delta.nothing(stream.name, self._burst.sent_version).message())
+        self._embedding = Embedding(self.replica, embed_limit)
         self._listeners: list[Callable[[], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._sent_version = -1
-        self._sent_at = float('-inf')
-        self._unsent: dict[int, Row | None] = {}
-        self._send_timer: asyncio.TimerHandle | None = None
-        self._behind = False
-        self._catching_up: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Subscribe to the cable and load the list."""
         self._loop = asyncio.get_running_loop()
-        self._unsubscribe = self._cable.subscribe(self.stream.name, self._receive)
+        self._unsubscribe = self._cable.subscribe(self.stream.topic, self._receive)
         await self._read_newer()
 
     async def stop(self) -> None:
         """End the subscription; safe to call twice."""
         self._unsubscribe()
         self._fanout.stop()
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-        if self._catching_up is not None:
-            self._catching_up.cancel()
-            await asyncio.gather(self._catching_up, return_exceptions=True)
+        self._cancel_flush()
+        await self._catching_up.stop()
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have ``listener`` called after each message to the browsers.
@@ -100,21 +97,6 @@ class Channel:
 
         return stop
 
-    def read_list(self) -> dict[str, Any]:
-        """Return the snapshot message, read through the cache. Blocks, for threads only."""
-        message: dict[str, Any] = orjson.loads(self.read_message().value)
-        return message
-
-    def read_message(self) -> CacheEntry:
-        """Return the version and JSON of the snapshot message, read through the cache. Blocks, for threads only.
-
-        Never older than the last commit: the version is asked of the database each time, which costs next to
-        nothing, and only the list itself comes from the cache.
-        """
-        with self._database.read() as session:
-            version = self.stream.version(session)
-        return self._cache.fetch(self.stream.name, version, self._compute)
-
     async def subscribe(self, sid: str, version: int | None) -> Any:
         """Add a socket and return what it lacks, as a message. A socket that missed something calls this again.
 
@@ -123,42 +105,35 @@ class Channel:
         """
         # first the socket, then the reading: a change in between arrives twice, and versions sort that out
         await self._fanout.add(sid)
-        delta, entry = await asyncio.to_thread(self._read_since, version)
-        if delta is None:
-            assert entry is not None
-            return orjson.Fragment(entry.value)
-        if delta.version > self.replica.version:
-            await asyncio.shield(self._catch_up_soon())
-        same = delta.version == self.replica.version
-        return delta.message(self.replica.totals if same else None)
+        missed = await asyncio.to_thread(self.source.read_since, version)
+        if isinstance(missed, CacheEntry):
+            return orjson.Fragment(missed.value)
+        if missed.version > self.replica.version:
+            await self.catch_up()
+        has_its_totals = missed.version == self.replica.version
+        return missed.message(self.replica.totals if has_its_totals else None)
+
+    async def catch_up(self) -> None:
+        """Bring the replica, and the browsers, up to what is committed by now, without waiting for a message."""
+        await asyncio.shield(self._catching_up.start())
+
+    def flush(self) -> None:
+        """Send what the browsers have not been sent, without waiting for the interval to end."""
+        if delta := self._burst.take(self._clock()):
+            self._send(delta.message(self.replica.totals))
 
     def embed(self) -> str:
         """Return the list as JSON for a script element, so that a page shows it before it has a socket.
 
-        Of a list beyond the limit only the newest rows, marked ``partial``: the rest comes over the socket.
+        Of a list beyond the limit only the first rows, marked ``partial``: the rest comes over the socket.
         """
-        if self._embedded[0] != self.replica.version:
-            self._embedded = (self.replica.version, encode_for_page(self.replica, self._embed_limit))
-        return self._embedded[1]
+        return self._embedding.text
 
-    def _compute(self) -> CacheEntry:
-        with self._database.read() as session:
-            snapshot = self.stream.snapshot(session)
-        return CacheEntry(snapshot.version, orjson.dumps(snapshot.message()))
-
-    def _read_since(self, version: int | None) -> tuple[Delta | None, CacheEntry | None]:
-        if version is not None and version >= 0:
-            with self._database.read() as session:
-                delta = self.stream.delta(session, version)
-            if delta is not None:
-                return delta, None
-        return None, self.read_message()
-
-    def _receive(self, message: bytes) -> None:
+    def _receive(self, encoded: bytes) -> None:
         """Take a message from the cable, in any thread."""
         assert self._loop is not None
         try:
-            self._loop.call_soon_threadsafe(self._take, message)
+            self._loop.call_soon_threadsafe(self._take, encoded)
         except RuntimeError:
             log.debug('the event loop is gone, the app is stopping')
 
@@ -166,75 +141,46 @@ class Channel:
         message = orjson.loads(encoded)
         if message['version'] <= self.replica.version:
             return
-        if 'base' in message:
-            delta = Delta(message['stream'], message['base'], message['version'], message['put'], message['del'])
-            if self._apply(delta):
-                return
-        self._catch_up_soon()
-
-    def _catch_up_soon(self) -> asyncio.Task[None]:
-        """Have the replica brought up to what is committed by now, from the database."""
-        self._behind = True
-        if self._catching_up is None or self._catching_up.done():
-            self._catching_up = asyncio.create_task(self._catch_up())
-        return self._catching_up
-
-    async def _catch_up(self) -> None:
-        while self._behind:
-            self._behind = False
-            try:
-                await self._read_newer()
-            except Exception:  # whatever it is, no browser may stay behind because of it
-                log.exception('the %s could not be read; trying again in %g s', self.stream.name, RETRY_INTERVAL)
-                self._behind = True
-                await asyncio.sleep(RETRY_INTERVAL)
+        delta = Delta.from_message(message)
+        if delta is None or not self._apply(delta):
+            self._catching_up.start()
 
     async def _read_newer(self) -> None:
-        delta, entry = await asyncio.to_thread(self._read_since, self.replica.version)
-        if delta is not None:
-            self._apply(delta)
-        elif entry is not None and entry.version > self.replica.version:
-            self.replica.reset(entry.version, orjson.loads(entry.value)[self.stream.name])
-            self._send(orjson.Fragment(entry.value))
+        newer = await asyncio.to_thread(self.source.read_since, self.replica.version)
+        if isinstance(newer, Delta):
+            self._apply(newer)
+        elif newer.version > self.replica.version:
+            self.replica.reset(newer.version, orjson.loads(newer.value)[self.stream.name])
+            self._burst.note_sent(newer.version, self._clock())
+            self._send(orjson.Fragment(newer.value))
 
     def _apply(self, delta: Delta) -> bool:
         before = self.replica.version
         if not self.replica.apply(delta):
             return False
         if self.replica.version > before:
-            self._unsent.update((row['id'], row) for row in delta.put)
-            self._unsent.update(dict.fromkeys(delta.deleted))
-            self._send_soon()
+            self._burst.add(delta)
+            self._flush_when_due()
         return True
 
-    def _send_soon(self) -> None:
+    def _flush_when_due(self) -> None:
         assert self._loop is not None
-        due = self._sent_at + self._burst_interval
-        if self._loop.time() >= due:
-            self._send_unsent()
-        elif self._send_timer is None:
-            self._send_timer = self._loop.call_at(due, self._send_unsent)
+        wait = self._burst.wait(self._clock())
+        if not wait:
+            self.flush()
+        elif self._flush_timer is None:
+            self._flush_timer = self._loop.call_later(wait, self.flush)
 
-    def _send_unsent(self) -> None:
-        put = [row for row in self._unsent.values() if row is not None]
-        deleted = [row_id for row_id, row in self._unsent.items() if row is None]
-        delta = Delta(self.stream.name, self._sent_version, self.replica.version, put, deleted)
-        self._send(delta.message(self.replica.totals))
+    def _cancel_flush(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
 
     def _send(self, message: Any) -> None:
-        assert self._loop is not None
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-            self._send_timer = None
-        self._unsent.clear()
-        self._sent_version, self._sent_at = self.replica.version, self._loop.time()
+        self._cancel_flush()
         self._fanout.send(message)
         for listener in list(self._listeners):
             try:
                 listener()
-            except Exception:  # one page's mistake is not to keep the others from their refresh
+            except Exception:  # one page's mistake must not keep the others from their refresh
                 log.exception('a listener of the %s failed', self.stream.name)
-
-    def _announcement(self) -> dict[str, Any]:
-        """Return a message that holds nothing; a browser of an older version finds a gap before it, and asks."""
-        return Delta(self.stream.name, self._sent_version, self._sent_version, [], []).message()

@@ -13,14 +13,32 @@ SCRIPT_ESCAPES = {
     '\u2028': r'\u2028',
     '\u2029': r'\u2029',
 }
-"""What could end or confuse a script element, as JSON escapes."""
+"""Characters that could end a script element or be misread in it, and the JSON escapes that replace them."""
+
+
+class Embedding:
+    """The JSON of a replica for a script element, encoded once per version.
+
+    :param replica: the replica
+    :param limit: bytes of JSON beyond which only the first rows are given; the message then says ``partial``
+    """
+
+    def __init__(self, replica: Replica, limit: int) -> None:
+        self._replica = replica
+        self._limit = limit
+        self._version = -1
+        self._text = ''
+
+    @property
+    def text(self) -> str:
+        """The JSON at the replica's version."""
+        if self._version != self._replica.version:
+            self._version, self._text = self._replica.version, encode_for_page(self._replica, self._limit)
+        return self._text
 
 
 def encode_for_page(replica: Replica, limit: int) -> str:
-    """Return a list as JSON that can stand in a script element.
-
-    :param limit: bytes of JSON beyond which only the newest rows are given; the message then says ``partial``
-    """
+    """Return a list as JSON that can stand in a script element, see :class:`Embedding`."""
     rows, size = [], 0
     for row in replica.rows:
         encoded = orjson.dumps(row)
@@ -41,7 +59,7 @@ def encode_for_page(replica: Replica, limit: int) -> str:
 
 
 def escape_for_script(json_text: str) -> str:
-    """Return JSON in which nothing can end or confuse the script element around it."""
+    """Return JSON in which no character can end the script element around it or be misread there."""
     for character, escape in SCRIPT_ESCAPES.items():
         json_text = json_text.replace(character, escape)
     return json_text

@@ -1,9 +1,10 @@
 """The fan-out: one message to many sockets, encoded once and written at once, with no task and no queue per socket.
 
 The public way, ``sio.emit`` to a room, costs a task, a timer and a queue for each recipient, about seven times as much
-as the writing itself. Where the socket's connection can be found, the finished frame goes straight to its transport;
-``tests/test_fanout.py`` holds what this relies on in uvicorn and python-socketio. Where it cannot be found (another
-server, long polling, a release that moved things), the socket gets the message the public way.
+as the writing itself. Where the socket's connection can be found, the finished frame goes straight to its transport.
+This relies on internals of uvicorn and python-socketio; ``tests/streams/test_fanout.py`` tells when they have changed.
+Where the connection cannot be found (another server, long polling, a release that moved things), the socket gets the
+message the public way.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The two messages that carry a stream: a snapshot, which is the whole list, and a delta, which is what has changed."""
+"""The messages that carry a stream: a snapshot is the whole list, a delta is what has changed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 Row = dict[str, Any]
 """One row as it travels: JSON values by field name, always with an ``id``."""
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The whole list at a version. ``rows`` is newest first."""
+    """The whole list at a version. ``rows`` are in the order of the stream."""
 
     stream: str
     version: int
@@ -42,8 +42,37 @@ class Delta:
     put: list[Row]
     deleted: list[int]
 
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self | None:
+        """Return the delta in a message, ``None`` if the message is an announcement, which holds no rows."""
+        if 'base' not in message:
+            return None
+        return cls(message['stream'], message['base'], message['version'], message['put'], message['del'])
+
+    @classmethod
+    def joined(cls, deltas: Iterable[Self]) -> Self:
+        """Return one delta that leads where several lead that follow each other; a lone one is returned as it is."""
+        first, *others = deltas
+        if not others:
+            return first
+        states: dict[int, Row | None] = {}
+        for delta in (first, *others):
+            states.update((row['id'], row) for row in delta.put)
+            states.update(dict.fromkeys(delta.deleted))
+        put = [row for row in states.values() if row is not None]
+        deleted = [row_id for row_id, row in states.items() if row is None]
+        return cls(first.stream, first.base, others[-1].version, put, deleted)
+
+    @classmethod
+    def nothing(cls, stream: str, version: int) -> Self:
+        """Return the delta that says only which version there is; whoever has an older one finds a gap, and asks."""
+        return cls(stream, version, version, [], [])
+
     def message(self, totals: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the message as browsers receive it."""
+        """Return the message as the cable and browsers carry it.
+
+        :param totals: the stream's totals at ``version``, for browsers
+        """
         message = {
             'stream': self.stream,
             'base': self.base,
@@ -52,3 +81,8 @@ class Delta:
             'del': self.deleted,
         }
         return message if totals is None else {**message, 'totals': totals}
+
+
+def announcement(stream: str, version: int) -> dict[str, Any]:
+    """Return the message to other processes that a version is there, without its rows: each reads them itself."""
+    return {'stream': stream, 'version': version}

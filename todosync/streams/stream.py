@@ -8,77 +8,36 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Table, TypeDecorator, asc, delete, desc, func, select
+from sqlalchemy import Column, DateTime, Integer, Table, TypeDecorator, asc, delete, desc, func, select
 from sqlalchemy.sql.expression import ColumnElement, column, table
 from sqlmodel import Session, SQLModel
 
 from todosync.database import LogTable, instant, iso_utc
 
 from .messages import Delta, Row, Snapshot
+from .protocol import topic
+from .totals import Total
 
 DELTA_MAX_ROWS = 1000
 """More changed rows than this travel as a snapshot: it is hardly larger, and simpler to apply."""
 
 
-@dataclass(frozen=True)
-class Total:
-    """What one row adds to a total: one for each row, or for each in which a field is true, or a field's number.
-
-    Data, not a function, so that whoever holds the rows can compute the same total.
-
-    :param field: the field, empty where each row counts
-    :param is_sum: whether the field's numbers are added up
-    """
-
-    field: str = ''
-    is_sum: bool = False
-
-    def of(self, row: Row) -> int:
-        """Return what a row adds."""
-        if not self.field:
-            return 1
-        return int(row[self.field]) if self.is_sum else int(bool(row[self.field]))
-
-
-def count(field: str = '') -> Total:
-    """Return the total that counts all rows, or those in which a field is true.
-
-    :param field: the name of the field (default: every row counts)
-
-    Example::
-
-        NOTES = Stream(Note, totals={'all': count(), 'urgent': count('urgent')})
-    """
-    return Total(field)
-
-
-def total(field: str) -> Total:
-    """Return the total that adds up a field of whole numbers.
-
-    :param field: the name of the field
-
-    Example::
-
-        EXPENSES = Stream(Expense, totals={'spent': total('cents')})
-    """
-    return Total(field, is_sum=True)
-
-
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """A table that is kept alive in every tab.
+    """A table whose rows every tab shows, and keeps up to date by itself.
 
     :param model: the SQLModel class of the table; its primary key is an integer ``id``
-    :param order_by: the column that orders the list, with ``-`` before it from the highest value to the lowest; rows
-        with the same value are ordered by ``id``, the same way
+    :param order_by: the field that orders the list, from the lowest value up; with ``-`` before it, from the highest
+        value down; rows with the same value are ordered by ``id``, the same way
     :param totals: counts and sums over all rows, by name, see :func:`count` and :func:`total`; they are kept up to date
         from the changed rows alone, so they cost the same for ten rows and for a hundred thousand
-    :param texts: from the totals to the texts that every tab shows of them, by name, computed once per broadcast; they
-        are among the totals that a view has
-    :param fields: the columns that travel, ``id`` first (default: all of the model)
+    :param texts: takes the totals and returns texts that are made of them, by name; they are among the totals of a
+        view, and are computed once per change for all tabs
+    :param fields: the columns that travel to the browsers, among them ``id`` (default: all of the model)
     :param name: the name in messages, and the key of a snapshot's list (default: the name of the table)
-    :param change_log: the name of the table that the triggers write (default: ``<name>_changes``)
+    :param change_log: the name of the table in which triggers note the changes (default: ``<name>_changes``)
     :param change_key: the name of its column that holds the row's id
+    :raises ValueError: it cannot work like this; the message names the stream, the field and the remedy
 
     Example::
 
@@ -102,15 +61,21 @@ class Stream:
         ):
             if not getattr(self, attribute):
                 object.__setattr__(self, attribute, default)
+        self._refuse_what_cannot_work()
 
     @property
     def log_table(self) -> LogTable:
-        """What the change log is of, and the names in it."""
+        """The table that the change log is about, and the names in the log."""
         return LogTable(self.table, self.change_log, self.change_key)
 
     @property
+    def topic(self) -> str:
+        """The name of the stream's messages in the cache and on the cable."""
+        return topic(self.name)
+
+    @property
     def order_field(self) -> str:
-        """The column that orders the list."""
+        """The field that orders the list."""
         return self.order_by.removeprefix('-')
 
     @property
@@ -121,12 +86,14 @@ class Stream:
     @property
     def table(self) -> Table:
         """The table of the model."""
-        found = self.model.__table__  # type: ignore[attr-defined]
-        assert isinstance(found, Table)
+        found = getattr(self.model, '__table__', None)
+        if not isinstance(found, Table):
+            name = self.model.__name__
+            raise ValueError(f'the model {name} has no table; declare it as `class {name}(SQLModel, table=True)`')
         return found
 
     def shown_totals(self, totals: Mapping[str, int]) -> dict[str, Any]:
-        """Return what tabs show besides the rows: the totals, and the texts that are made of them."""
+        """Return the totals together with the texts that are made of them, as messages carry them."""
         return {**totals, **self.texts(totals)}
 
     def total(self, rows: Iterable[Row]) -> dict[str, int]:
@@ -161,8 +128,9 @@ class Stream:
         """Read what changed after a version.
 
         :param since: the version that the caller holds
-        :return: the delta, with no rows if nothing changed, or ``None`` when only a snapshot can help: the change log
-            no longer reaches back that far, never went that far, or holds more changes than a delta is good for
+        :return: the delta, with no rows if nothing changed; ``None`` when only a snapshot can help, because the change
+            log no longer reaches back that far, because it has never reached that version, or because more than
+            :data:`DELTA_MAX_ROWS` rows have changed
         """
         log = self._log
         oldest, newest = session.connection().execute(select(func.min(log.c.version), func.max(log.c.version))).one()
@@ -178,6 +146,24 @@ class Stream:
         found = {row['id'] for row in put}
         return Delta(self.name, since, int(newest), put, [id_ for id_ in ids if id_ not in found])
 
+    def _refuse_what_cannot_work(self) -> None:
+        columns = self.table.columns
+        if unknown := [name for name in self.fields if name not in columns]:
+            self._refuse(f'has no column {unknown[0]!r}', 'name columns of the model in `fields`')
+        if self.order_field not in columns:
+            self._refuse(f'has no column {self.order_field!r}', 'name a column of the model in `order_by`')
+        if [column.key for column in self.table.primary_key] != ['id'] or not _is_integer(columns['id']):
+            remedy = 'give its model `id: int | None = Field(default=None, primary_key=True)`'
+            self._refuse('has no integer `id` as its primary key', remedy)
+        used = {'id': 'as the key of its rows', self.order_field: 'in `order_by`'}
+        used |= {total.field: f'in the total {name!r}' for name, total in self.totals.items() if total.field}
+        for name, use in used.items():
+            if name not in self.fields:
+                self._refuse(f'needs the field {name!r}, {use}', 'add it to `fields`')
+
+    def _refuse(self, problem: str, remedy: str) -> None:
+        raise ValueError(f'the stream {self.name!r} of the table {str(self.table.name)!r} {problem}; {remedy}')
+
     @cached_property
     def _log(self) -> Any:
         at = column('at', DateTime(timezone=True))
@@ -191,8 +177,15 @@ class Stream:
 
 
 def _is_time(source: Column[Any]) -> bool:
-    kind = source.type.impl if isinstance(source.type, TypeDecorator) else source.type
-    return isinstance(kind, DateTime)
+    return isinstance(_plain_type(source), DateTime)
+
+
+def _is_integer(source: Column[Any]) -> bool:
+    return isinstance(_plain_type(source), Integer)
+
+
+def _plain_type(source: Column[Any]) -> Any:
+    return source.type.impl if isinstance(source.type, TypeDecorator) else source.type
 
 
 def _wire(source: Column[Any]) -> ColumnElement[Any]:

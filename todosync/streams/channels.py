@@ -1,0 +1,70 @@
+"""The channels of a process, by the names of their streams, and what a browser's leader asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from .channel import Channel
+from .stream import Stream
+
+
+class Channels:
+    """All channels of a process. Iterating gives them one by one.
+
+    :param channels: the channels
+    :param may_subscribe: returns whether the socket with a Socket.IO id may subscribe
+    """
+
+    def __init__(self, channels: Iterable[Channel], *, may_subscribe: Callable[[str], bool]) -> None:
+        self._by_name = {channel.stream.name: channel for channel in channels}
+        self._may_subscribe = may_subscribe
+
+    def __iter__(self) -> Iterator[Channel]:
+        return iter(self._by_name.values())
+
+    def of(self, stream: Stream) -> Channel:
+        """Return a stream's channel.
+
+        :raises RuntimeError: ``setup()`` was not given the stream
+        """
+        if (channel := self._by_name.get(stream.name)) is None:
+            raise RuntimeError(f'the stream {stream.name!r} is unknown; give it to todosync.setup(streams=[...])')
+        return channel
+
+    async def start(self) -> None:
+        """Load the lists and listen to the cable."""
+        for channel in self:
+            await channel.start()
+
+    async def stop(self) -> None:
+        """Stop all channels; safe to call twice."""
+        for channel in self:
+            await channel.stop()
+
+    async def answer_fetch(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Answer ``todosync_fetch``: subscribe a leader's socket to a stream, and give it what it lacks.
+
+        :param sid: the Socket.IO id of the leader
+        :param data: ``stream``, the name, and ``version``, what the browser holds (none if it holds nothing)
+        :return: ``ok``, and if it is true a ``message``, a snapshot or a delta
+        """
+        channel = self._by_name.get(str(data['stream']))
+        if channel is None or not self._may_subscribe(sid):
+            return {'ok': False}
+        version = data.get('version')
+        return {'ok': True, 'message': await channel.subscribe(sid, version if isinstance(version, int) else None)}
+
+
+def check_names(streams: Iterable[Stream]) -> None:
+    """Refuse streams of the same name.
+
+    :raises ValueError: two have the same name; the message says which, and what to do
+    """
+    by_name: dict[str, Stream] = {}
+    for stream in streams:
+        other = by_name.setdefault(stream.name, stream)
+        if other is not stream:
+            tables = f'{str(other.table.name)!r} and {str(stream.table.name)!r}'
+            remedy = 'give one of them another `name`'
+            raise ValueError(f'two streams, of the tables {tables}, have the name {stream.name!r}; {remedy}')

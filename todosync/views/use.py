@@ -1,0 +1,72 @@
+"""How a page gets its views: ``use_stream()``."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, TypeVar
+
+from nicegui import Client, context, ui
+
+from todosync.access import csrf_token
+from todosync.runtime import current_server
+from todosync.streams import Channel, Stream
+
+from .view import View
+
+if TYPE_CHECKING:
+    from todosync.assembly import SyncServer
+
+Kind = TypeVar('Kind', bound=View)
+
+
+def use_stream(stream: Stream) -> View:
+    """Return this page's view of a stream; every call on a page returns the same one.
+
+    Call it while the page is built, so that the list is part of the page and shows before there is a socket.
+
+    :param stream: one of those given to ``todosync.setup()``
+    :raises RuntimeError: ``todosync.setup()`` has not been called with this stream, or there is no page to belong to
+
+    Example::
+
+        view = use_stream(NOTES)
+    """
+    return use_view(stream, View)
+
+
+def use_view(stream: Stream, kind: type[Kind]) -> Kind:
+    """Return this page's view of a stream, of a class of one's own; every call on a page returns the same one.
+
+    :param stream: one of those given to ``todosync.setup()``
+    :param kind: a subclass of :class:`View` with properties and methods of its own
+    :raises RuntimeError: as :func:`use_stream`
+    :raises TypeError: the page has a view of this stream already, and it is of another class
+
+    Example::
+
+        def use_notes() -> NotesView:
+            return use_view(NOTES, NotesView)
+    """
+    server = current_server()
+    client = context.client
+    view = server.views.of(client).get(stream.name)
+    if view is None:
+        channel = server.channel(stream)
+        view = kind(channel, server.database, client)
+        server.views.add(client, view)
+        _embed(server, channel, client)
+    if not isinstance(view, kind):
+        raise TypeError(
+            f'this page has a {type(view).__name__} of the stream {stream.name!r} already; '
+            f'call use_view() with {kind.__name__} before anything else asks for the stream'
+        )
+    return view
+
+
+def _embed(server: SyncServer, channel: Channel, client: Client) -> None:
+    tag = server.sessions.tag(client)
+    ui.add_head_html(
+        f'<meta name="csrf-token" content="{csrf_token(client.request)}">\n'
+        f'<script type="application/json" class="todosync-snapshot" data-stream="{html.escape(channel.stream.name)}" '
+        f'data-order="{html.escape(channel.stream.order_by)}" data-session="{tag}">{channel.embed()}</script>'
+    )
