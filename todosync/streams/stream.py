@@ -150,14 +150,14 @@ class Stream:
         columns = self.table.columns
         if unknown := [name for name in self.fields if name not in columns]:
             self._refuse(f'has no column {unknown[0]!r}', 'name columns of the model in `fields`')
-        if self.order_field not in columns:
-            self._refuse(f'has no column {self.order_field!r}', 'name a column of the model in `order_by`')
         if [column.key for column in self.table.primary_key] != ['id'] or not _is_integer(columns['id']):
             remedy = 'give its model `id: int | None = Field(default=None, primary_key=True)`'
             self._refuse('has no integer `id` as its primary key', remedy)
         used = {'id': 'as the key of its rows', self.order_field: 'in `order_by`'}
         used |= {total.field: f'in the total {name!r}' for name, total in self.totals.items() if total.field}
         for name, use in used.items():
+            if name not in columns:
+                self._refuse(f'has no column {name!r}, {use}', 'name a column of the model')
             if name not in self.fields:
                 self._refuse(f'needs the field {name!r}, {use}', 'add it to `fields`')
 

@@ -1,0 +1,101 @@
+"""A stream that cannot work is refused when it is made, by a sentence that says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlmodel import Field, SQLModel
+
+from todosync import Settings, Stream, SyncServer, count, total
+
+
+class Parcel(SQLModel, table=True):
+    __tablename__ = 'parcels'
+
+    id: int | None = Field(default=None, primary_key=True)
+    address: str
+    grams: int = 0
+
+
+class Label(SQLModel, table=True):
+    __tablename__ = 'labels'
+
+    id: str = Field(primary_key=True)
+
+
+class Shelf(SQLModel, table=True):
+    __tablename__ = 'shelves'
+
+    number: int = Field(primary_key=True)
+
+
+class Form(SQLModel):
+    id: int
+    address: str
+
+
+def refusal(model: type[SQLModel], **options: Any) -> str:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the message is compared
+        Stream(model, **options)
+    return str(refused.value)
+
+
+def test_a_stream_without_any_options_is_fine() -> None:
+    assert Stream(Parcel).fields == ('id', 'address', 'grams')
+
+
+def test_a_field_that_is_no_column_is_refused() -> None:
+    assert refusal(Parcel, fields=('id', 'adress')) == (
+        "the stream 'parcels' of the table 'parcels' has no column 'adress'; name columns of the model in `fields`"
+    )
+
+
+def test_an_order_by_what_is_no_column_is_refused() -> None:
+    assert refusal(Parcel, order_by='-weight', name='heavy') == (
+        "the stream 'heavy' of the table 'parcels' has no column 'weight', in `order_by`; name a column of the model"
+    )
+
+
+def test_a_total_of_what_is_no_column_is_refused() -> None:
+    assert refusal(Parcel, totals={'sent': count('is_sent')}) == (
+        "the stream 'parcels' of the table 'parcels' has no column 'is_sent', in the total 'sent'; "
+        'name a column of the model'
+    )
+
+
+@pytest.mark.parametrize(('model', 'order_by'), [(Label, 'id'), (Shelf, 'number')])
+def test_a_table_without_an_integer_id_is_refused(model: type[SQLModel], order_by: str) -> None:
+    assert refusal(model, order_by=order_by).endswith(
+        'has no integer `id` as its primary key; '
+        'give its model `id: int | None = Field(default=None, primary_key=True)`'
+    )
+
+
+@pytest.mark.parametrize(
+    ('options', 'need'),
+    [
+        ({'fields': ('address',)}, "'id', as the key of its rows"),
+        ({'fields': ('id', 'address'), 'order_by': 'grams'}, "'grams', in `order_by`"),
+        (
+            {'fields': ('id', 'address'), 'totals': {'n': count(), 'mass': total('grams')}},
+            "'grams', in the total 'mass'",
+        ),
+    ],
+)
+def test_what_the_list_and_its_totals_are_made_of_has_to_travel(options: dict[str, Any], need: str) -> None:
+    assert refusal(Parcel, **options) == (
+        f"the stream 'parcels' of the table 'parcels' needs the field {need}; add it to `fields`"
+    )
+
+
+def test_a_model_without_a_table_is_refused() -> None:
+    assert refusal(Form) == 'the model Form has no table; declare it as `class Form(SQLModel, table=True)`'
+
+
+def test_two_streams_of_one_name_are_refused_by_setup() -> None:
+    with pytest.raises(ValueError, match='have the name') as refused:
+        SyncServer(Settings(), [Stream(Parcel), Stream(Parcel, order_by='address')])
+    assert str(refused.value) == (
+        "two streams, of the tables 'parcels' and 'parcels', have the name 'parcels'; give one of them another `name`"
+    )
