@@ -153,7 +153,7 @@ class Stream:
         if [column.key for column in self.table.primary_key] != ['id'] or not _is_integer(columns['id']):
             remedy = 'give its model `id: int | None = Field(default=None, primary_key=True)`'
             self._refuse('has no integer `id` as its primary key', remedy)
-        used = {'id': 'as the key of its rows', self.order_field: 'in `order_by`'}
+        used = {self.order_field: 'in `order_by`', 'id': 'as the key of its rows'}
         used |= {total.field: f'in the total {name!r}' for name, total in self.totals.items() if total.field}
         for name, use in used.items():
             if name not in columns:
