@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import itertools
 import pkgutil
 import re
+import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,6 +37,7 @@ __all__ = ['todosync_storage']
 
 CALLED_BY_THE_SERVER = {'refresh', 'set_role', 'close'}
 README = (ROOT / 'README.md').read_text()
+ARCHITECTURE = (ROOT / 'docs' / 'architecture.md').read_text()
 PYTHON = {
     block.split('\n', 1)[0].removeprefix('# '): block for block in re.findall(r'```python\n(.*?)```', README, re.S)
 }
@@ -135,16 +138,60 @@ def test_the_readme_names_every_value_of_a_view() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for document in [ROOT / 'README.md', ROOT / 'CHANGELOG.md', *(ROOT / 'docs').glob('*.md')]:
+    for document in [*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md')]:
         for link in re.findall(r'\]\(([^)#]+)', document.read_text()):
             if not link.startswith('http'):
                 assert (document.parent / link).exists(), f'{document.name} links to {link}'
 
 
-def test_every_command_of_the_readme_exists() -> None:
+@pytest.mark.parametrize('document', ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md'])
+def test_every_command_exists(document: str) -> None:
     targets = re.findall(r'^([a-z]+):', (ROOT / 'Makefile').read_text(), re.M)
-    for command in re.findall(r'(?:`|    )make ([a-z]+)', README):
+    for command in re.findall(r'(?:`|    )make ([a-z]+)', (ROOT / document).read_text()):
         assert command in targets, command
+
+
+@pytest.mark.parametrize(
+    'document', ['CONTRIBUTING.md', *(f'docs/{path.name}' for path in (ROOT / 'docs').glob('*.md'))]
+)
+def test_every_path_exists(document: str) -> None:
+    folders = 'assets|benchmarks|components|docs|examples|scripts|tests|todos|todosync'
+    for path in re.findall(rf'`((?:{folders})/[^`\s]*)`', (ROOT / document).read_text()):
+        assert any(ROOT.glob(path.rstrip('/'))), path
+
+
+def test_every_name_of_the_architecture_exists() -> None:
+    known = dict(names_of_the_code())
+    for function in re.findall(r'`(\w+)\(\)`', ARCHITECTURE):
+        assert callable(known.get(function)), function
+    for owner, name in re.findall(r'`([A-Z]\w+)(?:\.(\w+))?`', ARCHITECTURE):
+        assert owner in known, owner
+        assert not name or name in dir(known[owner]) or f'self.{name} =' in inspect.getsource(known[owner]), name
+
+
+def test_the_architecture_says_which_room_may_import_which() -> None:
+    rows = re.findall(r'^\| `(\w+)` \| .* \| (.*) \|$', ARCHITECTURE, re.M)
+    said = {room: set(re.findall(r'`(\w+)`', may_import)) for room, may_import in rows}
+    contracts = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['importlinter']['contracts']
+    (layers,) = [
+        [set(layer.split(' | ')) for layer in found['layers']] for found in contracts if found['id'] == 'house'
+    ]
+    (alone,) = [found['source_modules'] for found in contracts if found['id'] == 'tabs-alone']
+    expected = {
+        room: set() if f'todosync.{room}' in alone else lower
+        for upper, lower in itertools.pairwise([*layers, set()])
+        for room in upper - {'__main__'}
+    }
+    assert said == expected
+
+
+def names_of_the_code() -> Iterator[tuple[str, Any]]:
+    """The classes and functions of the library and of the app's domain."""
+    for package in (todosync, todos):
+        for found in pkgutil.walk_packages(package.__path__, f'{package.__name__}.'):
+            if not found.name.endswith('__main__') and '.migrations' not in found.name:
+                module = importlib.import_module(found.name)
+                yield from inspect.getmembers(module, lambda value: inspect.isclass(value) or inspect.isfunction(value))
 
 
 def test_every_exported_name_exists_and_is_in_order() -> None:
