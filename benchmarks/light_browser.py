@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from .light_socket import LightSocket, Listener
+from tests.light_socket import LightSocket, Listener
 
 SOCKET_PATH = '/_nicegui_ws/socket.io/'
 QUERY = re.compile(r'client_id\W+([0-9a-f-]{36}).*?next_message_id\W+(\d+)', re.DOTALL)

@@ -10,7 +10,7 @@ from typing import Any
 import socketio
 import uvicorn
 
-from benchmarks.light_socket import LightSocket
+from tests.light_socket import LightSocket
 
 TIMEOUT = 20.0
 

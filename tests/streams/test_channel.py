@@ -15,8 +15,8 @@ import socketio
 import uvicorn
 from nicegui.server import Server
 
-from benchmarks.light_socket import LightSocket
 from tests.databases import execute
+from tests.light_socket import LightSocket
 from tests.sockets import Inbox, connect, serving, until
 from todos import MIGRATIONS, TODOS, actions
 from todosync.cable import MemoryCable

@@ -15,7 +15,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
-from benchmarks.light_socket import LightSocket
+from tests.light_socket import LightSocket
 from tests.sockets import Inbox, connect, serving, until
 from todosync.streams.fanout import EVENT_PREFIX, Fanout, find_connection, text_frame
 
@@ -56,7 +56,7 @@ async def test_uvicorn_and_python_socketio_are_as_the_direct_way_needs_them(
         "environ['asgi.scope'], or it lacks the attributes `transport` and `writable`. Messages are still delivered, "
         'by sio.emit, at about seven times the cost: see todosync/streams/fanout.py'
     )
-    assert connection.scope['client'][1] == socket._transport.get_extra_info('sockname')[1]
+    assert connection.scope['client'][1] == socket.port
     assert connection.writable.is_set()
 
 
@@ -150,7 +150,7 @@ async def test_a_socket_that_closes_while_it_is_stalled_is_forgotten(
     while not fanout._behind:
         fanout.send(BIG)
         await asyncio.sleep(0)
-    stalled._transport.abort()
+    stalled.abort()
     await until(lambda: not fanout._behind)
     fanout.send('nobody is there')
 

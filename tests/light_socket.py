@@ -91,6 +91,15 @@ class LightSocket(asyncio.Protocol):
         """End the connection."""
         self._transport.close()
 
+    def abort(self) -> None:
+        """End the connection without a word, like a browser that crashes."""
+        self._transport.abort()
+
+    @property
+    def port(self) -> int:
+        """The port from which the connection comes."""
+        return int(self._transport.get_extra_info('sockname')[1])
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, 'write')
         self._transport = transport  # type: ignore[assignment]
