@@ -7,8 +7,9 @@ import { keepDrafts, restoreDrafts } from "./drafts.js";
 import { Election, short } from "./election.js";
 import { holdTabLock, webLocks } from "./web_locks.js";
 
-export const CHANNEL = "todos-sync";
-export const LOCK = "todos-sync-leader";
+// the number is the protocol's: tabs of builds that speak another one never hear each other
+export const CHANNEL = "todosync-2";
+export const LOCK = "todosync-2-leader";
 export const JOIN_TIMEOUT_MS = 1000;
 export const HERE_INTERVAL_MS = 10000; // with locks; without them each ping is answered, else a tab counts as ended
 export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not asked by all its browsers at once
@@ -348,6 +349,9 @@ export class Tab {
     }
     if (this.status.role === "alone") {
       this.carrier?.close();
+      this.carrier = null; // else a look at the page would connect it again
+      this.setConnected(false);
+      this.socket?.detach();
     } else {
       this.#takeNoPart(reason);
       this.#disconnect();
@@ -366,7 +370,8 @@ export class Tab {
 
   /** @param {string} reason */
   #comeBack(reason) {
-    if (this.channel) return; // it had not left
+    if (this.channel || this.carrier) return; // it had not left
+    if (this.socket?.hasLeft) return; // its page wants no connection
     this.log.add("cable", reason);
     if (this.status.role === "alone") this.#carry(0);
     else this.#takePart();

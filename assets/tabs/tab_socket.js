@@ -95,15 +95,16 @@ export class TabSocket {
 
   /** The page wants its connection back, after it has asked for none. */
   connect() {
-    if (this.hasLeft) this.control?.comeBack();
+    if (!this.hasLeft) return this;
     this.hasLeft = false;
+    this.control?.comeBack();
     return this;
   }
 
   /** The page wants no connection until it asks for one. */
   disconnect() {
-    this.control?.leave();
     this.hasLeft = true;
+    this.control?.leave();
     this.detach();
     clearTimeout(this.graceTimer);
     this.graceTimer = null;

@@ -32,7 +32,7 @@ export function webLocks(name) {
   };
 }
 
-const TAB_LOCK = "todos-sync-tab";
+const TAB_LOCK = "todosync-2-tab"; // of this protocol only, as the channel in tab.js
 
 /**
  * Hold the lock that stands for a tab. The browser lets it go when the tab ends, however it ends.
