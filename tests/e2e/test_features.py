@@ -150,6 +150,8 @@ def test_a_page_that_disconnects_comes_back_when_it_connects(page: Page, feature
     eventually(lambda: other.evaluate('socket.connected'))
     other.get_by_text('compute').click()
     says(other, 'computed 42')
+    page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    assert page.evaluate('todosync.tab.channel') is None, 'it stays so until it connects'
 
     page.evaluate('socket.connect()')
     eventually(lambda: page.evaluate('socket.connected'))
