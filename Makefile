@@ -39,6 +39,7 @@ check: $(VENV)/dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
+	@scripts/check-javascript
 
 bench: $(VENV)/dev
 	@scripts/ensure-browsers chromium
@@ -63,9 +64,10 @@ explore: $(VENV)/dev
 fix: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	scripts/check-javascript --fix
 
 clean:
-	rm -rf $(VENV) .import_linter_cache .mypy_cache .ruff_cache .pytest_cache test-results
+	rm -rf $(VENV) node_modules .import_linter_cache .mypy_cache .ruff_cache .pytest_cache test-results
 
 $(VENV)/run: requirements.txt
 	@echo 'installing what the app needs into $(VENV)'

@@ -20,7 +20,8 @@ export function webLocks(name) {
         if (cancelled) return;
         // the engines agree on the names, not on the messages
         if (error.name === "AbortError") lost();
-        else if (error.name === "SecurityError") failed(); // a sandboxed frame, or storage that is forbidden
+        else if (error.name === "SecurityError")
+          failed(); // a sandboxed frame, or storage that is forbidden
         else throw error;
       });
       return () => {

@@ -30,7 +30,7 @@ function wanderAll(scenario, walks) {
     try {
       wander({ Election, ...scenario }, seed, WALK_STEPS);
     } catch (error) {
-      throw new Error(`SEED=${seed}: ${/** @type {Error} */ (error).message}`);
+      throw new Error(`SEED=${seed}: ${/** @type {Error} */ (error).message}`, { cause: error });
     }
   }
   console.log(JSON.stringify({ ...scenario, walks: seed - firstSeed }));

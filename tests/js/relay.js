@@ -123,7 +123,8 @@ class RealSocket {
     this.world = tab.world;
     /** @type {Map<string, Function>} */
     this.handlers = new Map();
-    this.onAnything = (/** @type {any[]} */ ..._args) => {};
+    /** @type {(...args: any[]) => void} */
+    this.onAnything = () => {};
     /** @type {string | undefined} */
     this.id = undefined;
     /** @type {[string, any, Function | undefined][]} */

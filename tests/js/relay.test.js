@@ -39,7 +39,7 @@ function watch(name, world, play) {
     world.settle(TAKE_OVER_MS + backoff(world));
     world.checkAllDone();
   } catch (error) {
-    throw new Error(`${name}: ${/** @type {Error} */ (error).message}\n  ${JSON.stringify(actions)}`);
+    throw new Error(`${name}: ${/** @type {Error} */ (error).message}\n  ${JSON.stringify(actions)}`, { cause: error });
   }
 }
 

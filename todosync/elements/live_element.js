@@ -19,7 +19,9 @@ export default {
   },
   /** @this {any} */
   render() {
-    const props = Object.fromEntries(this.values.map(([name, { value }]) => [name, value]));
+    const props = Object.fromEntries(
+      this.values.map((/** @type {[string, { value: unknown }]} */ [name, { value }]) => [name, value]),
+    );
     return h(this.tag, props, this.$slots.default?.());
   },
 };

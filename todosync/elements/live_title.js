@@ -22,6 +22,7 @@ export default {
       { immediate: true },
     );
   },
+  /** @this {any} */
   unmounted() {
     clearTimeout(this.timer);
   },
