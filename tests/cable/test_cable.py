@@ -16,13 +16,15 @@ import pytest
 
 from tests.postgres import PostgresServer
 from tests.waiting import wait_until
-from todosync.cable import Cable, MemoryCable, PostgresCable, SqliteCable
+from todosync.cable import Cable, MemoryCable, SqliteCable
+from todosync.cable.postgres import PostgresCable
 
 TIMEOUT = 10.0
 PUBLISHER = """
 import sys
 from pathlib import Path
-from todosync.cable import PostgresCable, SqliteCable
+from todosync.cable import SqliteCable
+from todosync.cable.postgres import PostgresCable
 kind, where, stream, *messages = sys.argv[1:]
 cable = SqliteCable(Path(where)) if kind == 'sqlite' else PostgresCable(where)
 cable.start()

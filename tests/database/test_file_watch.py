@@ -13,8 +13,8 @@ import pytest
 
 from tests.waiting import TIMEOUT, wait_until
 from todosync.database import file_watch
-from todosync.database.commits import CommitWatcher
 from todosync.database.file_watch import FileWatch
+from todosync.database.sqlite import CommitWatcher
 from todosync.database.wal import enter_wal
 
 NEVER = 3600.0

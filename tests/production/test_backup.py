@@ -14,8 +14,9 @@ from sqlalchemy import make_url
 
 from tests.databases import Todos, execute
 from todosync import Settings
-from todosync.production.backup import BackupError, Backups, NoBackupError, PostgresBackups, SqliteBackups
+from todosync.production.backup import BackupError, Backups, NoBackupError, SqliteBackups
 from todosync.production.backup.base import VERSION_GAP, now
+from todosync.production.backup.postgres import PostgresBackups
 
 FIRST = datetime(2026, 11, 22, 3, tzinfo=UTC)
 NAMES = {'sqlite': 'todos-20261122T030000Z.sqlite3', 'postgresql': 'postgresql-20261122T030000Z.dump'}

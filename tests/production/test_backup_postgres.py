@@ -15,7 +15,8 @@ from tests.server import running_server
 from tests.waiting import wait_until
 from todosync import Settings
 from todosync.jobs import Jobs
-from todosync.production.backup import BackupError, MissingProgramError, PostgresBackups
+from todosync.production.backup import BackupError, MissingProgramError
+from todosync.production.backup.postgres import PostgresBackups
 from todosync.production.maintenance import backups_of
 
 LATER = timedelta(hours=1)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.server import RunningServer, running_server
 from tests.waiting import wait_until
-from todosync.database.ownership import OWNER_LOCK
+from todosync.database.postgres import OWNER_LOCK
 
 
 @pytest.fixture

@@ -10,14 +10,17 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from psycopg.errors import RaiseException
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
+from .base import BUSY_TIMEOUT, DATA
 from .commits import CommitSignal
-from .dialects import BUSY_TIMEOUT, DATA, dialect_of
+from .dialects import dialect_of
 from .log_table import LogTable
+
+RAISE_EXCEPTION = 'P0001'
+"""PostgreSQL's SQLSTATE of what a trigger raises."""
 
 
 class DatabaseUnavailableError(Exception):
@@ -157,8 +160,9 @@ def explained() -> Iterator[None]:
     except (DataError, IntegrityError):
         raise
     except ProgrammingError as error:
-        if isinstance(orig := error.orig, RaiseException):  # by somebody's own trigger; SQLite calls that a constraint
-            raise IntegrityError(error.statement, error.params, orig) from error
+        # by somebody's own trigger on PostgreSQL; SQLite calls that a constraint
+        if error.orig is not None and getattr(error.orig, 'sqlstate', None) == RAISE_EXCEPTION:
+            raise IntegrityError(error.statement, error.params, error.orig) from error
         raise
     except DBAPIError as error:
         raise DatabaseUnavailableError(reason(error)) from error

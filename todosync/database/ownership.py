@@ -6,12 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-import psycopg
 from filelock import FileLock, Timeout
-from sqlalchemy import URL
-
-OWNER_LOCK = 715_031_885
-"""The key of PostgreSQL's advisory lock that the owner holds."""
 
 
 class Ownership(Protocol):
@@ -54,36 +49,3 @@ class FileOwnership:
     def release(self) -> None:
         """Let another process be the owner; safe to call twice."""
         self._lock.release()
-
-
-class PostgresOwnership:
-    """Between the processes that share a database, on any machine. It is lost when the connection is.
-
-    :param url: SQLAlchemy URL of the database
-    """
-
-    def __init__(self, url: URL) -> None:
-        self._conninfo = url.set(drivername='postgresql').render_as_string(hide_password=False)
-        self._connection: psycopg.Connection | None = None
-        self._held = False
-
-    def acquire(self) -> bool:
-        """Return whether this process is the owner, after trying to become it, and making sure that it still is."""
-        try:
-            if self._connection is None:
-                self._connection = psycopg.connect(
-                    self._conninfo, autocommit=True, connect_timeout=5, application_name='todosync owner'
-                )
-            query = 'SELECT true' if self._held else f'SELECT pg_try_advisory_lock({OWNER_LOCK})'
-            row = self._connection.execute(query).fetchone()
-            self._held = row is not None and bool(row[0])
-        except psycopg.Error:
-            self.release()
-        return self._held
-
-    def release(self) -> None:
-        """Let another process be the owner; safe to call twice."""
-        self._held = False
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None

@@ -1,7 +1,9 @@
-"""Backups: made while servers use the database, kept as many as wanted, restored. One contract, two kinds."""
+"""Backups: made while servers use the database, kept as many as wanted, restored. Imports ``database`` only.
+
+One contract, two kinds. That of PostgreSQL needs psycopg, an extra: import it from ``.postgres``.
+"""
 
 from .base import BackupError, Backups, MissingProgramError, NoBackupError
-from .postgres import PostgresBackups
 from .sqlite import SqliteBackups
 
-__all__ = ['BackupError', 'Backups', 'MissingProgramError', 'NoBackupError', 'PostgresBackups', 'SqliteBackups']
+__all__ = ['BackupError', 'Backups', 'MissingProgramError', 'NoBackupError', 'SqliteBackups']

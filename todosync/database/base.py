@@ -1,0 +1,50 @@
+"""The contract that every kind of database keeps, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+from .commits import CommitSignal
+from .log_table import LogTable
+from .ownership import Ownership
+
+BUSY_TIMEOUT = 10.0
+"""How many seconds a writer waits for another program's transaction before it is told that the database is locked."""
+DATA = 'todosync_data'
+"""The topic of commits that change a stream."""
+
+
+class Dialect(Protocol):
+    """A kind of database."""
+
+    def make_engine(self) -> Engine:
+        """Return an engine whose transactions see one moment of the database."""
+
+    def for_writing(self, engine: Engine) -> Engine:
+        """Return the engine, sharing its connections, with transactions of which only one runs at a time."""
+
+    def change_log_ddl(self, table: LogTable) -> list[str]:
+        """Return the statements that create a table's change log, and the triggers that write it."""
+
+    def signal_ddl(self, topic: str, table: str) -> list[str]:
+        """Return the statements after which commits that change a table are signalled under a topic."""
+
+    def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
+        """Return what calls back after commits.
+
+        :param topic: those commits at least
+        :param interval: seconds between two looks, where looking is needed
+        :param on_commit: called in a thread of the signal's own; must be quick and must not raise
+        """
+
+    def make_ownership(self) -> Ownership:
+        """Return what one of the processes that share the database can hold."""
+
+
+def begin(connection: Connection) -> None:
+    """Begin a transaction as the engine's option ``begin`` says."""
+    if statement := connection.get_execution_options().get('begin'):
+        connection.exec_driver_sql(statement)

@@ -1,0 +1,183 @@
+"""All that SQLite does in its own way: connections, transactions, change log, waking on a commit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, ExceptionContext, QueuePool, Table, UniqueConstraint, create_engine, event
+
+from .base import begin
+from .commits import CommitSignal, NoSignal, Watching
+from .file_watch import FileWatch
+from .log_table import LogTable
+from .ownership import FileOwnership, Ownership, SoleOwnership
+from .wal import enter_wal
+
+CACHE_SIZE_KB = 128
+"""How much of a SQLite file each connection keeps, in KiB. The system keeps all of it, for all connections; with
+SQLite's own 2,000 reading and writing take as long, and some ten connections fill up over the days."""
+PRIMARY_CODE = 0xFF
+"""The part of SQLite's error codes that tells the kinds of errors apart."""
+
+
+class SqliteDialect:
+    """SQLite.
+
+    :param url: SQLAlchemy URL of a file, or ``sqlite://`` for a database in memory
+    :param busy_timeout: seconds that a writer waits for another program's transaction
+    """
+
+    def __init__(self, url: URL, busy_timeout: float) -> None:
+        self._url = url
+        self._busy_timeout = busy_timeout
+        self._path = Path(url.database) if url.database else None
+
+    def make_engine(self) -> Engine:
+        """Return an engine of connections in WAL mode; a database in memory has only one, shared in turns."""
+        if self._path is None:
+            options: dict[str, Any] = {'pool_size': 1, 'max_overflow': 0, 'connect_args': {'check_same_thread': False}}
+        else:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            options = {'pool_size': 8, 'max_overflow': -1}  # threads are what bounds them; an open file costs nothing
+        engine = create_engine(self._url, poolclass=QueuePool, execution_options={'begin': 'BEGIN'}, **options)
+        event.listen(engine, 'connect', self._configure)
+        event.listen(engine, 'begin', begin)
+        event.listen(engine, 'handle_error', _open_anew_what_is_read_only)
+        return engine
+
+    def for_writing(self, engine: Engine) -> Engine:
+        """Take the file's write lock at the beginning: a transaction that has read first may not get it later."""
+        return engine.execution_options(begin='BEGIN IMMEDIATE')
+
+    def change_log_ddl(self, table: LogTable) -> list[str]:
+        """Return the statements; triggers are made anew, so that those of an older release do not stay."""
+        log, key, source = table.name, table.key, table.source.name
+
+        def trigger(suffix: str, event_: str, row: str, op: str) -> list[str]:
+            name = f'{log}_{suffix}'
+            write = f"INSERT INTO {log}({key}, op) VALUES ({row}.id, '{op}')"  # noqa: S608 - the program's own names
+            return [f'DROP TRIGGER IF EXISTS {name}', f'CREATE TRIGGER {name} AFTER {event_} BEGIN {write}; END']
+
+        return [
+            f'CREATE TABLE IF NOT EXISTS {log} ('
+            f'version INTEGER PRIMARY KEY AUTOINCREMENT, {key} INTEGER NOT NULL, '
+            "op TEXT NOT NULL CHECK (op IN ('put', 'del')), "
+            "at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')))",
+            *trigger('on_insert', f'INSERT ON {source}', 'NEW', 'put'),
+            *trigger('on_update', f'UPDATE ON {source}', 'NEW', 'put'),
+            *trigger('on_renumber', f'UPDATE OF id ON {source} WHEN OLD.id <> NEW.id', 'OLD', 'del'),
+            *trigger('on_delete', f'DELETE ON {source}', 'OLD', 'del'),
+            *self._replacement_ddl(table),
+        ]
+
+    def _replacement_ddl(self, table: LogTable) -> list[str]:
+        """Return the triggers that note the rows which a write may replace because of what is unique in its table.
+
+        Unless ``recursive_triggers`` is on, ``INSERT OR REPLACE`` deletes them without a word to the trigger for that;
+        turning it on would reach this program's connections only, and would have triggers of a team's own call
+        themselves. A row that is noted and stays costs a few bytes: a delta has the rows' states.
+        """
+        log, key, source = table.name, table.key, table.source.name
+        same = ' OR '.join(
+            f'({" AND ".join(f"{name} = NEW.{name}" for name in names)})' for names in _unique_columns(table.source)
+        )
+        statements = []
+        for event_, others in (('INSERT', ''), ('UPDATE', 'AND id <> OLD.id')):
+            name = f'{log}_before_{event_.lower()}'
+            statements.append(f'DROP TRIGGER IF EXISTS {name}')
+            if same:
+                note = f"INSERT INTO {log}({key}, op) SELECT id, 'put' FROM {source} WHERE ({same}) {others}"  # noqa: S608
+                statements.append(f'CREATE TRIGGER {name} BEFORE {event_} ON {source} BEGIN {note}; END')
+        return statements
+
+    def signal_ddl(self, topic: str, table: str) -> list[str]:
+        """Return nothing: every commit is seen."""
+        return []
+
+    def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
+        """Return a watcher of the file's version; nobody else can commit to a database in memory."""
+        return NoSignal() if self._path is None else CommitWatcher(self._path, interval, on_commit)
+
+    def make_ownership(self) -> Ownership:
+        """Return a lock on a file beside the database."""
+        return SoleOwnership() if self._path is None else FileOwnership(self._path.with_suffix('.owner'))
+
+    def _configure(self, connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions begin where begin() says, not where the driver guesses
+        for pragma in (
+            f'busy_timeout = {int(self._busy_timeout * 1000)}',
+            'synchronous = FULL',  # what was answered survives a power cut, not only a crash
+            'foreign_keys = ON',
+            f'cache_size = -{CACHE_SIZE_KB}',
+        ):
+            connection.execute(f'PRAGMA {pragma}').close()
+        if self._path is not None:
+            enter_wal(connection, self._busy_timeout)
+
+
+class CommitWatcher(Watching):
+    """Sees the commits of all other connections, of this process or any other, to a SQLite file.
+
+    Reads ``PRAGMA data_version``, about 3 microseconds each time, when :class:`FileWatch` says so.
+
+    :param path: the SQLite file
+    :param interval: seconds between two reads while somebody writes
+    :param on_commit: called in the watcher's own thread; must be quick and must not raise
+    """
+
+    def __init__(self, path: Path, interval: float, on_commit: Callable[[], None]) -> None:
+        super().__init__(f'watch {path.name}')
+        self._path = path
+        self._interval = interval
+        self._on_commit = on_commit
+        self._file: FileWatch  # from start to stop
+
+    def start(self) -> None:
+        """Start watching; safe to call twice."""
+        if self._thread is None:
+            self._file = FileWatch(self._path, self._interval)
+        super().start()
+
+    def _interrupt(self) -> None:
+        self._file.wake()
+
+    def _watch(self) -> None:
+        with self._file, closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            seen, found = self._data_version(connection), True
+            while not self._stopping.is_set():
+                if found:  # at the start, too: what was committed before the first read would otherwise go unnoticed
+                    self._on_commit()
+                self._file.wait(found=found)
+                version = self._data_version(connection)
+                seen, found = version, version != seen
+
+    @staticmethod
+    def _data_version(connection: sqlite3.Connection) -> int | None:
+        try:
+            return int(connection.execute('PRAGMA data_version').fetchone()[0])
+        except sqlite3.Error:
+            return None  # locked or unreadable for a moment; a later read differs from None and calls back
+
+
+def _unique_columns(table: Table) -> list[list[str]]:
+    """Return the columns that the table's model declares to be unique, alone or together, besides the key."""
+    constraints = [found.columns for found in table.constraints if isinstance(found, UniqueConstraint)]
+    indexes = [
+        index.columns for index in table.indexes if index.unique and len(index.columns) == len(index.expressions)
+    ]
+    return [[f'"{column.name}"' for column in columns] for columns in (*constraints, *indexes)]
+
+
+def _open_anew_what_is_read_only(context: ExceptionContext) -> None:
+    """Drop all pooled connections when one cannot write.
+
+    SQLite opens a file for reading only where it must not be written to, and such a connection never writes again,
+    whatever becomes of the file.
+    """
+    code = getattr(context.original_exception, 'sqlite_errorcode', sqlite3.SQLITE_OK)
+    if code & PRIMARY_CODE == sqlite3.SQLITE_READONLY:
+        context.is_disconnect = True
