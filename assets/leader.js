@@ -16,7 +16,7 @@ const snapshots = /** @type {NodeListOf<HTMLElement>} */ (document.querySelector
 for (const script of snapshots) {
   store.stream(script.dataset.stream ?? "", script.dataset.order).apply(JSON.parse(script.textContent ?? ""));
 }
-const session = new Session(snapshots[0]?.dataset.session ?? "");
+const session = new Session(document.querySelector('meta[name="todosync-session"]')?.getAttribute("content") ?? "");
 const tab = new Tab({ id: makeId(), session, store, log });
 
 /** What elements, and Python's `run_javascript`, find in the page. */

@@ -7,7 +7,7 @@ from .production import ProcessReport, add_production, run_options
 from .runtime import broadcast_later, current_server, enqueue, read_rows
 from .settings import Settings
 from .streams import CacheEntry, Row, Stream, count, total
-from .tabs import Role
+from .tabs import Role, share_socket
 from .views import Live, LogEntry, Rows, View, use_stream, use_view
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     'read_rows',
     'run_options',
     'setup',
+    'share_socket',
     'sql_now',
     'stream_expression',
     'total',

@@ -10,22 +10,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastapi import APIRouter
-from nicegui import Client, app, core, ui
+from nicegui import Client, app, core
 from starlette.routing import BaseRoute
 
 from todosync import upkeep
-from todosync.cable import Cable, MemoryCable, PostgresCable, SqliteCable
+from todosync.cable import Cable, MemoryCable, SqliteCable
 from todosync.database import Database, DatabaseUnavailableError
 from todosync.http import AfterStart, make_export_router, make_health_router
 from todosync.jobs import Jobs, LocalJobs
-from todosync.runtime import set_current_server
+from todosync.runtime import current_server, set_current_server
 from todosync.settings import Settings
 from todosync.streams import Broadcaster, Cache, Channel, Channels, DiskCache, MemoryCache, Stream, check_names
-from todosync.tabs import Sessions, Tabs, keep_tabs_apart, make_session_router, mismatch, serve_modules
+from todosync.tabs import Sessions, Tabs, share_socket, shared_socket
 from todosync.views import Views
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ log = logging.getLogger(__name__)
 def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -> SyncServer:
     """Put todosync into the NiceGUI app: the browser's part, and what runs from start-up to shutdown.
 
-    Call it once, before ``ui.run()``. Importing ``todosync`` does nothing of this.
+    Call it before ``ui.run()``. Importing ``todosync`` does nothing of this. It may be called again: the last call
+    counts until NiceGUI has started, as in tests; then the running server is kept and returned, as for each client of
+    an app without a page function.
 
     :param settings: the settings (default: from the environment)
     :param streams: the tables that are to be kept alive; one that no migration makes is created as its model says
@@ -55,20 +58,37 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
         todosync.setup(settings, streams=[NOTES])
         ui.run(storage_secret=settings.resolve_storage_secret())
     """
+    if app.is_started:
+        return current_server()
+    with suppress(RuntimeError):  # there is none before the first call
+        current_server().remove_routes()
     server = SyncServer(settings or Settings(), streams)
     set_current_server(server)
-    app.add_middleware(AfterStart, start=server.start)
+    share_socket(tabs_per_socket=server.settings.tabs_per_socket, reconnect_timeout=server.settings.reconnect_timeout)
     server.add_routes(make_health_router(server))
-    app.include_router(make_session_router(server.sessions))
-    ui.add_head_html(serve_modules(), shared=True)
-    if server.cannot_share_sockets:
-        log.warning('each tab keeps a socket of its own: %s', server.cannot_share_sockets)
-        ui.add_head_html(keep_tabs_apart(server.cannot_share_sockets), shared=True)
-    app.on_startup(server.start)
-    app.on_connect(server.on_connect)
-    app.on_delete(server.on_delete)
-    app.on_shutdown(server.stop)
+    # of the current server, whichever it is by then
+    app.add_middleware(AfterStart, start=_start)
+    app.on_startup(_start)
+    app.on_connect(_on_connect)
+    app.on_delete(_on_delete)
+    app.on_shutdown(_stop)
     return server
+
+
+async def _start() -> None:
+    await current_server().start()
+
+
+async def _stop() -> None:
+    await current_server().stop()
+
+
+def _on_connect(client: Client) -> None:
+    current_server().on_connect(client)
+
+
+def _on_delete(client: Client) -> None:
+    current_server().on_delete(client)
 
 
 class Part(Protocol):
@@ -111,19 +131,13 @@ class SyncServer:
         self.local_jobs = LocalJobs(self.jobs.failed)
         self.broadcaster = Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, self.streams)
         self.commits = self.database.commit_signal(settings.poll_interval, self.broadcaster.broadcast_later)
-        self.cannot_share_sockets = mismatch()
-        self.sessions = Sessions()
         self.views = Views()
-        self.tabs = Tabs(
-            core.sio,
-            self.sessions,
-            tabs_per_socket=settings.tabs_per_socket,
-            reconnect_timeout=settings.reconnect_timeout,
-            on_role=self.views.set_role,
-        )
-        self.channels = Channels(map(self._make_channel, self.streams), may_subscribe=self.tabs.is_leader)
+        self._socket = shared_socket()
+        # the tabs are made anew whenever share_socket() is called
+        self.channels = Channels(map(self._make_channel, self.streams), may_subscribe=self._socket.is_leader)
         self.api_routes: list[BaseRoute] = []
         """The routes that have nothing to do with pages."""
+        self._app_routes: list[BaseRoute] = []
         self.parts: list[Part] = []
         """What starts after everything else, and stops before it."""
         self.checks: dict[str, Callable[[], dict[str, Any]]] = {}
@@ -136,8 +150,18 @@ class SyncServer:
         self._stopping = threading.Event()
         self._starting: asyncio.Task[None] | None = None
 
+    @property
+    def tabs(self) -> Tabs:
+        """Which tabs are carried over which socket."""
+        return self._socket.tabs
+
+    @property
+    def sessions(self) -> Sessions:
+        """Which browser session a page belongs to."""
+        return self._socket.sessions
+
     def add_routes(self, router: APIRouter) -> None:
-        """Serve routes that have nothing to do with pages.
+        """Serve routes that have nothing to do with pages. A lifespan of the router's is not taken over.
 
         :param router: the routes
 
@@ -145,8 +169,21 @@ class SyncServer:
 
             server.add_routes(make_router(server))
         """
+        if core.is_script_mode_re_execution():
+            return  # they are there since the script's first execution
+        # FastAPI puts the lifespan of a router around that of the app, once more for each router of each test
+        lifespan = app.router.lifespan_context
+        before = list(app.router.routes)
         app.include_router(router)
+        app.router.lifespan_context = lifespan
+        self._app_routes += [route for route in app.router.routes if route not in before]
         self.api_routes += router.routes
+
+    def remove_routes(self) -> None:
+        """Serve the routes no longer that were added: another server takes the place of this one."""
+        for route in self._app_routes:
+            with suppress(ValueError):  # NiceGUI removes routes between tests
+                app.router.routes.remove(route)
 
     def add_exports(self, *streams: Stream) -> None:
         """Offer each stream for download, at ``/<name>/export.csv`` and ``/<name>/export.json``.
@@ -176,11 +213,8 @@ class SyncServer:
         if not await asyncio.to_thread(self._open_patiently):
             return
         await self.channels.start()
-        if not self.cannot_share_sockets:
-            self.tabs.start()
-        core.sio.on('todosync_hello', self._handle_hello)
+        self._socket.role_listeners.append(self.views.set_role)
         core.sio.on('todosync_fetch', self.channels.answer_fetch)
-        core.sio.on('todosync_probe', lambda sid, data: True)
         self.commits.start()
         for part in self.parts:
             part.start()
@@ -194,7 +228,8 @@ class SyncServer:
         for part in reversed(self.parts):
             await asyncio.to_thread(part.stop)
         await asyncio.to_thread(self.commits.stop)
-        self.tabs.stop()
+        if self.views.set_role in self._socket.role_listeners:
+            self._socket.role_listeners.remove(self.views.set_role)
         await self.channels.stop()
         self.views.clear()
         await asyncio.to_thread(self._close)
@@ -272,6 +307,8 @@ class SyncServer:
             case 'sqlite':
                 return SqliteCable(settings.cable_path)
             case 'postgres':
+                from todosync.cable.postgres import PostgresCable
+
                 return PostgresCable(settings.data_url)
             case 'memory':
                 return MemoryCable()
@@ -295,11 +332,3 @@ class SyncServer:
     def on_delete(self, client: Client) -> None:
         """Forget a page that NiceGUI has deleted."""
         self.views.forget(client)
-        self.tabs.forget(client)
-        self.sessions.forget(client)
-
-    async def _handle_hello(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
-        received = self.tabs.greet(sid, str(data['client_id']), str(data['document_id']))
-        if received is None:
-            return {'ok': False}
-        return {'ok': True, 'received': received}

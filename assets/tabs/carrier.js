@@ -110,7 +110,7 @@ export class Carrier {
 
   #greet() {
     const { tab, real } = this;
-    const { clientId, documentId } = this.socket;
+    const { clientId, documentId = "" } = this.socket; // none on a plain socket
     const hello = { client_id: clientId, document_id: documentId, alone: tab.status.role === "alone" };
     this.#request("todosync_hello", hello, (answer) => {
       if (!answer.ok) {
@@ -211,7 +211,8 @@ export class Carrier {
   /** A follower's frame that may be lost. @param {Message} message */
   #emit({ from, event, data, question }) {
     if (question === undefined) this.real.emit(event, data);
-    else this.real.emit(event, data, (/** @type {any[]} */ ...args) => this.#post("answer", { to: from, question, args }));
+    else
+      this.real.emit(event, data, (/** @type {any[]} */ ...args) => this.#post("answer", { to: from, question, args }));
   }
 
   /** @param {string} tabId @param {string} clientId @param {string} documentId @param {import("./tab_socket.js").Frame} frame */

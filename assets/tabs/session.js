@@ -7,7 +7,7 @@
  * which session the browser has kept; the server knows whether the page may move to it.
  */
 
-const URL = "/_todosync/session";
+const SESSION_URL = new URL("../../session", import.meta.url); // beside the modules, wherever the app is
 const SETTLE_DELAY_MS = 100;
 
 export class Session {
@@ -22,7 +22,7 @@ export class Session {
   /** Ask the server. @param {string} clientId */
   async settle(clientId) {
     try {
-      const response = await fetch(URL, {
+      const response = await fetch(SESSION_URL, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ client_id: clientId }),

@@ -187,7 +187,8 @@ export class Tab {
     else if (message.type === "ack") this.socket?.acknowledge(message.received);
     else if (message.type === "down") this.socket?.dispatch(message.event, message.data);
     else if (message.type === "answer") this.#onAnswer(message);
-    else if (message.type === "rejoin" && this.joinTimer === null) this.#join(); // one for all refused frames
+    else if (message.type === "rejoin" && this.joinTimer === null)
+      this.#join(); // one for all refused frames
     else if (message.type === "data" && this.applyData(message.payload) === "gap") this.#ask(message.payload.stream);
   }
 

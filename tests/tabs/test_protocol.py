@@ -8,7 +8,8 @@ DOCUMENT = (ROOT / 'docs' / 'protocol.md').read_text()
 NAMES = ('election.js', 'tab.js', 'tab_socket.js', 'carrier.js', 'session.js')
 MODULES = {name: (ROOT / 'assets' / 'tabs' / name).read_text() for name in NAMES}
 SERVER = '\n'.join(
-    (ROOT / 'todosync' / name).read_text() for name in ('tabs/tabs.py', 'assembly.py', 'streams/channel.py')
+    (ROOT / 'todosync' / name).read_text()
+    for name in ('tabs/sharing.py', 'tabs/tabs.py', 'assembly.py', 'streams/channel.py')
 )
 
 

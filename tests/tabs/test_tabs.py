@@ -291,7 +291,7 @@ async def test_pages_opened_at_once_without_a_cookie_settle_on_the_session_that_
     server: RunningServer,
 ) -> None:
     async def settle(browser: Browser, page: OpenPage) -> str:
-        response = await browser._http.post('/_todosync/session', json={'client_id': page.client_id})
+        response = await browser._http.post('/_nicegui/todosync/session', json={'client_id': page.client_id})
         return str(response.json()['tag'])
 
     first, second, third = Browser(server), Browser(server), Browser(server)

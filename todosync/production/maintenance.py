@@ -6,7 +6,7 @@ from todosync.jobs import JobInterruptedError, job
 from todosync.runtime import current_server
 from todosync.settings import Settings
 
-from .backup import BackupError, Backups, PostgresBackups, SqliteBackups
+from .backup import BackupError, Backups, SqliteBackups
 
 BACKUP_TIME = '47 2 * * *'
 """When the backup runs, in the five fields of cron, in UTC."""
@@ -25,4 +25,6 @@ def backups_of(settings: Settings) -> Backups:
     directory, keep, migrations = settings.backup_dir, settings.backups_kept, settings.migrations
     if (path := settings.database_path) is not None:
         return SqliteBackups(path, directory, keep, migrations=migrations)
+    from .backup.postgres import PostgresBackups
+
     return PostgresBackups(settings.data_url, directory, keep, migrations=migrations)

@@ -34,6 +34,8 @@ def add_production(server: SyncServer) -> None:
         server = todosync.setup(settings, streams=[NOTES])
         todosync.add_production(server)
     """
+    if server.status is not None:
+        return  # in an app without a page function, which runs for each client
     settle_allocator()
     if server.settings.is_production:
         load_all_elements()

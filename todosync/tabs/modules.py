@@ -1,42 +1,68 @@
-"""What the browser's part needs over HTTP: its modules, and the question which session a page belongs to."""
+"""What the browser's part needs over HTTP: its modules, and the question which session a page belongs to.
+
+All of it is below NiceGUI's own path. So it is found wherever NiceGUI is: in an app that is mounted somewhere, behind a
+proxy that strips a prefix, and past a middleware that asks who somebody is and lets NiceGUI's files through.
+"""
+
+from __future__ import annotations
 
 import hashlib
 import html
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import quote
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
-from nicegui import app
-from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from .sessions import Sessions
-
-URL = '/_todosync'
+URL = '/_nicegui/todosync'
 ENTRY_MODULE = 'leader.js'
 HASH_LENGTH = 12
 YEAR = 365 * 24 * 3600
+LEGAL_IN_PATHS = "/:@!$&'()*+,;=%"
+"""What NiceGUI, too, leaves as it is in a prefix."""
 
 
-class Page(BaseModel):
-    """The page that asks, by what only it and the server know."""
+class Modules:
+    """The browser's modules, as they are on the disk when the process starts. Reads them: not for an event loop."""
 
-    client_id: str
+    def __init__(self) -> None:
+        self.url = modules_url()
+        self._names = [module.relative_to(modules_directory()).as_posix() for module in _modules()]
+
+    def routes(self, settle_session: Callable[[Request], Awaitable[Response]]) -> Mount:
+        """Return the routes of the modules, and of the question which session a page belongs to."""
+        files = Mount(self.url.removeprefix(URL), _UnchangingFiles(directory=modules_directory()))
+        return Mount(URL, routes=[Route('/session', settle_session, methods=['POST']), files])
+
+    def head(self, request: Request, *, session_tag: str, reason_to_keep_apart: str | None) -> str:
+        """Return the html that loads the modules into a page.
+
+        :param request: the page's
+        :param session_tag: stands for the page's session
+        :param reason_to_keep_apart: why each tab keeps a socket of its own, for the tab's event log
+        """
+        url = html.escape(prefix_of(request) + self.url)
+        lines = [f'<meta name="todosync-session" content="{html.escape(session_tag)}">']
+        if reason_to_keep_apart is not None:
+            lines.append(f'<meta name="todosync-alone" content="{html.escape(reason_to_keep_apart)}">')
+        lines.append(f'<script type="module" src="{url}/{ENTRY_MODULE}"></script>')
+        # the modules are fetched side by side, not one after the other as each is found to import the next
+        lines += [
+            f'<link rel="modulepreload" href="{url}/{html.escape(name)}">'
+            for name in self._names
+            if name != ENTRY_MODULE
+        ]
+        return '\n'.join(lines) + '\n'
 
 
-def serve_modules() -> str:
-    """Serve the browser's modules under a URL that changes with their content.
-
-    :return: the html that loads them
-    """
-    url = modules_url()
-    app.add_static_files(url, modules_directory(), max_cache_age=YEAR)
-    # the modules are fetched side by side, not one after the other as each is found to import the next
-    preloads = [
-        f'<link rel="modulepreload" href="{url}/{html.escape(name)}">'
-        for name in (module.relative_to(modules_directory()).as_posix() for module in _modules())
-        if name != ENTRY_MODULE
-    ]
-    return '\n'.join([f'<script type="module" src="{url}/{ENTRY_MODULE}"></script>', *preloads])
+def prefix_of(request: Request) -> str:
+    """Return what stands before all paths of this app in the browser's address, as NiceGUI finds it."""
+    stripped_by_proxy = quote(request.headers.get('X-Forwarded-Prefix', ''), safe=LEGAL_IN_PATHS)
+    return stripped_by_proxy + str(request.scope.get('root_path', ''))
 
 
 def modules_url() -> str:
@@ -52,25 +78,13 @@ def modules_directory() -> Path:
     return packaged if packaged.is_dir() else package.parent / 'assets'
 
 
-def keep_tabs_apart(reason: str) -> str:
-    """Return the html that makes each tab keep a socket of its own.
+class _UnchangingFiles(StaticFiles):
+    """Files whose URLs change with their content, so that browsers may keep them."""
 
-    :param reason: what the tab's event log says about it
-    """
-    return f'<meta name="todosync-alone" content="{html.escape(reason)}">'
-
-
-def make_session_router(sessions: Sessions) -> APIRouter:
-    """Return the route by which a fresh page learns its session."""
-    router = APIRouter(include_in_schema=False)
-
-    @router.post(f'{URL}/session')
-    async def settle_session(page: Page, request: Request) -> JSONResponse:
-        # no forgery check: another site does not know the page's client id, which is worth a session
-        tag = sessions.settle(page.client_id, request.session.get('id'))
-        return JSONResponse({'tag': tag}, headers={'Cache-Control': 'no-store'})
-
-    return router
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers['Cache-Control'] = f'public, max-age={YEAR}, immutable'
+        return response
 
 
 def _modules() -> list[Path]:

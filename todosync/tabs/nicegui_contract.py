@@ -14,10 +14,12 @@ import socketio
 from nicegui import Client, core
 
 PAGE_SCRIPT = Path(nicegui.__file__).parent / 'static' / 'nicegui.js'
+SUPPORTED = '3.18 to 3.x'
 METHODS: list[tuple[type[Any], str, list[str]]] = [
     (Client, 'accept_handshake', ['socket_id', 'tab_id', 'environ']),
     (Client, 'handle_handshake', ['socket_id', 'tab_id', 'old_tab_id', 'document_id', 'next_message_id']),
     (Client, 'handle_disconnect', ['socket_id']),
+    (Client, 'build_response', ['request']),
     (socketio.AsyncServer, 'emit', ['event', 'data', 'to', 'room']),
 ]
 SOCKET_EVENTS = ('connect', 'handshake', 'disconnect', 'event', 'javascript_response', 'log')
@@ -32,11 +34,17 @@ PAGE_SNIPPETS = {
 
 
 def mismatch() -> str | None:
-    """Return the first internal that has moved, in a sentence, or ``None`` if all are as expected.
+    """Return which NiceGUI is needed and the first internal that has moved, ``None`` if all are as expected.
 
     Reads NiceGUI's page script: call it at start-up, not on a running event loop.
     """
-    return next((sentence for sentence in (_server_side(), _page_side()) if sentence), None)
+    detail = _server_side() or _page_side()
+    if detail is None:
+        return None
+    return (
+        f'todosync shares one socket with NiceGUI {SUPPORTED}; this is {nicegui.__version__}: '
+        f'each tab keeps its own ({detail})'
+    )
 
 
 def _server_side() -> str | None:
@@ -47,6 +55,8 @@ def _server_side() -> str | None:
         found = list(inspect.signature(method).parameters)[1:]
         if found[: len(parameters)] != parameters:
             return f'{owner.__name__}.{name} takes {found}, not {parameters}'
+    if '_head_html' not in Client.__init__.__code__.co_names:
+        return 'Client._head_html is gone'
     handlers = core.sio.handlers.get('/', {})
     for event in SOCKET_EVENTS:
         if event not in handlers:

@@ -64,9 +64,8 @@ def use_view(stream: Stream, kind: type[Kind]) -> Kind:
 
 
 def _embed(server: SyncServer, channel: Channel, client: Client) -> None:
-    tag = server.sessions.tag(client)
     ui.add_head_html(
         f'<meta name="csrf-token" content="{csrf_token(client.request)}">\n'
         f'<script type="application/json" class="todosync-snapshot" data-stream="{html.escape(channel.stream.name)}" '
-        f'data-order="{html.escape(channel.stream.order_by)}" data-session="{tag}">{channel.embed()}</script>'
+        f'data-order="{html.escape(channel.stream.order_by)}">{channel.embed()}</script>'
     )

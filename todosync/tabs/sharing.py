@@ -1,0 +1,177 @@
+"""One line for any NiceGUI app: ``todosync.share_socket()``.
+
+Everything is put in place when NiceGUI starts, and taken out when it stops: the routes, what each page's head gets,
+and the :class:`Tabs` between NiceGUI and its Socket.IO server. So the line may run any number of times.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, cast
+
+from nicegui import Client, app, core
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from .modules import Modules
+from .nicegui_contract import mismatch
+from .sessions import Sessions
+from .tabs import Role, Tabs
+
+TABS_PER_SOCKET = 100
+RECONNECT_TIMEOUT = 60.0
+
+log = logging.getLogger(__name__)
+
+
+def share_socket(*, tabs_per_socket: int | None = None, reconnect_timeout: float | None = None) -> None:
+    """Have all tabs of a browser share one socket. One line in any NiceGUI app, before ``ui.run()``.
+
+    The line may run again, as it does for each client of an app without a page function, and beside
+    ``todosync.setup()``, which calls it itself. What is said last counts, until NiceGUI has started.
+
+    Tabs share a socket if they belong to one browser session. That is NiceGUI's own; an app without a
+    ``storage_secret`` has none, and its pages get a cookie (``todosync_browser``), which tells nothing but that they
+    belong together. In a browser that keeps no cookies, each tab has a socket of its own, as in plain NiceGUI, and so
+    it is with a NiceGUI whose internals are others; the log then says which NiceGUI is needed.
+
+    :param tabs_per_socket: how many tabs a socket may carry besides its own (default: 100); more get another socket
+    :param reconnect_timeout: seconds for which a page waits for its browser to come back (default: 60), where the
+        page says nothing of it
+    :raises RuntimeError: NiceGUI has started, and the line has not run before
+
+    Example::
+
+        todosync.share_socket()
+        ui.run()
+    """
+    shared = shared_socket()
+    if app.is_started and shared.is_running:
+        return
+    shared.configure(tabs_per_socket, reconnect_timeout)
+    app.on_startup(shared.start)
+    app.on_shutdown(shared.stop)
+    app.on_delete(shared.forget)
+
+
+def shared_socket() -> SharedSocket:
+    """Return what shares the sockets of this process. Reads files: not for an event loop."""
+    if not hasattr(app.state, 'todosync_socket'):
+        app.state.todosync_socket = SharedSocket()
+    return cast('SharedSocket', app.state.todosync_socket)
+
+
+class SharedSocket:
+    """Puts the sharing of sockets into the NiceGUI app of this process, and takes it out again."""
+
+    def __init__(self) -> None:
+        self.mismatch = mismatch()
+        """Why each tab keeps a socket of its own with this NiceGUI, ``None`` if it does not."""
+        self.is_running = False
+        self.role_listeners: list[Callable[[Client, Role], None]] = []
+        """Called when a client's role has changed."""
+        self._has_run = False
+        self._modules = Modules()
+        self._mount = self._modules.routes(self._settle_session)
+        self._build_response: Any = None
+        self._limits: tuple[int, float] = (TABS_PER_SOCKET, RECONNECT_TIMEOUT)
+        self._renew()
+
+    def configure(self, tabs_per_socket: int | None, reconnect_timeout: float | None) -> None:
+        """Set what is not ``None``; the rest is as it was said since NiceGUI last ran."""
+        known_tabs, known_timeout = (TABS_PER_SOCKET, RECONNECT_TIMEOUT) if self._has_run else self._limits
+        self.stop()  # what NiceGUI has not stopped, in a test that failed
+        self._has_run = False
+        self._limits = (
+            known_tabs if tabs_per_socket is None else tabs_per_socket,
+            known_timeout if reconnect_timeout is None else reconnect_timeout,
+        )
+        self._renew()
+
+    def start(self) -> None:
+        """Step into NiceGUI; safe to call twice."""
+        if self.is_running:
+            return
+        self.is_running = self._has_run = True
+        if self.mismatch is None:
+            self.tabs.start()
+        else:
+            log.warning('%s', self.mismatch)
+        core.sio.on('todosync_hello', self._greet)
+        core.sio.on('todosync_probe', _answer_probe)
+        app.router.routes.insert(0, self._mount)  # a page of the app may take any path that is left
+        self._build_response = getattr(Client, 'build_response', None)
+        if self._build_response is not None:
+            cast(Any, Client).build_response = self._wrap(self._build_response)
+
+    def stop(self) -> None:
+        """Step out of NiceGUI; safe to call twice."""
+        if not self.is_running:
+            return
+        self.is_running = False
+        if self._build_response is not None:
+            cast(Any, Client).build_response = self._build_response
+        if self._mount in app.router.routes:
+            app.router.routes.remove(self._mount)
+        for event in ('todosync_hello', 'todosync_probe'):
+            core.sio.handlers['/'].pop(event, None)
+        self.tabs.stop()
+
+    def is_leader(self, sid: str) -> bool:
+        """Return whether a socket may carry tabs."""
+        return self.tabs.is_leader(sid)
+
+    def forget(self, client: Client) -> None:
+        """Forget a page that NiceGUI has deleted."""
+        self.tabs.forget(client)
+        self.sessions.forget(client)
+
+    def _renew(self) -> None:
+        tabs_per_socket, reconnect_timeout = self._limits
+        self.sessions = Sessions()
+        self.tabs = Tabs(
+            core.sio,
+            self.sessions,
+            tabs_per_socket=tabs_per_socket,
+            reconnect_timeout=reconnect_timeout,
+            on_role=self._tell_role,
+        )
+
+    def _wrap(self, build_response: Callable[..., Response]) -> Callable[..., Response]:
+        """Have each page load the browser's part, from where this page's request finds it."""
+
+        def build_response_with_modules(client: Client, request: Request, *args: Any, **kwargs: Any) -> Response:
+            head = self._modules.head(
+                request, session_tag=self.sessions.tag(client), reason_to_keep_apart=self.mismatch
+            )
+            before = client._head_html
+            client._head_html = head + before
+            try:
+                response = build_response(client, request, *args, **kwargs)
+            finally:
+                client._head_html = before  # it has been sent, and would be kept for each page
+            self.sessions.mark_browser(request, response)
+            return response
+
+        return build_response_with_modules
+
+    async def _settle_session(self, request: Request) -> Response:
+        # no forgery check: another site does not know the page's client id, which is worth a session
+        try:
+            client_id = str((await request.json())['client_id'])
+        except (ValueError, TypeError, KeyError):
+            return Response(status_code=422)
+        return JSONResponse({'tag': self.sessions.settle(client_id, request)}, headers={'Cache-Control': 'no-store'})
+
+    async def _greet(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
+        received = self.tabs.greet(sid, str(data['client_id']), str(data['document_id']))
+        return {'ok': False} if received is None else {'ok': True, 'received': received}
+
+    def _tell_role(self, client: Client, role: Role) -> None:
+        for listener in self.role_listeners:
+            listener(client, role)
+
+
+def _answer_probe(sid: str, data: Any) -> bool:
+    return True
