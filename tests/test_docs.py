@@ -63,6 +63,15 @@ async def another_user() -> AsyncIterator[Callable[[], User]]:
         yield lambda: User(httpx.AsyncClient(transport=httpx.ASGITransport(core.app), base_url='http://test'))
 
 
+async def test_the_one_line_of_the_readme_shares_the_socket(tmp_path: Path) -> None:
+    async with running(tmp_path, 'share.py') as user:
+        await user.open('/')
+        user.find('Hello').click()
+        await user.should_see('from whichever tab')
+        page = await user.http_client.get('/')
+        assert '/_nicegui/todosync/' in page.text
+
+
 @pytest.mark.usefixtures('page_database')
 async def test_the_page_of_the_readme_runs(tmp_path: Path) -> None:
     async with running(tmp_path, 'main.py') as user:
@@ -118,7 +127,7 @@ async def test_the_test_of_the_readme_passes() -> None:
 
 
 def test_all_python_of_the_readme_is_run_here() -> None:
-    assert set(PYTHON) == {'main.py', 'imports.py', 'chores.py', 'notes.py', 'test_todos.py'}
+    assert set(PYTHON) == {'share.py', 'main.py', 'imports.py', 'chores.py', 'notes.py', 'test_todos.py'}
 
 
 def test_the_readme_has_every_setting_with_its_default() -> None:
