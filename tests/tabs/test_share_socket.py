@@ -33,6 +33,7 @@ ui.run(storage_secret='secret')
 """
 
 
+@pytest.mark.long
 async def test_each_of_many_tests_of_an_app_runs_the_line_anew(tmp_path: Path) -> None:
     main = tmp_path / 'main.py'
     main.write_text(MAIN)
