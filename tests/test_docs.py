@@ -8,6 +8,7 @@ import inspect
 import itertools
 import pkgutil
 import re
+import sys
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -96,6 +97,7 @@ async def test_the_broadcast_of_the_readme_runs(tmp_path: Path, todosync_storage
 async def test_the_job_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / 'chores.py').write_text(PYTHON['chores.py'])
     monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop('chores', None)  # another test's module of this name
     chores = importlib.import_module('chores')
     async with running(tmp_path, 'main.py') as user:
         await user.open('/')
@@ -106,6 +108,7 @@ async def test_the_job_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Mo
         assert (await asyncio.to_thread(jobs.queue)).waiting == waiting + 1
         await asyncio.to_thread(todosync.enqueue, chores.add_chore, 'Now')
         await user.should_see('1 todos', retries=100)
+    del sys.modules['chores']
 
 
 async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:

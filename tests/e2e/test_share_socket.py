@@ -42,8 +42,6 @@ def test_three_tabs_of_any_app_share_one_socket(variant: str, chromium: Chromium
         for page in pages:
             page.get_by_role('button', name='more').click()
             eventually(lambda page=page: page.locator('.count').inner_text() == '1')
-        # looked at before the end: NiceGUI itself logs requests that the end cuts off
-        assert 'Traceback' not in log.read_text()
     except AssertionError as error:
         raise AssertionError(f'{error}\n{log.read_text()}') from error
     finally:
