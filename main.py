@@ -28,11 +28,13 @@ def status() -> None:
 
 
 ui.run(
-    title='Todos',
-    favicon='✅',
-    dark=None,
-    language='en-US',
-    tailwind=False,
-    fastapi_docs=True,
-    **todosync.run_options(settings),
+    **todosync.run_options(
+        settings,
+        title='Todos',
+        favicon='✅',
+        dark=None,
+        language='en-US',
+        tailwind=False,
+        fastapi_docs=True,
+    )
 )

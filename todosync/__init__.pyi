@@ -1,9 +1,9 @@
 from .assembly import SyncServer, setup
 from .database import Database, DatabaseUnavailableError, sql_now
 from .elements import BrowserList, LiveElement, LiveList, LiveText, LiveTitle, stream_expression, total_expression
-from .http import RefusalRoute, RefusedError, allow_methods, json_response, read_json
+from .http import RefusalRoute, RefusedError, allow_methods, json_response, read_json, run_options
 from .jobs import FailedExecution, JobInterruptedError, job
-from .production import ProcessReport, add_production, run_options
+from .production import ProcessReport, add_production
 from .runtime import broadcast_later, current_server, enqueue, read_rows
 from .settings import Settings
 from .streams import CacheEntry, Row, Stream, count, total

@@ -33,4 +33,4 @@ def index() -> None:
         checkbox.on('update:model-value', mark, js_handler='(value) => emit(props.item.id, value)')
 
 
-ui.run(title='Shopping', **todosync.run_options(settings))
+ui.run(**todosync.run_options(settings, title='Shopping'))

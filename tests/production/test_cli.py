@@ -19,7 +19,7 @@ from tests.databases import execute, other_program
 from tests.server import ROOT, free_port
 from todos import MIGRATIONS
 from todosync import Settings
-from todosync.production import serving, static_files, supervision
+from todosync.production import static_files, supervision
 from todosync.production.cli import cli
 from todosync.tabs import modules
 
@@ -157,15 +157,6 @@ def test_the_sockets_are_where_only_this_user_can_reach_them(storage: Path) -> N
     with pytest.raises(PermissionError, match=directory.name):
         supervision.runtime_directory(settings)
     directory.rmdir()
-
-
-def test_a_process_behind_caddy_listens_on_its_socket_and_leaves_compressing_to_caddy(storage: Path) -> None:
-    alone = serving.run_options(Settings(storage_dir=storage))
-    behind = serving.run_options(Settings(storage_dir=storage, socket=storage / 'app.sock', behind_proxy=True))
-    assert 'uds' not in alone
-    assert alone['gzip_middleware_factory'] is not None
-    assert behind['uds'] == str(storage / 'app.sock')
-    assert behind['gzip_middleware_factory'] is None
 
 
 def test_every_command_says_what_it_does_and_is_in_the_operations_guide() -> None:

@@ -1,4 +1,4 @@
-"""The http room: how requests are refused, downloads of a stream, and health.
+"""The http room: how a process listens, how requests are refused, downloads of a stream, and health.
 
 Imports ``views``, and what that imports.
 """
@@ -7,6 +7,7 @@ from .after_start import AfterStart
 from .exports import make_router as make_export_router
 from .health import make_router as make_health_router
 from .refusals import RefusalRoute, RefusedError, allow_methods, json_response, read_json
+from .serving import run_options
 
 __all__ = [
     'AfterStart',
@@ -17,4 +18,5 @@ __all__ = [
     'make_export_router',
     'make_health_router',
     'read_json',
+    'run_options',
 ]

@@ -1,7 +1,6 @@
 """The production room: what a deployment adds. Imports every room but the assembly, and nothing imports it."""
 
 from .production import add_production
-from .serving import run_options
 from .status import ProcessReport, StatusBoard
 
-__all__ = ['ProcessReport', 'StatusBoard', 'add_production', 'run_options']
+__all__ = ['ProcessReport', 'StatusBoard', 'add_production']

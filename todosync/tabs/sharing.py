@@ -7,9 +7,11 @@ and the :class:`Tabs` between NiceGUI and its Socket.IO server. So the line may 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
+from fastapi import FastAPI
 from nicegui import Client, app, core
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -59,6 +61,7 @@ def shared_socket() -> SharedSocket:
     """Return what shares the sockets of this process. Reads files: not for an event loop."""
     if not hasattr(app.state, 'todosync_socket'):
         app.state.todosync_socket = SharedSocket()
+        app.router.lifespan_context = _always_ended(app.router.lifespan_context)
     return cast('SharedSocket', app.state.todosync_socket)
 
 
@@ -175,3 +178,27 @@ class SharedSocket:
 
 def _answer_probe(sid: str, data: Any) -> bool:
     return True
+
+
+def _always_ended(
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]],
+) -> Callable[[FastAPI], AbstractAsyncContextManager[Any]]:
+    """Have NiceGUI stop after a test that failed too.
+
+    Its own lifespan does not: the app would be taken for started in all tests that follow, and run on.
+    """
+
+    @asynccontextmanager
+    async def lifespan_with_end(served: FastAPI) -> AsyncIterator[Any]:
+        failure: BaseException | None = None
+        async with lifespan(served) as state:
+            try:
+                yield state
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                failure = error
+        if failure is not None:
+            raise failure
+
+    return lifespan_with_end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, TypeVar
 
-from nicegui import Client, context, ui
+from nicegui import Client, context, core, ui
 
 from todosync.access import csrf_token
 from todosync.runtime import current_server
@@ -64,6 +64,8 @@ def use_view(stream: Stream, kind: type[Kind]) -> Kind:
 
 
 def _embed(server: SyncServer, channel: Channel, client: Client) -> None:
+    if core.is_script_mode_preflight():
+        return  # an app without a page function runs once before there is anybody to see it
     ui.add_head_html(
         f'<meta name="csrf-token" content="{csrf_token(client.request)}">\n'
         f'<script type="application/json" class="todosync-snapshot" data-stream="{html.escape(channel.stream.name)}" '

@@ -1,0 +1,86 @@
+"""How one process of an app listens, logs and stops: what ``ui.run()`` is told."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
+
+from todosync.settings import Settings
+
+GZIP_LEVEL = 4
+"""A tenth larger than at best, in a quarter of the time, and the event loop waits meanwhile."""
+STOP_GRACE = 5
+"""Seconds that requests in flight get to end before the process ends without them."""
+TEXT_FORMATTER = {'format': '%(asctime)s %(levelname)s %(name)s: %(message)s'}
+JSON_FORMATTER = {
+    '()': 'pythonjsonlogger.json.JsonFormatter',
+    'timestamp': 'ts',
+    'format': '%(levelname)s %(name)s %(message)s %(correlation_id)s %(process)d',
+    'rename_fields': {'levelname': 'level', 'name': 'logger', 'message': 'msg', 'correlation_id': 'request_id'},
+}
+
+
+def run_options(settings: Settings, **own: Any) -> dict[str, Any]:
+    """Return what ``ui.run()`` has to be told of the settings.
+
+    :param settings: the settings
+    :param own: whatever ``ui.run()`` takes; it replaces what follows from the settings
+    :return: the arguments of ``ui.run()``
+    :raises OSError: the storage directory, which keeps the secret of the sessions, cannot be used
+
+    Example::
+
+        ui.run(**todosync.run_options(settings, title='Todos', reload=True))
+    """
+    options: dict[str, Any] = {
+        'host': settings.host,
+        'port': settings.port,
+        'reload': False,
+        'show': False,
+        'timeout_graceful_shutdown': STOP_GRACE,
+        'log_config': log_configuration(settings),
+        # messages are small; a compressor for each socket takes 90 kB, and most of the time that sending one takes
+        'ws_per_message_deflate': False,
+        'ws_ping_interval': None,  # Engine.IO has pings of its own
+        'gzip_middleware_factory': None if settings.behind_proxy else compress_quickly,
+    }
+    if settings.socket is not None:
+        # who can open the socket is the proxy: the directory is closed to others
+        options |= {'uds': str(settings.socket), 'forwarded_allow_ips': '*', 'show_welcome_message': False}
+    if 'storage_secret' not in own:
+        options['storage_secret'] = settings.resolve_storage_secret()
+    return options | own
+
+
+def log_configuration(settings: Settings) -> dict[str, Any]:
+    """Return the configuration for ``logging.config.dictConfig``: text for people.
+
+    In production, with the extra of that name, it is JSON lines. One that is written while a request or a socket is
+    served has its ``request_id`` then; Caddy has logged the same one.
+    """
+    # by name only: without the extra there is nothing to import
+    is_json = settings.is_production and all(find_spec(name) for name in ('pythonjsonlogger', 'asgi_correlation_id'))
+    return {
+        'version': 1,
+        'disable_existing_loggers': False,
+        'filters': {'request_id': {'()': 'asgi_correlation_id.CorrelationIdFilter'}} if is_json else {},
+        'formatters': {'line': JSON_FORMATTER if is_json else TEXT_FORMATTER},
+        'handlers': {
+            'stdout': {
+                'class': 'logging.StreamHandler',
+                'stream': 'ext://sys.stdout',
+                'formatter': 'line',
+                'filters': ['request_id'] if is_json else [],
+            }
+        },
+        'root': {'level': 'WARNING', 'handlers': ['stdout']},
+        'loggers': {'todosync': {'level': 'INFO'}},
+    }
+
+
+def compress_quickly(app: ASGIApp) -> GZipMiddleware:
+    """Return the layer that compresses what is sent."""
+    return GZipMiddleware(app, compresslevel=GZIP_LEVEL)
