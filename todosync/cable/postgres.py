@@ -25,6 +25,12 @@ SCHEMA = (
     'CREATE TABLE IF NOT EXISTS cable_messages (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, '
     'stream text NOT NULL, message bytea NOT NULL, published_at timestamptz NOT NULL DEFAULT clock_timestamp())'
 )
+PUBLISH = f"""
+    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock({ORDER_LOCK})),
+         added AS (INSERT INTO cable_messages(stream, message) SELECT %s, %s FROM turn RETURNING id)
+    SELECT pg_notify('{CHANNEL}', '') FROM added
+"""  # noqa: S608 - the program's own names
+"""One statement, so that no lock is held while this process is waited for: it may hang."""
 CONNECTION: dict[str, Any] = {
     'autocommit': True,
     'connect_timeout': 5,
@@ -64,9 +70,8 @@ class PostgresCable:
             return
         with _as_os_error(), self._writing:
             writer = self._connected_writer()
-            with writer.transaction():
-                _take_turn(writer)  # two processes that make the table at once would trip over each other
-                writer.execute(SCHEMA)
+            # in one go: two processes that make the table at once would trip over each other
+            writer.execute(f'BEGIN; SELECT pg_advisory_xact_lock({ORDER_LOCK}); {SCHEMA}; COMMIT')
             listener = self._listen()
             row = writer.execute('SELECT coalesce(max(id), 0) FROM cable_messages').fetchone()
         assert row is not None
@@ -92,7 +97,7 @@ class PostgresCable:
 
     def publish(self, stream: str, message: bytes) -> None:
         """Hand a message to all subscribers of the stream, in every process on every machine."""
-        self._write('INSERT INTO cable_messages(stream, message) VALUES (%s, %s)', (stream, message), notify=True)
+        self._write(PUBLISH, (stream, message))
 
     def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
         """Have ``receive`` called with each message of the stream, in the cable's own thread."""
@@ -103,26 +108,21 @@ class PostgresCable:
         self._write('DELETE FROM cable_messages WHERE published_at < clock_timestamp() - make_interval(secs => %s)',
                     (max_age,))  # fmt: skip
 
-    def _write(self, statement: str, values: tuple[object, ...], *, notify: bool = False) -> None:
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
         with self._writing, _as_os_error():
             fresh = self._writer is None
             try:
-                self._write_once(statement, values, notify)
+                self._write_once(statement, values)
             except psycopg.OperationalError:
                 if fresh:
                     raise
                 # the connection had died unnoticed; should the message have got through after all, it comes twice
-                self._write_once(statement, values, notify)
+                self._write_once(statement, values)
 
-    def _write_once(self, statement: str, values: tuple[object, ...], notify: bool) -> None:
+    def _write_once(self, statement: str, values: tuple[object, ...]) -> None:
         writer = self._connected_writer()
         try:
-            with writer.pipeline(), writer.transaction():  # one round trip
-                if notify:
-                    _take_turn(writer)
-                writer.execute(statement, values)
-                if notify:
-                    writer.execute('SELECT pg_notify(%s, %s)', (CHANNEL, ''))
+            writer.execute(statement, values)
         except psycopg.OperationalError:
             writer.close()
             self._writer = None
@@ -162,10 +162,6 @@ class PostgresCable:
         if self._writer is None:
             self._writer = psycopg.connect(self._conninfo, **CONNECTION)
         return self._writer
-
-
-def _take_turn(connection: psycopg.Connection) -> None:
-    connection.execute('SELECT pg_advisory_xact_lock(%s)', (ORDER_LOCK,))
 
 
 @contextmanager

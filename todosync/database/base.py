@@ -26,6 +26,9 @@ class Dialect(Protocol):
     def for_writing(self, engine: Engine) -> Engine:
         """Return the engine, sharing its connections, with transactions of which only one runs at a time."""
 
+    def for_migrating(self, engine: Engine) -> Engine:
+        """Return the engine for writing, with transactions that may take as long as a migration does."""
+
     def change_log_ddl(self, table: LogTable) -> list[str]:
         """Return the statements that create a table's change log, and the triggers that write it."""
 

@@ -112,7 +112,7 @@ class Database:
             return
         config = Config()
         config.set_main_option('script_location', str(self._migrations).replace('%', '%%'))
-        with explained(), self._turn(), self._writing_engine.begin() as connection:
+        with explained(), self._turn(), self._dialect.for_migrating(self._engine).begin() as connection:
             config.attributes['connection'] = connection
             command.upgrade(config, 'head')
 

@@ -25,13 +25,14 @@ POLL_INTERVAL = 1.0
 """Seconds after which PostgreSQL is taken to have committed something, should a notification have been lost."""
 RETRY_INTERVAL = 0.2
 """Seconds between two attempts to connect again, and between two looks whether to stop."""
+HUNG_AFTER = 5.0
+"""Seconds without a word from a program in the middle of a transaction, after which PostgreSQL takes it for hung and
+ends the transaction. All writers wait for it until then, so it is less than they wait (``BUSY_TIMEOUT``)."""
 CONNECTION: dict[str, Any] = {
-    'autocommit': True,
     'connect_timeout': 5,
     'keepalives_idle': 10,  # notices within 30 s that the other machine has gone without a word
     'keepalives_interval': 5,
     'keepalives_count': 4,
-    'application_name': 'todosync commits',
 }
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,9 @@ class PostgresDialect:
             pool_timeout=self._busy_timeout,
             pool_pre_ping=True,  # connections from before a restart of PostgreSQL are replaced unnoticed
             connect_args={
-                'connect_timeout': 5,
-                'options': f'-c lock_timeout={int(self._busy_timeout * 1000)} -c timezone=UTC',
+                **CONNECTION,
+                'options': f'-c lock_timeout={int(self._busy_timeout * 1000)} -c timezone=UTC '
+                f'-c idle_in_transaction_session_timeout={int(HUNG_AFTER * 1000)}',
                 'application_name': 'todosync',
             },
         )
@@ -69,6 +71,11 @@ class PostgresDialect:
     def for_writing(self, engine: Engine) -> Engine:
         """Wait for the writer before, and see what it has committed, which repeatable-read could not."""
         return engine.execution_options(isolation_level='READ COMMITTED', begin=TAKE_TURN)
+
+    def for_migrating(self, engine: Engine) -> Engine:
+        """Let a migration think for as long as it wants between two statements."""
+        begin = f'{TAKE_TURN}; SET LOCAL idle_in_transaction_session_timeout = 0'
+        return engine.execution_options(isolation_level='READ COMMITTED', begin=begin)
 
     def change_log_ddl(self, table: LogTable) -> list[str]:
         """Return the statements.
@@ -136,7 +143,7 @@ class CommitListener(Watching):
     def _watch(self) -> None:
         while not self._stopping.is_set():
             try:
-                with psycopg.connect(self._conninfo, **CONNECTION) as connection:
+                with _connect(self._conninfo, 'todosync commits') as connection:
                     connection.execute(f'LISTEN {self._topic}')
                     self._listen(connection)
             except psycopg.Error as error:
@@ -171,9 +178,7 @@ class PostgresOwnership:
         """Return whether this process is the owner, after trying to become it, and making sure that it still is."""
         try:
             if self._connection is None:
-                self._connection = psycopg.connect(
-                    self._conninfo, autocommit=True, connect_timeout=5, application_name='todosync owner'
-                )
+                self._connection = _connect(self._conninfo, 'todosync owner')
             query = 'SELECT true' if self._held else f'SELECT pg_try_advisory_lock({OWNER_LOCK})'
             row = self._connection.execute(query).fetchone()
             self._held = row is not None and bool(row[0])
@@ -187,3 +192,8 @@ class PostgresOwnership:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _connect(conninfo: str, name: str) -> psycopg.Connection:
+    """Connect without a transaction around each statement."""
+    return psycopg.connect(conninfo, autocommit=True, application_name=name, **CONNECTION)

@@ -53,6 +53,10 @@ class SqliteDialect:
         """Take the file's write lock at the beginning: a transaction that has read first may not get it later."""
         return engine.execution_options(begin='BEGIN IMMEDIATE')
 
+    def for_migrating(self, engine: Engine) -> Engine:
+        """Return the same as for writing: SQLite ends no transaction."""
+        return self.for_writing(engine)
+
     def change_log_ddl(self, table: LogTable) -> list[str]:
         """Return the statements; triggers are made anew, so that those of an older release do not stay."""
         log, key, source = table.name, table.key, table.source.name
