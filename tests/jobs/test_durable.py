@@ -14,7 +14,7 @@ from tests.jobs.functions import details, lines, owned, run_nothing, settled
 from tests.postgres import PostgresServer
 from tests.processes import start_python
 from tests.waiting import wait_until
-from todosync.jobs import Jobs
+from todosync.jobs import SAFETY_INTERVAL, Jobs
 
 PROCESS = """
 import sys
@@ -289,13 +289,15 @@ def test_a_further_attempt_of_a_recurring_job_outlives_a_restart(tmp_path: Path)
     assert waiting == [2, 2]
 
 
-def test_a_recurring_job_that_is_due_runs_and_waits_for_its_next_time(tmp_path: Path) -> None:
+def test_a_recurring_job_runs_once_however_often_it_was_missed_and_waits_for_its_next_time(
+    tmp_path: Path,
+) -> None:
     url = f'sqlite:///{tmp_path}/queue.sqlite3'
     jobs = Jobs(url)
     jobs.add_recurring('job', functions.note_a_run, '0 0 1 1 *')
     jobs.start()
     wait_until(lambda: jobs.queue().waiting == 1)
-    due = text('UPDATE todosync_jobs SET run_at = run_at - 366 * 86400000000')
+    due = text('UPDATE todosync_jobs SET run_at = run_at - 5 * 366 * 86400000000')
     for runs in (1, 2):
         with jobs._engine.begin() as connection:
             next_run = connection.scalar(text('SELECT run_at FROM todosync_jobs'))
@@ -304,6 +306,16 @@ def test_a_recurring_job_that_is_due_runs_and_waits_for_its_next_time(tmp_path: 
         with jobs._engine.begin() as connection:
             assert connection.scalars(text('SELECT run_at FROM todosync_jobs')).all() == [next_run]
     jobs.stop()
+
+
+@pytest.mark.parametrize('store_url', ['memory'], indirect=True)  # no commit of another program wakes this one
+def test_what_was_due_while_the_machine_slept_runs_after_its_waking(jobs: Jobs, path: str) -> None:
+    wait_until(lambda: owned(jobs))
+    due = datetime.now(UTC) - timedelta(hours=20)
+    ref = 'tests.jobs.functions:write_line'
+    jobs._store.add('late', ref, f'["{path}", "milk"]', due, replace=False)  # as if its timer had stood still
+    wait_until(lambda: lines(path) == ['milk'] and settled(jobs), timeout=SAFETY_INTERVAL + 5)
+    assert jobs.failed.count() == 0
 
 
 def test_a_store_that_cannot_be_written_to_for_a_while_loses_nothing(postgres_of_its_own: PostgresServer) -> None:

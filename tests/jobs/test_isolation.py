@@ -39,6 +39,24 @@ def errors(jobs: Jobs) -> list[str]:
     return [failure.error for failure in jobs.failed.newest()]
 
 
+def refuse_records(jobs: Jobs) -> None:
+    """Have the database refuse to record a failure, as a full disk or a team's own trigger might."""
+    with jobs._writing_engine.begin() as connection:
+        if connection.dialect.name == 'postgresql':
+            connection.execute(text('ALTER TABLE failed_executions ADD CONSTRAINT refuse CHECK (false) NOT VALID'))
+        else:
+            body = "BEGIN SELECT RAISE(ABORT, 'no more'); END"
+            connection.execute(text(f'CREATE TRIGGER refuse BEFORE INSERT ON failed_executions {body}'))
+
+
+def admit_records(jobs: Jobs) -> None:
+    with jobs._writing_engine.begin() as connection:
+        if connection.dialect.name == 'postgresql':
+            connection.execute(text('ALTER TABLE failed_executions DROP CONSTRAINT refuse'))
+        else:
+            connection.execute(text('DROP TRIGGER refuse'))
+
+
 @pytest.fixture
 def fragile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A module that can be rewritten, as between two starts of a program."""
@@ -213,3 +231,52 @@ def test_what_was_taken_without_the_process_knowing_waits_again(tmp_path: Path) 
     store.give_back(set())
     assert store.counts() == (1, 0)
     jobs._engine.dispose()
+
+
+def test_an_end_that_cannot_be_stored_holds_no_thread_and_is_stored_later(jobs: Jobs, path: str) -> None:
+    wait_until(lambda: owned(jobs))
+    refuse_records(jobs)
+    for _ in range(4):  # more than there are threads
+        jobs.enqueue(functions.fail, path)
+    wait_until(lambda: lines(path) == ['failed'] * 4)
+    jobs.enqueue(functions.write_line, path, 'milk')
+    wait_until(lambda: lines(path) == ['failed'] * 4 + ['milk'] and jobs.queue().running == 4)
+    assert jobs.failed.count() == 0
+    admit_records(jobs)
+    wait_until(lambda: settled(jobs) and jobs.failed.count() == 4)
+    assert lines(path) == ['failed'] * 4 + ['milk']
+
+
+def test_an_end_that_cannot_be_stored_does_not_keep_a_process_from_stopping(tmp_path: Path, path: str) -> None:
+    url = f'sqlite:///{tmp_path}/queue.sqlite3'
+    jobs = Jobs(url)
+    jobs.start()
+    refuse_records(jobs)
+    jobs.enqueue(functions.fail, path)
+    wait_until(lambda: bool(jobs._runner._unstored))
+    jobs.stop()
+    after = Jobs(url)
+    admit_records(after)
+    after.start()
+    wait_until(lambda: settled(after) and after.failed.count() == 1)
+    assert errors(after) == ['JobInterruptedError: the process that ran it has ended']
+    after.stop()
+
+
+@pytest.mark.parametrize('column', ['execution_id', 'job_id', 'function', 'arguments', 'cron'])
+def test_a_row_with_text_that_is_no_utf_8_is_a_failed_execution(tmp_path: Path, path: str, column: str) -> None:
+    jobs = Jobs(f'sqlite:///{tmp_path}/queue.sqlite3')
+    jobs.start()
+    insert(jobs, run_at=2**62)
+    with jobs._writing_engine.begin() as connection:
+        connection.execute(text(f"UPDATE todosync_jobs SET run_at = 0, {column} = CAST(x'ff' AS TEXT)"))
+    jobs.enqueue(functions.write_line, path, 'milk')
+    wait_until(lambda: lines(path) == ['milk'] and settled(jobs))
+    jobs.stop()
+    after = Jobs(f'sqlite:///{tmp_path}/queue.sqlite3')
+    after.start()
+    wait_until(lambda: owned(after))
+    after.enqueue(functions.write_line, path, 'oats')
+    wait_until(lambda: lines(path) == ['milk', 'oats'] and settled(after))
+    assert after.failed.count() == (column not in ('job_id', 'cron'))  # under an odd id, or once, a job can run
+    after.stop()

@@ -59,7 +59,7 @@ former_executions = Table(
 
 
 class UnreadableJobError(Exception):
-    """A job of the version before cannot be read; it was not run."""
+    """A job in the store cannot be read; it was not run."""
 
 
 @dataclass(frozen=True)

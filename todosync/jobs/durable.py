@@ -22,7 +22,7 @@ from .local import SAFETY_INTERVAL, LocalJobs
 from .policy import policy_of
 from .runner import RETRY_INTERVAL, Runner
 from .store import JobStore
-from .table import RECURRING, Recurring, jobs
+from .table import RECURRING, Recurring, jobs, read_any_text
 
 THREADS = 3
 OWNER_INTERVAL = 0.5
@@ -62,6 +62,9 @@ class Jobs:
     is, when something was committed, and every ten seconds, because timers stand still while a machine sleeps. What
     is stored is a plain table, see ``JobStore``.
 
+    No job is too late to run: what was due while no process ran, or while the machine slept, runs within ten seconds of
+    its waking. A recurring job that has missed several of its times runs once.
+
     :param store_url: SQLAlchemy URL of the jobs and the failed executions; ``sqlite://`` is in memory
     :param poll_interval: seconds between two looks for jobs that other processes have added, where looking is needed
     """
@@ -69,6 +72,7 @@ class Jobs:
     def __init__(self, store_url: str = 'sqlite://', poll_interval: float = 0.01) -> None:
         self._dialect = dialect_of(store_url)
         self._engine = self._dialect.make_engine()
+        read_any_text(self._engine)
         self._writing_engine = self._dialect.for_writing(self._engine)
         self._ownership = self._dialect.make_ownership()
         self._signal = self._dialect.commit_signal(TOPIC, poll_interval, self._wake)

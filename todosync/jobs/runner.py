@@ -27,7 +27,7 @@ class Runner:
     """Runs executions that were taken from the store.
 
     A job meets its own function in its own thread only: whatever its module does when it is imported, and whatever
-    it raises, other jobs go on.
+    it raises, other jobs go on. So they do where the end of one cannot be stored: that is tried again, and again.
 
     :param store: where an execution ends
     :param threads: how many run at a time
@@ -39,14 +39,18 @@ class Runner:
         self._threads = threads
         self._on_end = on_end
         self._scheduler: BackgroundScheduler | None = None
+        self._storing: threading.Thread  # from start to stop
         self._stopping = threading.Event()
         self._running: set[str] = set()
+        self._unstored: dict[str, Callable[[], None]] = {}
+        """What is still to note in the store, of executions that have ended, by their ids; they count as running."""
         self._ended = threading.Condition()
 
     @property
     def free(self) -> int:
         """How many threads are free; not more than none after a take-over of many interrupted jobs."""
-        return self._threads - len(self.running())
+        with self._ended:
+            return self._threads - len(self._running - self._unstored.keys())
 
     def start(self) -> None:
         """Open the threads; safe to call twice."""
@@ -54,18 +58,27 @@ class Runner:
             self._stopping.clear()
             self._scheduler = make_scheduler(self._threads)
             self._scheduler.start()
+            self._storing = threading.Thread(target=self._store_ends, name='store ends of jobs', daemon=True)
+            self._storing.start()
 
     def stop(self) -> None:
-        """Wait until all executions have ended; safe to call twice. Nothing may begin meanwhile."""
+        """Wait until all executions have ended; safe to call twice. Nothing may begin meanwhile.
+
+        What could not be stored by then is left to the next owner, which takes it for interrupted.
+        """
         if self._scheduler is not None:
-            self._stopping.set()
             with self._ended:
-                self._ended.wait_for(lambda: not self._running)
+                self._ended.wait_for(lambda: not self._running - self._unstored.keys())
+                self._stopping.set()
+                self._ended.notify_all()
+            self._storing.join()
             self._scheduler.shutdown(wait=True)
             self._scheduler = None
+            self._running.clear()
+            self._unstored.clear()
 
     def running(self) -> set[str]:
-        """Return the ids of the executions that have begun and not ended."""
+        """Return the ids of the executions that have begun, and whose end is not stored."""
         with self._ended:
             return set(self._running)
 
@@ -105,17 +118,37 @@ class Runner:
         return partial(self._store.end, execution, error)
 
     def _end(self, execution: Execution, store_end: Callable[[], None]) -> None:
-        """Take note that a job has ended; as long as that cannot be stored, its thread is not free."""
+        """Take note that a job has ended, now or as soon as that can be stored."""
         try:
-            while True:
-                try:
-                    return store_end()
-                except Exception:
-                    log.exception('could not store that job %s has ended, trying again', execution.job_id)
-                if self._stopping.wait(RETRY_INTERVAL):
-                    return None  # the next owner takes it for interrupted
-        finally:
+            store_end()
+        except Exception:
+            log.exception('could not store that job %s has ended, trying on', execution.job_id)
             with self._ended:
-                self._running.discard(execution.execution_id)
+                self._unstored[execution.execution_id] = store_end
                 self._ended.notify_all()
-            self._on_end()
+        else:
+            self._forget(execution.execution_id)
+        self._on_end()
+
+    def _store_ends(self) -> None:
+        """Store what could not be stored, again and again, each apart from the others; in a thread of its own."""
+        while True:
+            with self._ended:
+                self._ended.wait_for(lambda: self._unstored or self._stopping.is_set())
+                unstored = dict(self._unstored)
+            if self._stopping.wait(RETRY_INTERVAL):
+                return
+            for execution_id, store_end in unstored.items():
+                try:
+                    store_end()
+                except Exception as error:
+                    log.debug('the end of execution %s can still not be stored: %s', execution_id, error)
+                else:
+                    self._forget(execution_id)
+                    self._on_end()
+
+    def _forget(self, execution_id: str) -> None:
+        with self._ended:
+            self._running.discard(execution_id)
+            self._unstored.pop(execution_id, None)
+            self._ended.notify_all()

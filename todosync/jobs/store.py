@@ -10,7 +10,13 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, Row, func, select
 
-from .convert import convert_former_executions, convert_former_jobs, has_former_jobs, has_former_tables
+from .convert import (
+    UnreadableJobError,
+    convert_former_executions,
+    convert_former_jobs,
+    has_former_jobs,
+    has_former_tables,
+)
 from .failed import FailedExecutions
 from .table import IS_READY, IS_RECURRING, IS_WAITING, Execution, Recurring, as_number, insert, jobs
 
@@ -75,14 +81,21 @@ class JobStore:
 
         :param limit: how many at most; further ones stay, where another owner would find them
         """
-        first = select(jobs).where(IS_READY, jobs.c.run_at <= as_number(now)).order_by(jobs.c.run_at).limit(1)
+        is_due = IS_READY & (jobs.c.run_at <= as_number(now))
+        first = select(jobs).where(is_due).order_by(jobs.c.run_at, jobs.c.execution_id).limit(1)
         taken: list[Execution] = []
         with self._writing.begin() as connection:
             if self._has_former_tables:  # a process of the version before may have added some since the take-over
                 convert_former_jobs(connection, self.recurring, self._failed, now)
             while len(taken) < limit and (row := connection.execute(first).first()):
                 values = {'started_at': now.isoformat(), 'started_by': self._name, 'cron': None}
-                connection.execute(jobs.update().where(jobs.c.execution_id == row.execution_id).values(values))
+                this = jobs.c.execution_id == row.execution_id
+                if connection.execute(jobs.update().where(this).values(values)).rowcount == 0:
+                    first_id = first.with_only_columns(jobs.c.execution_id).scalar_subquery()
+                    connection.execute(jobs.delete().where(jobs.c.execution_id == first_id))
+                    error = UnreadableJobError(f'the key of its row, {row.execution_id}, is no UTF-8')
+                    self._failed.add(connection, row.job_id, error)
+                    continue
                 if row.cron is not None:
                     self._insert_next(connection, row, now)
                 taken.append(_execution(row))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from apscheduler.triggers.cron import CronTrigger
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, Table, Text, event, select
 
 RECURRING = 'recurring:'
 """What the ids of recurring jobs begin with, in logs and among failures."""
@@ -75,6 +76,19 @@ class Recurring:
         return next_run
 
 
+def read_any_text(engine: Engine) -> None:
+    """Have SQLite's text read whatever its bytes are: what is no UTF-8 comes with backslashes, and is no job's name.
+
+    Otherwise one row that another program has written would keep all others from being read.
+    """
+
+    def configure(connection: Any, _: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.text_factory = _decoded
+
+    event.listen(engine, 'connect', configure)
+
+
 def insert(connection: Connection, **values: Any) -> None:
     """Add a row, with an execution id of its own."""
     defaults = {'execution_id': uuid4().hex, 'arguments': '[]', 'attempt': 1}
@@ -84,3 +98,7 @@ def insert(connection: Connection, **values: Any) -> None:
 def as_number(moment: datetime) -> int:
     """Return a moment as microseconds since 1970, in UTC: a number keeps its order, and is exact."""
     return (moment - EPOCH) // MICROSECOND
+
+
+def _decoded(stored: bytes) -> str:
+    return stored.decode(errors='backslashreplace')
