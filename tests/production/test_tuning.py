@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -17,9 +17,11 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import APIRouter, FastAPI
 from nicegui import Client, ui
 from nicegui import app as nicegui_app
-from nicegui.middlewares import RedirectWithPrefixMiddleware
+from nicegui.middlewares import RedirectWithPrefixMiddleware, SetCacheControlMiddleware
 from nicegui.testing.user_simulation import user_simulation
+from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from todosync.production.tuning import MALLOC_ARENAS, forget_unused_tab_storage, tune
 
@@ -78,6 +80,35 @@ async def test_only_requests_for_the_api_skip_the_layers_of_nicegui(app: FastAPI
     tune(app, SIO, routes.routes)
     assert await location(app, '/api/1') == '/elsewhere/1'
     assert await location(app, '/page') == '/prefix/elsewhere'
+
+
+class Counter:
+    """What a team may have around its app: it remembers."""
+
+    made: ClassVar[list[Counter]] = []
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.requests = 0
+        self.made.append(self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.requests += 1
+        await self.app(scope, receive, send)
+
+
+@pytest.mark.parametrize('position', range(3))
+async def test_a_layer_that_remembers_exists_once(
+    app: FastAPI, routes: APIRouter, position: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Counter, 'made', [])
+    app.add_middleware(SetCacheControlMiddleware)
+    app.user_middleware.insert(position, Middleware(Counter))  # around the layers of NiceGUI, between them, or within
+    assert await location(app, '/api/1') == '/prefix/elsewhere/1'
+    tune(app, SIO, routes.routes)
+    assert await location(app, '/api/1') == '/elsewhere/1'
+    assert await location(app, '/page') == '/prefix/elsewhere'
+    assert [counter.requests for counter in Counter.made] == [3]
 
 
 async def test_an_unknown_path_is_answered_as_before(app: FastAPI, routes: APIRouter) -> None:

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import socketio
 from fastapi import FastAPI
@@ -32,6 +33,8 @@ PING_TIMEOUT = 8.0
 """Seconds between two pings to a socket, and until an answer is missed. NiceGUI takes 0.8 and 0.4 of its reconnect
 timeout, at least 4 and 2 s, which is half of what an idle browser costs. A browser notices a connection that has gone
 without a word when no ping has come for the sum of both."""
+FOR_API = 'todosync.for_api'
+"""The key in the scope of a request for the API."""
 
 
 def settle_allocator() -> None:
@@ -88,10 +91,11 @@ def _tab_of(client: Client) -> str | None:
 
 
 class ApiFirst:
-    """Answers the requests for some routes without the layers that NiceGUI wraps around every request.
+    """Has the requests for some routes pass by the layers that NiceGUI wraps around every request.
 
     Those are for pages and their files: they track the page's request, rewrite prefixes and set cache headers. Being
-    Starlette's ``BaseHTTPMiddleware``, they cost more than an insert into the database. All other layers stay.
+    Starlette's ``BaseHTTPMiddleware``, they cost more than an insert into the database. All other layers stay, the same
+    ones for the API and for pages.
 
     :param app: the app, after its layers have been put together
     :param routes: the routes that no layer of NiceGUI has anything to do with
@@ -99,30 +103,38 @@ class ApiFirst:
 
     def __init__(self, app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         assert app.middleware_stack is not None
-        self._pages = app.middleware_stack
-        self._api = _stack_without_nicegui(app)
+        self.app = app.middleware_stack
         self._routes = routes
+        layer: Any = self
+        # a layer that keeps what it wraps under another name ends this; what is in it stays as it is
+        while (wrapped := getattr(layer, 'app', None)) is not None:
+            if _is_of_nicegui(wrapped) and hasattr(wrapped, 'app'):
+                layer.app = _PassedByApi(wrapped)
+            layer = wrapped
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        answer = self._api if self._is_for_api(scope) else self._pages
-        await answer(scope, receive, send)
+        if self._is_for_api(scope):
+            scope[FOR_API] = True
+        await self.app(scope, receive, send)
 
     def _is_for_api(self, scope: Scope) -> bool:
         return scope['type'] == 'http' and any(route.matches(scope)[0] is Match.FULL for route in self._routes)
 
 
-def _stack_without_nicegui(app: FastAPI) -> ASGIApp:
-    everything = app.user_middleware
-    app.user_middleware = [layer for layer in everything if not _is_of_nicegui(layer.cls)]
-    try:
-        return app.build_middleware_stack()
-    finally:
-        app.user_middleware = everything
+class _PassedByApi:
+    """A layer of NiceGUI that has nothing to do with requests for the API."""
+
+    def __init__(self, layer: Any) -> None:
+        self.app = layer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp = self.app.app if FOR_API in scope else self.app
+        await answer(scope, receive, send)
 
 
 def _is_of_nicegui(layer: object) -> bool:
-    return str(getattr(layer, '__module__', '')).partition('.')[0] == 'nicegui'
+    return type(layer).__module__.partition('.')[0] == 'nicegui'
 
 
 def _settle_garbage_collector() -> None:
