@@ -6,29 +6,15 @@
 
 import { EventLog } from "./tabs/log.js";
 import { Session } from "./tabs/session.js";
-import { Store } from "./streams/store.js";
 import { Tab, makeId } from "./tabs/tab.js";
 import { TabSocket } from "./tabs/tab_socket.js";
 
-const store = new Store();
-const log = new EventLog();
-const snapshots = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("script.todosync-snapshot"));
-for (const script of snapshots) {
-  store.stream(script.dataset.stream ?? "", script.dataset.order).apply(JSON.parse(script.textContent ?? ""));
-}
+export const log = new EventLog();
 const session = new Session(document.querySelector('meta[name="todosync-session"]')?.getAttribute("content") ?? "");
-const tab = new Tab({ id: makeId(), session, store, log });
+export const tab = new Tab({ id: makeId(), session, log });
 
-/** What elements, and Python's `run_javascript`, find in the page. */
-Object.assign(window, {
-  todosync: {
-    tab,
-    log,
-    status: tab.status,
-    /** @param {string} name */
-    stream: (name) => store.stream(name).view,
-  },
-});
+/** What elements, and Python's `run_javascript`, find in the page; `streams/streams.js` adds to it. */
+Object.assign(window, { todosync: { tab, log, status: tab.status } });
 
 /** @type {any} */
 let realIo;

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 BROADCAST_MAX_AGE = 60.0
 """Seconds without a successful broadcast run after which a process is not healthy; it runs every 10 by itself."""
+STREAMS_MODULE = 'streams/streams.js'
+"""What pages load besides ``leader.js`` in an app that has streams: any page may lead, and pass them on to others."""
 RETRY_INTERVAL = 1.0
 """Seconds between two attempts to open what a server needs."""
 
@@ -210,6 +212,8 @@ class SyncServer:
         await asyncio.shield(self._starting)
 
     async def _start(self) -> None:
+        if self.streams:
+            self._socket.entries.add(STREAMS_MODULE)
         if not await asyncio.to_thread(self._open_patiently):
             return
         await self.channels.start()
@@ -230,6 +234,7 @@ class SyncServer:
         await asyncio.to_thread(self.commits.stop)
         if self.views.set_role in self._socket.role_listeners:
             self._socket.role_listeners.remove(self.views.set_role)
+        self._socket.entries.discard(STREAMS_MODULE)
         await self.channels.stop()
         self.views.clear()
         await asyncio.to_thread(self._close)

@@ -1,5 +1,5 @@
 // @ts-check
-/** A leader's side: holds the one real socket, carries the tabs that follow, and passes the streams on to them. */
+/** A leader's side: holds the one real socket, and carries the tabs that follow. */
 
 /** @typedef {import("./election.js").Message} Message */
 
@@ -24,8 +24,6 @@ export class Carrier {
     this.sweepTimer = navigator.locks ? null : setInterval(() => this.#sweep(), SWEEP_MS);
     /** @type {any} */
     this.probeTimer = null;
-    /** @type {Set<string>} */
-    this.subscribed = new Set();
     this.socket = /** @type {import("./tab_socket.js").TabSocket} */ (tab.socket);
     this.real = connectReal({ query: this.socket.query(), forceNew: true });
     this.#listen();
@@ -79,9 +77,9 @@ export class Carrier {
     if (message.type === "join") this.#join(message);
     else if (message.type === "leave") this.#leave(message);
     else if (message.type === "up") this.#up(message);
-    else if (message.type === "post" && this.ready) this.#emit(message);
-    else if (message.type === "ask") this.#answer(message);
-    else if (message.type === "here" && !known && this.ready) this.#post("rejoin", { to: message.from });
+    else if (message.type === "post") this.#emit(message);
+    else if (message.type === "here") this.#here(message, known !== undefined);
+    else this.tab.relay?.fromTab(message, "follower", this.#replyTo(message.from));
   }
 
   #listen() {
@@ -97,8 +95,7 @@ export class Carrier {
     real.onAny((/** @type {string} */ event, /** @type {any} */ data) => {
       this.#hear();
       if (event === "todosync_down") this.#post("down", { to: data.tab, event: data.event, data: data.data });
-      else if (event === "todosync_data") this.#onData(data);
-      else this.socket.dispatch(event, data);
+      else if (!tab.relay?.fromServer(event, data)) this.socket.dispatch(event, data);
     });
   }
 
@@ -119,7 +116,6 @@ export class Carrier {
       }
       this.link += 1;
       this.ready = true;
-      this.subscribed.clear();
       tab.setConnected(true);
       this.socket.attach(
         {
@@ -129,7 +125,10 @@ export class Carrier {
         answer.received,
       );
       tab.election.announce();
-      for (const name of Object.keys(tab.store.versions())) this.#subscribe(name);
+      tab.relay?.connected({
+        request: (event, data, onAnswer) => this.#request(event, data, onAnswer),
+        post: (type, content) => this.#post(type, content),
+      });
     });
   }
 
@@ -151,27 +150,21 @@ export class Carrier {
     this.tab.election.announce();
   }
 
-  /** @param {any} message */
-  #onData(message) {
-    const result = this.tab.applyData(message);
-    if (result === "gap") this.#fetch(message.stream);
-    else if (result === "applied") this.#post("data", { payload: message });
-  }
-
   /** @param {Message} message */
   #join(message) {
-    const { from, lock, query, streams } = message;
+    const { from, lock, query } = message;
     if (!this.ready) return;
     this.#request("todosync_join", { ...query, tab: from }, (answer) => {
       this.#post("joined", { to: from, ...answer });
       if (!answer.ok) return;
       this.#watch(from, query.client_id, lock);
-      for (const [name, { version, order }] of Object.entries(streams)) {
-        const held = this.tab.store.stream(name, order);
-        if (!this.subscribed.has(name)) this.#subscribe(name);
-        else if (held.version > version) this.#post("data", { to: from, payload: held.snapshot() });
-      }
+      this.tab.relay?.fromTab(message, "follower", this.#replyTo(from));
     });
+  }
+
+  /** A follower is there: one that is not carried joins again. @param {Message} message @param {boolean} isCarried */
+  #here({ from }, isCarried) {
+    if (!isCarried && this.ready) this.#post("rejoin", { to: from });
   }
 
   /** @param {Message} message */
@@ -210,6 +203,7 @@ export class Carrier {
 
   /** A follower's frame that may be lost. @param {Message} message */
   #emit({ from, event, data, question }) {
+    if (!this.ready) return;
     if (question === undefined) this.real.emit(event, data);
     else
       this.real.emit(event, data, (/** @type {any[]} */ ...args) => this.#post("answer", { to: from, question, args }));
@@ -222,27 +216,6 @@ export class Carrier {
       if (!answer.ok) this.#post("rejoin", { to: tabId });
       else if (tabId === this.tab.id) this.socket.acknowledge(answer.received);
       else this.#post("ack", { to: tabId, received: answer.received });
-    });
-  }
-
-  /** @param {Message} message a follower's question */
-  #answer(message) {
-    const held = this.tab.store.stream(message.stream);
-    if (held.version > message.version) this.#post("data", { to: message.from, payload: held.snapshot() });
-    else this.#fetch(message.stream);
-  }
-
-  /** @param {string} name */
-  #subscribe(name) {
-    this.subscribed.add(name);
-    this.#fetch(name);
-  }
-
-  /** @param {string} name */
-  #fetch(name) {
-    const { version } = this.tab.store.stream(name);
-    this.#request("todosync_fetch", { stream: name, version: version < 0 ? null : version }, (answer) => {
-      if (answer.ok) this.#onData(answer.message);
     });
   }
 
@@ -260,6 +233,11 @@ export class Carrier {
   /** @param {string} type @param {object} content */
   #post(type, content) {
     this.tab.post({ type, term: this.term, ...content });
+  }
+
+  /** @param {string} tabId @returns {import("./tab.js").Post} */
+  #replyTo(tabId) {
+    return (type, content) => this.#post(type, { to: tabId, ...content });
   }
 
   #hear() {

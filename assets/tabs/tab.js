@@ -15,20 +15,32 @@ export const HERE_INTERVAL_MS = 10000; // with locks; without them each ping is 
 export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not asked by all its browsers at once
 
 /**
- * @typedef {import("../streams/store.js").Store} Store
  * @typedef {import("./log.js").EventLog} EventLog
  * @typedef {import("./session.js").Session} Session
  * @typedef {import("./tab_socket.js").TabSocket} TabSocket
  * @typedef {import("./election.js").Message} Message
+ * @typedef {(type: string, content: Record<string, any>) => void} Post
+ * @typedef {object} Line what a relay may use of a connection that this tab has itself
+ * @property {(event: string, data: object, onAnswer: (answer: any) => void) => void} request ask the server
+ * @property {Post} post to all tabs that follow
+ * @typedef {object} Relay what travels over the browser's socket beside NiceGUI's frames: the tabs do not know what it
+ *   is. It lives as long as the page, and the tab calls it
+ * @property {() => Record<string, any>} versions what this tab holds: fields of the message by which it joins a leader
+ * @property {(line: Line) => void} connected this tab has a connection of its own
+ * @property {(event: string, data: any) => boolean} fromServer an event of that connection; returns whether it was for
+ *   the relay
+ * @property {(message: Message, sender: "leader" | "follower", reply: Post) => void} fromTab a message of the leader that
+ *   this tab follows, or of a tab that follows this one; also the one by which that has joined
  */
 
 export class Tab {
-  /** @param {{ id: string, session: Session, store: Store, log: EventLog }} parts */
-  constructor({ id, session, store, log }) {
+  /** @param {{ id: string, session: Session, log: EventLog }} parts */
+  constructor({ id, session, log }) {
     this.id = id;
     this.session = session;
-    this.store = store;
     this.log = log;
+    /** @type {Relay | null} */
+    this.relay = null;
     this.status = reactive({ role: "none", connected: false, leader: "" });
     /** @type {Carrier | null} */
     this.carrier = null;
@@ -89,16 +101,6 @@ export class Tab {
   /** Post to the other tabs. @param {{ type: string } & Record<string, any>} message */
   post(message) {
     this.channel?.postMessage({ from: this.id, ...this.session.mark, ...message });
-  }
-
-  /** A stream's message, from the server or from the leader. @param {any} message */
-  applyData(message) {
-    const { version: before } = this.store.stream(message.stream);
-    const result = this.store.apply(message);
-    if (result === "applied") {
-      this.log.add("broadcast", `${message.stream}: version ${before} → ${message.version}${summary(message)}`);
-    }
-    return result;
   }
 
   /** @param {boolean} connected */
@@ -187,9 +189,8 @@ export class Tab {
     else if (message.type === "ack") this.socket?.acknowledge(message.received);
     else if (message.type === "down") this.socket?.dispatch(message.event, message.data);
     else if (message.type === "answer") this.#onAnswer(message);
-    else if (message.type === "rejoin" && this.joinTimer === null)
-      this.#join(); // one for all refused frames
-    else if (message.type === "data" && this.applyData(message.payload) === "gap") this.#ask(message.payload.stream);
+    else if (message.type === "rejoin") this.#onRejoin();
+    else this.relay?.fromTab(message, "leader", (type, content) => this.post({ type, to: message.from, ...content }));
   }
 
   /** @param {number} term @param {string} reason */
@@ -259,9 +260,13 @@ export class Tab {
     const { leader } = this.election;
     if (!leader || !this.socket || this.expired) return;
     const query = { ...this.socket.query() };
-    this.post({ type: "join", to: leader.id, lock: this.tabLock, query, streams: this.store.versions() });
+    this.post({ type: "join", to: leader.id, lock: this.tabLock, query, ...this.relay?.versions() });
     clearTimeout(this.joinTimer);
     this.joinTimer = setTimeout(() => this.#join(), JOIN_TIMEOUT_MS);
+  }
+
+  #onRejoin() {
+    if (this.joinTimer === null) this.#join(); // one for all refused frames
   }
 
   #endJoin() {
@@ -314,12 +319,6 @@ export class Tab {
   #onAnswer({ question, args }) {
     this.questions.get(question)?.(...args);
     this.questions.delete(question);
-  }
-
-  /** @param {string} stream */
-  #ask(stream) {
-    const { leader } = this.election;
-    if (leader) this.post({ type: "ask", to: leader.id, stream, version: this.store.stream(stream).version });
   }
 
   /** @param {string} reason */
@@ -391,10 +390,4 @@ export class Tab {
 /** An id for this document. `crypto.randomUUID` is missing where http is plain. */
 export function makeId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** @param {any} message */
-function summary(message) {
-  if (message.base === undefined) return `, all ${message[message.stream].length}`;
-  return `, ${message.put.length} put, ${message.del.length} deleted`;
 }

@@ -23,6 +23,14 @@ def test_five_tabs_share_one_socket_and_show_what_is_added_in_a_follower(tabs: T
     tabs.should_agree()
 
 
+def test_a_leader_whose_page_has_no_list_passes_it_on_to_those_that_have(tabs: Tabs, server: RunningServer) -> None:
+    tabs.open('/status')
+    follower = tabs.open()
+    assert [status(page)['role'] for page in tabs.pages] == ['leader', 'follower']
+    server.add('over REST')
+    eventually(lambda: follower.get_by_text('over REST').first.is_visible())
+
+
 def test_a_write_of_any_program_reaches_every_tab(tabs: Tabs, server: RunningServer) -> None:
     tabs.open_many(3)
     server.add('over REST')

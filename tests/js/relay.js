@@ -50,7 +50,7 @@ async function loadModules(id) {
     performance: { now: () => currentWorld.now, timeOrigin: 0 },
   };
   Object.assign(globalThis, { sandboxes });
-  const names = ["tabs/tab", "tabs/tab_socket", "streams/store", "tabs/log"];
+  const names = ["tabs/tab", "tabs/tab_socket", "tabs/log"];
   return Object.assign({}, ...(await Promise.all(names.map((name) => import(`/sandbox/${id}/${name}.js`)))));
 }
 
@@ -356,9 +356,9 @@ class RelayTab extends SimulatedTab {
   }
 
   open() {
-    const { Tab, TabSocket, Store, EventLog } = modules[this.id];
+    const { Tab, TabSocket, EventLog } = modules[this.id];
     const session = { tag: "session", mark: { session: "session", opened: null }, meet: () => {} };
-    this.tab = new Tab({ id: this.id, session, store: new Store(), log: new EventLog() });
+    this.tab = new Tab({ id: this.id, session, log: new EventLog() });
     const query = { client_id: this.clientId, document_id: "document", tab_id: "tab", next_message_id: 0 };
     this.socket = new TabSocket({ query });
     this.tab.open(this.socket, () => new RealSocket(this));

@@ -5,8 +5,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = (ROOT / 'docs' / 'protocol.md').read_text()
-NAMES = ('election.js', 'tab.js', 'tab_socket.js', 'carrier.js', 'session.js')
-MODULES = {name: (ROOT / 'assets' / 'tabs' / name).read_text() for name in NAMES}
+NAMES = (
+    'tabs/election.js',
+    'tabs/tab.js',
+    'tabs/tab_socket.js',
+    'tabs/carrier.js',
+    'tabs/session.js',
+    'streams/relay.js',
+)
+MODULES = {Path(name).name: (ROOT / 'assets' / name).read_text() for name in NAMES}
 SERVER = '\n'.join(
     (ROOT / 'todosync' / name).read_text()
     for name in ('tabs/sharing.py', 'tabs/tabs.py', 'assembly.py', 'streams/channel.py')
@@ -21,15 +28,20 @@ def first_cells(title: str) -> set[str]:
     return set(re.findall(r'^\| `(\w+)` \|', section(title), re.MULTILINE))
 
 
+def test_the_tabs_do_not_know_what_travels_over_their_socket() -> None:
+    for module in (ROOT / 'assets' / 'tabs').glob('*.js'):
+        assert not re.search('stream', module.read_text(), re.IGNORECASE), module.name
+
+
 def test_the_types_of_the_messages_between_tabs_are_those_that_the_code_sends_and_reads() -> None:
     code = '\n'.join(MODULES.values())
-    sent = set(re.findall(r'type: "(\w+)"', code)) | set(re.findall(r'#post\("(\w+)"', code))
+    sent = set(re.findall(r'type: "(\w+)"', code)) | set(re.findall(r'\b(?:post|reply)\("(\w+)"', code))
     read = set(re.findall(r'message\.type === "(\w+)"', code))
     assert first_cells('Messages between tabs') == sent == read
 
 
 def test_the_socket_events_are_those_that_the_browser_and_the_server_know() -> None:
-    in_browser = set(re.findall(r'"(todosync_\w+)"', MODULES['carrier.js']))
+    in_browser = set(re.findall(r'"(todosync_\w+)"', MODULES['carrier.js'] + MODULES['relay.js']))
     on_server = set(re.findall(r'\b(todosync_(?:hello|join|leave|up|fetch|probe|down|data))\b', SERVER))
     assert first_cells('Messages between the leader and the server') == in_browser == on_server
 

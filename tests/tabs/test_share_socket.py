@@ -64,6 +64,23 @@ async def test_the_browsers_part_is_found_behind_a_proxy_that_strips_a_prefix(tm
     assert module.headers['Cache-Control'] == 'public, max-age=31536000, immutable'
 
 
+async def test_only_an_app_with_streams_has_its_pages_load_what_is_for_streams(tmp_path: Path) -> None:
+    main = tmp_path / 'main.py'
+    main.write_text(MAIN)
+    async with user_simulation(main_file=main) as user:
+        alone = (await user.http_client.get('/')).text
+    async with user_simulation(main_file=ROOT / 'main.py') as user:
+        with_streams = (await user.http_client.get('/status')).text
+    assert re.findall(r'<script type="module" src="/_nicegui/todosync/\w+/(.*?)"', alone) == ['leader.js']
+    assert '/streams/' not in alone
+    assert re.findall(r'<script type="module" src="/_nicegui/todosync/\w+/(.*?)"', with_streams) == [
+        'leader.js',
+        'streams/streams.js',
+    ]
+    preloaded = re.findall(r'<link rel="modulepreload" href="/_nicegui/todosync/\w+/(.*?)"', with_streams)
+    assert {'tabs/tab.js', 'streams/relay.js', 'streams/store.js'} <= set(preloaded)
+
+
 @pytest.mark.parametrize('secret', ['', "storage_secret='secret'"])
 async def test_a_page_carries_the_tag_of_its_session_once_the_browser_has_a_cookie(secret: str, tmp_path: Path) -> None:
     main = tmp_path / 'main.py'

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from starlette.types import Scope
 
 URL = '/_nicegui/todosync'
 ENTRY_MODULE = 'leader.js'
+"""Brings what is in ``tabs/``."""
 HASH_LENGTH = 12
 YEAR = 365 * 24 * 3600
 LEGAL_IN_PATHS = "/:@!$&'()*+,;=%"
@@ -38,23 +39,33 @@ class Modules:
         files = Mount(self.url.removeprefix(URL), _UnchangingFiles(directory=modules_directory()))
         return Mount(URL, routes=[Route('/session', settle_session, methods=['POST']), files])
 
-    def head(self, request: Request, *, session_tag: str, reason_to_keep_apart: str | None) -> str:
+    def head(
+        self,
+        request: Request,
+        *,
+        session_tag: str,
+        reason_to_keep_apart: str | None,
+        further_entries: Iterable[str] = (),
+    ) -> str:
         """Return the html that loads the modules into a page.
 
         :param request: the page's
         :param session_tag: stands for the page's session
         :param reason_to_keep_apart: why each tab keeps a socket of its own, for the tab's event log
+        :param further_entries: what is loaded besides, such as ``streams/streams.js``, which brings its folder
         """
         url = html.escape(prefix_of(request) + self.url)
         lines = [f'<meta name="todosync-session" content="{html.escape(session_tag)}">']
         if reason_to_keep_apart is not None:
             lines.append(f'<meta name="todosync-alone" content="{html.escape(reason_to_keep_apart)}">')
-        lines.append(f'<script type="module" src="{url}/{ENTRY_MODULE}"></script>')
+        entries = [ENTRY_MODULE, *sorted(further_entries)]
+        lines += [f'<script type="module" src="{url}/{html.escape(name)}"></script>' for name in entries]
+        folders = {PurePosixPath('tabs'), *(PurePosixPath(name).parent for name in entries[1:])}
         # the modules are fetched side by side, not one after the other as each is found to import the next
         lines += [
             f'<link rel="modulepreload" href="{url}/{html.escape(name)}">'
             for name in self._names
-            if name != ENTRY_MODULE
+            if name not in entries and PurePosixPath(name).parent in folders
         ]
         return '\n'.join(lines) + '\n'
 

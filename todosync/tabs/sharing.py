@@ -74,6 +74,8 @@ class SharedSocket:
         self.is_running = False
         self.role_listeners: list[Callable[[Client, Role], None]] = []
         """Called when a client's role has changed."""
+        self.entries: set[str] = set()
+        """Further modules that each page loads, by their paths below ``assets/``."""
         self._has_run = False
         self._modules = Modules()
         self._mount = self._modules.routes(self._settle_session)
@@ -146,7 +148,10 @@ class SharedSocket:
 
         def build_response_with_modules(client: Client, request: Request, *args: Any, **kwargs: Any) -> Response:
             head = self._modules.head(
-                request, session_tag=self.sessions.tag(client), reason_to_keep_apart=self.mismatch
+                request,
+                session_tag=self.sessions.tag(client),
+                reason_to_keep_apart=self.mismatch,
+                further_entries=self.entries,
             )
             before = client._head_html
             client._head_html = head + before
