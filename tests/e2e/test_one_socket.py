@@ -28,7 +28,7 @@ def test_a_leader_whose_page_has_no_list_passes_it_on_to_those_that_have(tabs: T
     follower = tabs.open()
     assert [status(page)['role'] for page in tabs.pages] == ['leader', 'follower']
     server.add('over REST')
-    eventually(lambda: follower.get_by_text('over REST').first.is_visible())
+    eventually(follower.get_by_text('over REST').first.is_visible)
 
 
 def test_a_write_of_any_program_reaches_every_tab(tabs: Tabs, server: RunningServer) -> None:
