@@ -23,13 +23,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line('markers', 'long: engines, faults, processes and benchmarks, which make most of the time')
-    config.addinivalue_line(
-        'markers', 'any_database: this is about tabs and browsers, and runs on one kind of database unless told which'
-    )
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if 'database_kind' in metafunc.fixturenames:
         chosen = metafunc.config.getoption('--database')
@@ -98,7 +91,7 @@ def open_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sync
     env = 'development' if request.param == 'development' else 'production'
     settings = Settings(env=env, storage_dir=tmp_path, database_url=url, migrations=MIGRATIONS)
     server = SyncServer(settings, [TODOS])
-    server._open()
+    server.open()
     set_current_server(server)
     yield server
-    server._close()
+    server.close()

@@ -53,6 +53,11 @@ class LightSocket(asyncio.Protocol):
         """
         socket = cls(listener) if listener else cls()
         await asyncio.get_running_loop().create_connection(lambda: socket, host, port)
+        await socket.shake_hands(host, port, path, cookie)
+        return socket
+
+    async def shake_hands(self, host: str, port: int, path: str, cookie: str) -> None:
+        """Ask for a WebSocket, and wait until Socket.IO has accepted it."""
         key = base64.b64encode(os.urandom(16)).decode()
         headers = [
             f'GET {path} HTTP/1.1',
@@ -63,9 +68,8 @@ class LightSocket(asyncio.Protocol):
             'Sec-WebSocket-Version: 13',
             *([f'Cookie: {cookie}'] if cookie else []),
         ]
-        socket._transport.write(('\r\n'.join(headers) + '\r\n\r\n').encode())
-        await asyncio.wait_for(socket._ready, CONNECT_TIMEOUT)
-        return socket
+        self._transport.write(('\r\n'.join(headers) + '\r\n\r\n').encode())
+        await asyncio.wait_for(self._ready, CONNECT_TIMEOUT)
 
     def emit(self, event: str, data: Any) -> None:
         """Send an event."""

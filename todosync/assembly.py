@@ -237,7 +237,38 @@ class SyncServer:
         self._socket.entries.discard(STREAMS_MODULE)
         await self.channels.stop()
         self.views.clear()
-        await asyncio.to_thread(self._close)
+        await asyncio.to_thread(self.close)
+
+    def open(self) -> None:
+        """Open what does not need an event loop: database, cable and jobs. Blocks. :meth:`start` does this, too.
+
+        For a program beside the app, which writes or has jobs run, and serves no pages.
+
+        :raises DatabaseUnavailableError: the database, or the store of the jobs, cannot be opened now
+        :raises OSError: the storage directory, or the cable, cannot be opened
+
+        Example::
+
+            server = todosync.setup(settings, streams=[NOTES])
+            server.open()
+        """
+        self.settings.prepare_storage()
+        self.database.migrate()
+        for stream in self.streams:
+            self.database.install_change_log(stream.log_table)
+        self.cable.start()
+        self.jobs.start()
+        self.local_jobs.start()
+        self.broadcaster.start()
+
+    def close(self) -> None:
+        """Close what :meth:`open` has opened, in the opposite order; safe to call twice. Blocks."""
+        self.broadcaster.stop()
+        self.local_jobs.stop()
+        self.jobs.stop()
+        self.cable.stop()
+        self.cache.close()
+        self.database.close()
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Return whether this process can serve, and what it looked at. Blocks."""
@@ -272,7 +303,7 @@ class SyncServer:
         known = ''
         while not self._stopping.is_set():
             try:
-                self._open()
+                self.open()
             except (DatabaseUnavailableError, OSError) as error:
                 if str(error) != known:
                     log.error('cannot start yet, trying on: %s', error)
@@ -281,24 +312,6 @@ class SyncServer:
             else:
                 return True
         return False
-
-    def _open(self) -> None:
-        self.settings.prepare_storage()
-        self.database.migrate()
-        for stream in self.streams:
-            self.database.install_change_log(stream.log_table)
-        self.cable.start()
-        self.jobs.start()
-        self.local_jobs.start()
-        self.broadcaster.start()
-
-    def _close(self) -> None:
-        self.broadcaster.stop()
-        self.local_jobs.stop()
-        self.jobs.stop()
-        self.cable.stop()
-        self.cache.close()
-        self.database.close()
 
     def _make_cache(self) -> Cache:
         settings = self.settings

@@ -19,8 +19,8 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 import todosync
-from todos import TODOS, actions
-from todosync.streams.fanout import find_connection, text_frame
+from todos import actions
+from todosync.streams.fanout import Fanout, find_connection, text_frame
 
 MAIN = Path(__file__).parent.parent.parent / 'main.py'
 PAUSE = 0.15
@@ -118,7 +118,7 @@ async def fan_out(way: str, first: int, rounds: int) -> list[dict[str, float]]:
     """
     for sid in sids():
         await core.sio.enter_room(sid, ROOM)
-    send = {'app': by_app, 'emit': by_emit, 'floor': by_floor}[way]()
+    send = await {'app': by_app, 'emit': by_emit, 'floor': by_floor}[way]()
     results = []
     for version in range(first, first + rounds):
         await asyncio.sleep(PAUSE)
@@ -143,8 +143,10 @@ def message(version: int) -> dict[str, Any]:
     return {'stream': 'benchmark', 'base': version - 1, 'version': version, 'put': [todo], 'del': []}
 
 
-def by_app() -> Callable[[Any], Coroutine[Any, Any, None]]:
-    fanout = todosync.current_server().channel(TODOS)._fanout
+async def by_app() -> Callable[[Any], Coroutine[Any, Any, None]]:
+    fanout = Fanout(core.sio, EVENT, lambda: None)
+    for sid in sids():
+        await fanout.add(sid)
 
     async def send(content: Any) -> None:
         fanout.send(content)
@@ -152,14 +154,14 @@ def by_app() -> Callable[[Any], Coroutine[Any, Any, None]]:
     return send
 
 
-def by_emit() -> Callable[[Any], Coroutine[Any, Any, None]]:
+async def by_emit() -> Callable[[Any], Coroutine[Any, Any, None]]:
     async def send(content: Any) -> None:
         await core.sio.emit(EVENT, content, room=ROOM)
 
     return send
 
 
-def by_floor() -> Callable[[Any], Coroutine[Any, Any, None]]:
+async def by_floor() -> Callable[[Any], Coroutine[Any, Any, None]]:
     """The least that can be done: a finished frame, written to each transport."""
     connections = [connection for sid in sids() if (connection := find_connection(core.sio, sid))]
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import IntegrityError
 
+from tests.databases import other_program
 from tests.postgres import PostgresServer
 from tests.processes import run_at_once, start_python
 from tests.waiting import wait_until
@@ -203,11 +204,11 @@ def test_on_postgresql_versions_become_visible_in_their_order(postgres_url: str)
     database.migrate()
     database.install_change_log(TODOS.log_table)
     # another program, which knows nothing of turns, draws a version and takes its time to commit
-    slow = database._engine.connect().execution_options(isolation_level='READ COMMITTED')
+    slow = create_engine(postgres_url, poolclass=NullPool).connect()
     slow.execute(text("INSERT INTO todos(title) VALUES ('slow')"))
     quick = threading.Thread(target=create_todo, args=(database, {'title': 'quick'}))
     quick.start()
-    wait_until(lambda: waiting_for_advisory_locks(database) == 1)
+    wait_until(lambda: waiting_for_advisory_locks(postgres_url) == 1)
     with database.read() as session:
         assert TODOS.version(session) == 0
     slow.commit()
@@ -228,9 +229,8 @@ def test_on_postgresql_other_programs_never_wait_for_each_other_in_a_circle(post
     create_todo(database, {'title': 'b'})
 
     def update(first: int, second: int) -> None:
-        engine = database._engine.execution_options(isolation_level='READ COMMITTED')
         for number in range(30):
-            with engine.begin() as connection:
+            with other_program(postgres_url) as connection:
                 for todo_id in (first, second):
                     connection.execute(text(f"UPDATE todos SET title = '{number}' WHERE id = {todo_id}"))
 
@@ -270,7 +270,7 @@ def test_a_restarted_postgresql_is_used_and_listened_to_again(postgres_of_its_ow
     database.close()
 
 
-def waiting_for_advisory_locks(database: Database) -> int:
-    with database._engine.connect() as connection:
+def waiting_for_advisory_locks(url: str) -> int:
+    with other_program(url) as connection:
         query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         return int(connection.scalar(text(query)) or 0)

@@ -22,6 +22,7 @@ from tests.waiting import wait_until
 from todosync.jobs import Jobs
 from todosync.jobs.convert import former_executions, former_jobs
 from todosync.jobs.failed import failed_executions
+from todosync.jobs.table import Recurring
 
 FIXTURES = Path(__file__).parent / 'fixtures'
 WRITE_LINE = 'tests.jobs.functions:write_line'
@@ -75,12 +76,12 @@ def start(store_url: str) -> Iterator[Callable[..., Jobs]]:
 
 def rows(jobs: Jobs) -> dict[str, dict[str, Any]]:
     """Return what waits or runs, by id."""
-    with jobs._engine.begin() as connection:
+    with jobs.engine.begin() as connection:
         return {row['job_id']: dict(row) for row in connection.execute(text('SELECT * FROM todosync_jobs')).mappings()}
 
 
 def former_count(jobs: Jobs) -> int:
-    with jobs._engine.begin() as connection:
+    with jobs.engine.begin() as connection:
         return len(connection.execute(select(former_jobs.c.id)).all()) + len(
             connection.execute(select(former_executions.c.job_id)).all()
         )
@@ -184,7 +185,7 @@ def test_a_recurring_job_that_the_version_before_has_run_meanwhile_does_not_run_
     state = pickled('recurring:tidy', trigger, 'chores:tidy', '[]', 1)
     add_former(former_url, ('recurring:tidy', state), at=tomorrow.timestamp())
     second = start(former_url, tidy='47 2 * * *')
-    next_run = second._store.recurring['recurring:tidy'].next_run(datetime.now(UTC))
+    next_run = Recurring('chores:tidy', '47 2 * * *').next_run(datetime.now(UTC))
     assert next_run is not None
     assert rows(second)['recurring:tidy']['run_at'] == pytest.approx(min(next_run, tomorrow).timestamp() * 1e6, abs=9)
     assert chores.done == []

@@ -15,6 +15,7 @@ from tests.postgres import PostgresServer
 from tests.processes import start_python
 from tests.waiting import wait_until
 from todosync.jobs import SAFETY_INTERVAL, Jobs
+from todosync.jobs.store import JobStore
 
 PROCESS = """
 import sys
@@ -183,10 +184,10 @@ def test_a_store_that_cannot_be_read_is_tried_again_soon(
 ) -> None:
     wait_until(lambda: owned(jobs))
     jobs.enqueue(functions.write_line, path, 'milk', at=datetime.now(UTC) + timedelta(seconds=0.5))
-    with jobs._engine.begin() as connection:
+    with jobs.engine.begin() as connection:
         connection.execute(text('ALTER TABLE todosync_jobs RENAME TO away'))
     wait_until(lambda: 'due jobs cannot be taken, trying on: no such table: todosync_jobs' in caplog.messages)
-    with jobs._engine.begin() as connection:
+    with jobs.engine.begin() as connection:
         connection.execute(text('ALTER TABLE away RENAME TO todosync_jobs'))
     wait_until(lambda: lines(path) == ['milk'], timeout=5)
 
@@ -260,7 +261,7 @@ def test_a_recurring_job_keeps_its_time_over_restarts_and_goes_when_it_is_no_lon
             jobs.add_recurring(f'job {number}', run_nothing, cron)
         jobs.start()
         wait_until(lambda: owned(jobs))
-        with jobs._engine.begin() as connection:
+        with jobs.engine.begin() as connection:
             times = connection.execute(text('SELECT run_at FROM todosync_jobs ORDER BY job_id')).scalars().all()
         jobs.stop()
         return [time / 1e6 for time in times]
@@ -268,7 +269,7 @@ def test_a_recurring_job_keeps_its_time_over_restarts_and_goes_when_it_is_no_lon
     first = next_runs('0 0 1 1 *', '0 0 2 1 *')
     assert len(first) == 2
     overdue = Jobs(url)
-    with overdue._engine.begin() as connection:  # as if no process had run since
+    with overdue.engine.begin() as connection:  # as if no process had run since
         connection.execute(text("UPDATE todosync_jobs SET run_at = run_at + 1000000 WHERE job_id LIKE '%0'"))
     assert next_runs('0 0 1 1 *', '0 0 2 1 *') == [first[0] + 1, first[1]]
     assert len(next_runs('0 0 1 1 *')) == 1
@@ -299,11 +300,11 @@ def test_a_recurring_job_runs_once_however_often_it_was_missed_and_waits_for_its
     wait_until(lambda: jobs.queue().waiting == 1)
     due = text('UPDATE todosync_jobs SET run_at = run_at - 5 * 366 * 86400000000')
     for runs in (1, 2):
-        with jobs._engine.begin() as connection:
+        with jobs.engine.begin() as connection:
             next_run = connection.scalar(text('SELECT run_at FROM todosync_jobs'))
             connection.execute(due)
         wait_until(lambda runs=runs: len(functions.runs) == runs and jobs.queue().running == 0)  # type: ignore[misc]
-        with jobs._engine.begin() as connection:
+        with jobs.engine.begin() as connection:
             assert connection.scalars(text('SELECT run_at FROM todosync_jobs')).all() == [next_run]
     jobs.stop()
 
@@ -313,7 +314,8 @@ def test_what_was_due_while_the_machine_slept_runs_after_its_waking(jobs: Jobs, 
     wait_until(lambda: owned(jobs))
     due = datetime.now(UTC) - timedelta(hours=20)
     ref = 'tests.jobs.functions:write_line'
-    jobs._store.add('late', ref, f'["{path}", "milk"]', due, replace=False)  # as if its timer had stood still
+    store = JobStore(jobs.engine, jobs.engine, jobs.failed)  # of another process, which wakes nobody
+    store.add('late', ref, f'["{path}", "milk"]', due, replace=False)  # as if its timer had stood still
     wait_until(lambda: lines(path) == ['milk'] and settled(jobs), timeout=SAFETY_INTERVAL + 5)
     assert jobs.failed.count() == 0
 

@@ -13,7 +13,9 @@ from sqlalchemy import text
 from tests.jobs import functions
 from tests.jobs.functions import lines, owned, run_nothing, settled
 from tests.waiting import wait_until
+from todosync.database import Database
 from todosync.jobs import Jobs
+from todosync.jobs.store import JobStore
 
 LATER = timedelta(hours=1)
 
@@ -31,7 +33,7 @@ def insert(jobs: Jobs, **values: object) -> None:
     }
     columns = ', '.join(row)
     places = ', '.join(f':{name}' for name in row)
-    with jobs._writing_engine.begin() as connection:
+    with jobs.engine.begin() as connection:
         connection.execute(text(f'INSERT INTO todosync_jobs ({columns}) VALUES ({places})'), row)
 
 
@@ -41,7 +43,7 @@ def errors(jobs: Jobs) -> list[str]:
 
 def refuse_records(jobs: Jobs) -> None:
     """Have the database refuse to record a failure, as a full disk or a team's own trigger might."""
-    with jobs._writing_engine.begin() as connection:
+    with jobs.engine.begin() as connection:
         if connection.dialect.name == 'postgresql':
             connection.execute(text('ALTER TABLE failed_executions ADD CONSTRAINT refuse CHECK (false) NOT VALID'))
         else:
@@ -50,7 +52,7 @@ def refuse_records(jobs: Jobs) -> None:
 
 
 def admit_records(jobs: Jobs) -> None:
-    with jobs._writing_engine.begin() as connection:
+    with jobs.engine.begin() as connection:
         if connection.dialect.name == 'postgresql':
             connection.execute(text('ALTER TABLE failed_executions DROP CONSTRAINT refuse'))
         else:
@@ -95,7 +97,7 @@ def test_neither_do_such_jobs_that_were_interrupted_keep_a_process_from_owning_t
     before.stop()
     for number in range(5):
         insert(before, execution_id=str(number), function='fragile:work', started_at='2030', started_by='a process')
-    before._engine.dispose()
+    before.engine.dispose()
     fragile.write_text('raise SystemExit\n')
     after = Jobs(store_url)
     after.start()
@@ -207,14 +209,14 @@ def test_counting_does_not_wait_for_a_writer(store_url: str) -> None:
     jobs.start()
     wait_until(lambda: owned(jobs))
     jobs.enqueue(run_nothing, at=datetime.now(UTC) + LATER)
-    other = Jobs(store_url)
-    with other._writing_engine.begin() as connection:
-        connection.execute(text("DELETE FROM todosync_jobs WHERE job_id = 'nobody'"))
+    other = Database(store_url)
+    with other.write() as session:
+        session.connection().execute(text("DELETE FROM todosync_jobs WHERE job_id = 'nobody'"))
         started = datetime.now(UTC)
         assert jobs.queue().waiting == 1
         assert jobs.failed.newest() == []
         assert datetime.now(UTC) - started < timedelta(seconds=5)  # a writer would wait for ten
-    other._engine.dispose()
+    other.close()
     jobs.stop()
 
 
@@ -223,14 +225,14 @@ def test_what_was_taken_without_the_process_knowing_waits_again(tmp_path: Path) 
     jobs.start()
     jobs.stop()
     insert(jobs, job_id='taken')
-    store = jobs._store
+    store = JobStore(jobs.engine, jobs.engine, jobs.failed)
     (taken,) = store.take(datetime.now(UTC), 3)
     assert store.counts() == (0, 1)
     store.give_back({taken.execution_id})
     assert store.counts() == (0, 1)
     store.give_back(set())
     assert store.counts() == (1, 0)
-    jobs._engine.dispose()
+    jobs.engine.dispose()
 
 
 def test_an_end_that_cannot_be_stored_holds_no_thread_and_is_stored_later(jobs: Jobs, path: str) -> None:
@@ -253,7 +255,7 @@ def test_an_end_that_cannot_be_stored_does_not_keep_a_process_from_stopping(tmp_
     jobs.start()
     refuse_records(jobs)
     jobs.enqueue(functions.fail, path)
-    wait_until(lambda: bool(jobs._runner._unstored))
+    wait_until(lambda: lines(path) == ['failed'])
     jobs.stop()
     after = Jobs(url)
     admit_records(after)
@@ -268,7 +270,7 @@ def test_a_row_with_text_that_is_no_utf_8_is_a_failed_execution(tmp_path: Path, 
     jobs = Jobs(f'sqlite:///{tmp_path}/queue.sqlite3')
     jobs.start()
     insert(jobs, run_at=2**62)
-    with jobs._writing_engine.begin() as connection:
+    with jobs.engine.begin() as connection:
         connection.execute(text(f"UPDATE todosync_jobs SET run_at = 0, {column} = CAST(x'ff' AS TEXT)"))
     jobs.enqueue(functions.write_line, path, 'milk')
     wait_until(lambda: lines(path) == ['milk'] and settled(jobs))

@@ -176,7 +176,7 @@ async def page() -> AsyncIterator[Client]:
 
 def tab_storages() -> dict[str, Any]:
     """Return what NiceGUI keeps of tabs; if it does so elsewhere by now, the tests that follow say so."""
-    return nicegui_app.storage._tabs
+    return nicegui_app.storage._tabs  # noqa: SLF001 - NiceGUI shows them in no other way
 
 
 async def test_the_storage_of_a_tab_that_never_used_it_goes_with_its_page(page: Client) -> None:

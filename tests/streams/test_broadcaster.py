@@ -54,12 +54,12 @@ class Parts:
         self.cable = UnreliableCable()
         self.jobs = Jobs()
         self.local_jobs = LocalJobs(self.jobs.failed)
-        self.broadcaster = self.another_broadcaster()
+        self.broadcaster = self.make_broadcaster(self.local_jobs)
         self.messages: list[dict[str, Any]] = []
         self.cable.subscribe(TODOS.topic, lambda message: self.messages.append(orjson.loads(message)))
 
-    def another_broadcaster(self) -> Broadcaster:
-        return Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, [TODOS], clock=self.clock)
+    def make_broadcaster(self, local_jobs: LocalJobs) -> Broadcaster:
+        return Broadcaster(self.database, self.cable, local_jobs, self.jobs.failed, [TODOS], clock=self.clock)
 
     def _on_commit(self) -> None:
         self.broadcaster.broadcast_later()
@@ -178,15 +178,16 @@ def test_without_a_change_nothing_is_published(parts: Parts) -> None:
 
 
 def test_what_another_process_has_published_is_not_published_again(parts: Parts) -> None:
-    other = parts.another_broadcaster()
-    with parts.database.read() as session:
-        assert TODOS.version(session) == 0
-    other._published = {'todos': 0}
+    local_jobs = LocalJobs(parts.jobs.failed)
+    local_jobs.start()
+    other = parts.make_broadcaster(local_jobs)
+    other.start()
     create_todo(parts.database, {'title': 'Buy milk'})
     wait_until(published_up_to(parts, 1))
-    other._note_published('todos', orjson.dumps(parts.messages[0]))
     other.run()
     assert parts.cable.attempts == 1
+    other.stop()
+    local_jobs.stop()
 
 
 def test_a_failure_is_recorded_and_made_up_for_by_itself(parts: Parts) -> None:

@@ -400,7 +400,7 @@ async def test_a_stalled_browser_gets_what_it_lacks_instead_of_a_queue(house: Ho
     lively = await Browser.open(server, channel)
     stalled.socket.stall()
     titles: list[str] = []
-    while not channel._fanout._behind:
+    while not channel.behind:
         rows = [f'{len(titles) + number} {"x" * 400}' for number in range(500)]
         await house.execute('INSERT INTO todos(title) VALUES (:title)', *({'title': row} for row in rows))
         titles += rows

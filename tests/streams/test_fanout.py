@@ -147,11 +147,11 @@ async def test_a_socket_that_closes_while_it_is_stalled_is_forgotten(
     connection = find_connection(sio, stalled.sid)
     assert connection is not None
     stalled.stall()
-    while not fanout._behind:
+    while not fanout.behind:
         fanout.send(BIG)
         await asyncio.sleep(0)
     stalled.abort()
-    await until(lambda: not fanout._behind)
+    await until(lambda: not fanout.behind)
     fanout.send('nobody is there')
 
 

@@ -97,4 +97,4 @@ async def test_a_page_carries_the_tag_of_its_session_once_the_browser_has_a_cook
 def test_what_is_said_last_counts() -> None:
     todosync.share_socket(tabs_per_socket=2)
     todosync.share_socket(reconnect_timeout=5)
-    assert shared_socket()._limits == (2, 5)
+    assert shared_socket().limits == (2, 5)

@@ -17,6 +17,7 @@ import pytest
 import socketio
 
 from tests.server import ROOT, RunningServer, running_server
+from tests.sockets import until
 from todosync.tabs.tabs import DOCUMENTS_PER_CLIENT
 
 TIMEOUT = 20
@@ -68,10 +69,10 @@ class Browser:
 
     def __init__(self, server: RunningServer) -> None:
         self._server = server
-        self._http = httpx.AsyncClient(base_url=server.url, timeout=TIMEOUT)
+        self.http = httpx.AsyncClient(base_url=server.url, timeout=TIMEOUT)
 
     async def open(self) -> OpenPage:
-        html = (await self._http.get('/')).text
+        html = (await self.http.get('/')).text
         client_id = re.search(r"'client_id': '([0-9a-f-]+)'", html)
         elements = re.search(r'String\.raw`(.*?)`', html, re.DOTALL)
         assert client_id is not None
@@ -121,9 +122,23 @@ class Socket:
         answer: dict[str, Any] = await self.call('todosync_join', {**page.query(), 'tab': page.tab_id})
         return answer
 
-    async def texts(self, page: OpenPage) -> list[str]:
-        """Return the texts that a carried page was sent, once what was asked for so far has been done."""
-        await self.sio.sleep(0.3)
+    async def should_show(self, page: OpenPage, text: str) -> None:
+        """Wait until a carried page was sent a text, and check that it is the last one."""
+        await until(lambda: text in self.texts(page))
+        await self.hear()
+        assert self.texts(page)[-1] == text
+
+    async def should_have_sent_nothing_to(self, page: OpenPage) -> None:
+        """Check that nothing has come for a carried page so far."""
+        await self.hear()
+        assert self.texts(page) == []
+
+    async def hear(self) -> None:
+        """Wait until everything has come that the server has sent by now."""
+        await self.call('todosync_probe', None)  # a connection keeps the order: the answer comes last
+
+    def texts(self, page: OpenPage) -> list[str]:
+        """Return the texts that a carried page was sent."""
         return [
             element['text']
             for event, data in self.received
@@ -143,7 +158,7 @@ async def test_a_carried_page_is_reached_over_the_leaders_socket_with_its_addres
     async with browser.lead(leader) as socket:
         assert await socket.join(follower) == {'ok': True, 'received': 0}
         assert await socket.call('todosync_up', follower.click(1)) == {'ok': True, 'received': 1}
-        assert await socket.texts(follower) == ['clicked 1']
+        await socket.should_show(follower, 'clicked 1')
 
 
 async def test_a_repeated_frame_is_acknowledged_and_not_done_again(browser: Browser) -> None:
@@ -152,7 +167,8 @@ async def test_a_repeated_frame_is_acknowledged_and_not_done_again(browser: Brow
         await socket.join(follower)
         for _ in range(3):
             assert await socket.call('todosync_up', follower.click(1)) == {'ok': True, 'received': 1}
-        assert await socket.texts(follower) == ['clicked 1']
+        assert await socket.call('todosync_up', follower.click(2)) == {'ok': True, 'received': 2}
+        await socket.should_show(follower, 'clicked 2')
 
 
 async def test_a_frame_after_a_missing_one_is_refused_for_its_sender_to_repeat_both(browser: Browser) -> None:
@@ -160,7 +176,8 @@ async def test_a_frame_after_a_missing_one_is_refused_for_its_sender_to_repeat_b
     async with browser.lead(leader) as socket:
         await socket.join(follower)
         assert await socket.call('todosync_up', follower.click(2)) == {'ok': False, 'received': 0}
-        assert await socket.texts(follower) == []
+        assert await socket.call('todosync_up', follower.click(1)) == {'ok': True, 'received': 1}
+        await socket.should_show(follower, 'clicked 1')
 
 
 async def test_each_document_of_a_page_numbers_its_frames_from_one(browser: Browser) -> None:
@@ -171,7 +188,7 @@ async def test_each_document_of_a_page_numbers_its_frames_from_one(browser: Brow
         restored = replace(follower, document_id=str(uuid.uuid4()))
         assert await socket.join(restored) == {'ok': True, 'received': 0}
         assert await socket.call('todosync_up', restored.click(1)) == {'ok': True, 'received': 1}
-        assert 'clicked 2' in await socket.texts(restored), 'the first click of the second document was done'
+        await socket.should_show(restored, 'clicked 2')  # the first click of the second document was done
         assert await socket.join(follower) == {'ok': True, 'received': 1}
 
 
@@ -201,8 +218,8 @@ async def test_a_tab_moves_from_a_leader_that_still_lives_to_the_next(browser: B
         assert (await new.join(follower))['ok']
         assert await old.call('todosync_up', follower.click(1)) == {'ok': False}, 'the old leader speaks for it no more'
         assert (await new.call('todosync_up', follower.click(1)))['ok']
-        assert await new.texts(follower) == ['clicked 1']
-        assert await old.texts(follower) == []
+        await new.should_show(follower, 'clicked 1')
+        await old.should_have_sent_nothing_to(follower)
 
 
 async def test_a_late_join_does_not_undo_a_later_one(browser: Browser) -> None:
@@ -257,7 +274,8 @@ async def test_a_frame_cannot_be_smuggled_to_another_page(browser: Browser) -> N
         smuggled = {**follower.click(1), 'data': other.click(1)['data']}
         assert await socket.call('todosync_up', smuggled) == {'ok': False}
         assert await socket.call('todosync_up', {**follower.click(1), 'event': 'disconnect'}) == {'ok': False}
-        assert await socket.texts(other) == []
+        assert (await socket.call('todosync_up', other.click(1)))['ok']
+        await socket.should_show(other, 'clicked 1')
 
 
 async def test_a_page_that_opens_a_socket_of_its_own_is_no_longer_carried(browser: Browser) -> None:
@@ -267,9 +285,8 @@ async def test_a_page_that_opens_a_socket_of_its_own_is_no_longer_carried(browse
         async with browser.lead(follower) as own:
             assert (await own.call('todosync_up', follower.click(1)))['ok']
             assert await old.call('todosync_up', follower.click(2)) == {'ok': False}
-            await own.sio.sleep(0.3)
-            assert any(event == 'update' for event, _ in own.received)
-            assert await old.texts(follower) == []
+            await until(lambda: any(event == 'update' for event, _ in own.received))
+            await old.should_have_sent_nothing_to(follower)
 
 
 async def test_the_end_of_a_leaders_socket_ends_its_followers_connections(
@@ -280,24 +297,20 @@ async def test_the_end_of_a_leaders_socket_ends_its_followers_connections(
     async with browser.lead(leader) as socket:
         await socket.join(follower)
         assert server.connections() == {'sockets': before['sockets'] + 1, 'followers': before['followers'] + 1}
-    for _ in range(100):
-        if server.connections() == before:
-            break
-        await socket.sio.sleep(0.05)
-    assert server.connections() == before
+    await until(lambda: server.connections() == before)
 
 
 async def test_pages_opened_at_once_without_a_cookie_settle_on_the_session_that_the_browser_kept(
     server: RunningServer,
 ) -> None:
     async def settle(browser: Browser, page: OpenPage) -> str:
-        response = await browser._http.post('/_nicegui/todosync/session', json={'client_id': page.client_id})
+        response = await browser.http.post('/_nicegui/todosync/session', json={'client_id': page.client_id})
         return str(response.json()['tag'])
 
     first, second, third = Browser(server), Browser(server), Browser(server)
     pages = [await browser.open() for browser in (first, second)]
     elsewhere = await third.open()
-    first._http.cookies = second._http.cookies  # the browser keeps the cookie of the last response
+    first.http.cookies = second.http.cookies  # the browser keeps the cookie of the last response
     tags = [await settle(first, page) for page in pages]
     assert tags[0] == tags[1] != ''
     later = await first.open()

@@ -71,9 +71,10 @@ class Jobs:
 
     def __init__(self, store_url: str = 'sqlite://', poll_interval: float = 0.01) -> None:
         self._dialect = dialect_of(store_url)
-        self._engine = self._dialect.make_engine()
-        read_any_text(self._engine)
-        self._writing_engine = self._dialect.for_writing(self._engine)
+        self.engine = self._dialect.make_engine()
+        """The store's connections. A job is a row of the table ``todosync_jobs``, which anybody may look at."""
+        read_any_text(self.engine)
+        self._writing_engine = self._dialect.for_writing(self.engine)
         self._ownership = self._dialect.make_ownership()
         self._signal = self._dialect.commit_signal(TOPIC, poll_interval, self._wake)
         self._stopping = threading.Event()
@@ -83,8 +84,8 @@ class Jobs:
         self._about_to_look = threading.Lock()
         self._is_unsure = False
         """Whether a look has failed, so that it is not known what it has taken."""
-        self.failed = FailedExecutions(self._engine, self._writing_engine)
-        self._store = JobStore(self._engine, self._writing_engine, self.failed)
+        self.failed = FailedExecutions(self.engine, self._writing_engine)
+        self._store = JobStore(self.engine, self._writing_engine, self.failed)
         self._runner = Runner(self._store, THREADS, self._wake)
         self._looks = LocalJobs(self.failed)
 
@@ -121,7 +122,7 @@ class Jobs:
         self._runner.stop()
         self._looks.stop()
         self._ownership.release()
-        self._engine.dispose()
+        self.engine.dispose()
 
     def enqueue(
         self, run: Callable[..., Any], *arguments: Any, at: datetime | None = None, job_id: str | None = None

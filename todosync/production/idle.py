@@ -2,8 +2,8 @@
 
 NiceGUI runs a loop for each page that wakes up once a second, for as long as the page exists: with 500 browsers that is
 most of what an idle server does. A loop that has sent nothing for a while is ended here, and started again by what
-NiceGUI itself sets to wake it. ``tests/test_idle.py`` holds what this relies on; where NiceGUI has moved it, the loops
-run on as they are.
+NiceGUI itself sets to wake it. ``tests/production/test_idle.py`` holds what this relies on; where NiceGUI has moved it,
+the loops run on as they are.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ class IdleOutboxes:
         self._supported = loops_can_be_ended()
         self._sent: WeakKeyDictionary[Outbox, int] = WeakKeyDictionary()
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the outboxes are looked at; never where NiceGUI's outbox is not as it is known here."""
+        return self._timer is not None
 
     def start(self) -> None:
         """Look at the outboxes from now on; safe to call twice."""

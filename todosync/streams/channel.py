@@ -71,6 +71,11 @@ class Channel:
         self._unsubscribe: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def behind(self) -> int:
+        """How many browsers do not take now what is sent to them."""
+        return self._fanout.behind
+
     async def start(self) -> None:
         """Subscribe to the cable and load the list."""
         self._loop = asyncio.get_running_loop()

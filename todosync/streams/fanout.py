@@ -54,6 +54,11 @@ class Fanout:
         self._emits: set[asyncio.Task[None]] = set()
         self._room = f'fanout:{id(self)}'
 
+    @property
+    def behind(self) -> int:
+        """How many sockets are passed over now, because they have not taken what was sent before."""
+        return len(self._behind)
+
     async def add(self, sid: str) -> None:
         """Send to a socket from now on; safe to call twice.
 

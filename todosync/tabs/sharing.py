@@ -80,15 +80,16 @@ class SharedSocket:
         self._modules = Modules()
         self._mount = self._modules.routes(self._settle_session)
         self._build_response: Any = None
-        self._limits: tuple[int, float] = (TABS_PER_SOCKET, RECONNECT_TIMEOUT)
+        self.limits: tuple[int, float] = (TABS_PER_SOCKET, RECONNECT_TIMEOUT)
+        """How many tabs a socket may carry besides its own, and the seconds for which a page waits for its browser."""
         self._renew()
 
     def configure(self, tabs_per_socket: int | None, reconnect_timeout: float | None) -> None:
         """Set what is not ``None``; the rest is as it was said since NiceGUI last ran."""
-        known_tabs, known_timeout = (TABS_PER_SOCKET, RECONNECT_TIMEOUT) if self._has_run else self._limits
+        known_tabs, known_timeout = (TABS_PER_SOCKET, RECONNECT_TIMEOUT) if self._has_run else self.limits
         self.stop()  # what NiceGUI has not stopped, in a test that failed
         self._has_run = False
-        self._limits = (
+        self.limits = (
             known_tabs if tabs_per_socket is None else tabs_per_socket,
             known_timeout if reconnect_timeout is None else reconnect_timeout,
         )
@@ -133,7 +134,7 @@ class SharedSocket:
         self.sessions.forget(client)
 
     def _renew(self) -> None:
-        tabs_per_socket, reconnect_timeout = self._limits
+        tabs_per_socket, reconnect_timeout = self.limits
         self.sessions = Sessions()
         self.tabs = Tabs(
             core.sio,
