@@ -14,7 +14,7 @@ from tests.databases import Todos
 from tests.server import running_server
 from tests.waiting import wait_until
 from todos.actions import create_todo, delete_todo
-from todos.models import TODOS
+from todos.models import TODOS, Todo
 from todosync.database.database import Database
 from todosync.production.backup import BackupError, SqliteBackups
 
@@ -83,6 +83,49 @@ def test_who_stays_connected_sees_what_was_restored_and_what_it_replaced_can_be_
         assert titles(connected) == ['after', 'Buy milk']
     assert replaced is not None
     assert todos_in(replaced).titles == ['Buy oats']
+
+
+def test_what_is_acknowledged_during_a_restore_is_in_the_copy_that_is_kept_or_in_the_restored_database(
+    backups: SqliteBackups, todos: Todos, path: Path
+) -> None:
+    with closing(Database(f'sqlite:///{path}')) as connected:
+        with connected.write() as session:
+            session.add_all([Todo(title=f'filling {n} {"x" * 400}') for n in range(4000)])
+        backup = backups.create()
+        acknowledged: list[str] = []
+        stop = threading.Event()
+
+        def write() -> None:
+            while not stop.is_set():
+                acknowledged.append(create_todo(connected, {'title': f'acknowledged {len(acknowledged)}'}).title)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        kept: set[str] = set()
+        for _ in range(4):
+            goal = len(acknowledged) + 20
+            wait_until(lambda goal=goal: len(acknowledged) > goal)  # type: ignore[misc]
+            replaced = backups.restore(backup)
+            assert replaced is not None
+            kept |= set(todos_in(replaced).titles)
+        stop.set()
+        writer.join()
+        lost = set(acknowledged) - kept - set(titles(connected))
+    assert not lost
+
+
+def test_a_copy_that_cannot_be_kept_ends_a_restore_and_nothing_is_changed(
+    backups: SqliteBackups, todos: Todos, tmp_path: Path
+) -> None:
+    todos.add('Buy milk')
+    backup = backups.create().rename(tmp_path / 'backup.sqlite3')
+    todos.add('Buy oats')
+    (tmp_path / 'backups').rmdir()
+    (tmp_path / 'backups').write_text('no directory')
+    with pytest.raises(OSError, match='backups'):
+        backups.restore(backup)
+    assert todos.titles == ['Buy oats', 'Buy milk']
+    todos.add('and can be written to')
 
 
 def test_a_damaged_database_can_be_restored(backups: SqliteBackups, todos: Todos, path: Path) -> None:

@@ -10,7 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from todosync.database import enter_wal
+
 from .base import VERSION_GAP, BackupError, Backups, NoBackupError, bring_up_to_date, now
+
+SQLITE_OK = 0
+WRITERS_TIMEOUT = 30.0
+"""Seconds that a restore waits for those who write."""
 
 
 class SqliteBackups(Backups):
@@ -59,20 +65,22 @@ class SqliteBackups(Backups):
             raise NoBackupError(f'{backup} is no backup: it holds neither a change log nor migrations')
 
     def _restore(self, backup: Path) -> Path | None:
-        replaced: Path | None = None
         self._database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with TemporaryDirectory(dir=self._database.parent, prefix='.') as draft_directory:
             draft = Path(draft_directory) / backup.name
             shutil.copyfile(backup, draft)
             bring_up_to_date(f'sqlite:///{draft.absolute()}', self._migrations)
             _move_versions_on(draft, self._database)
+            replaced: list[Path] = []
             try:
-                replaced = self._write_new() if self._database.exists() else None
-                with _explained(self._database):
-                    _overwrite(self._database, draft)
+                if self._database.exists():
+                    # nobody writes between the two: what was acknowledged is in the copy that is kept
+                    _overwrite(self._database, draft, before=lambda: replaced.append(self._write_new()))
+                else:
+                    _replace(self._database, draft)
             except _DamagedDatabaseError:
                 _replace(self._database, draft)
-        return replaced
+        return replaced[0] if replaced else None
 
 
 class _DamagedDatabaseError(BackupError):
@@ -129,10 +137,28 @@ def _newest_version_of(path: Path, log: str) -> int:
         return 0  # it is not there, or damaged: the gap is for this too
 
 
-def _overwrite(path: Path, draft: Path) -> None:
-    """Copy a database over another in one transaction, which all who use it see as a commit."""
-    with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(path, timeout=30)) as target:
-        source.backup(target)
+def _overwrite(path: Path, draft: Path, before: Callable[[], object]) -> None:
+    """Copy a database over another in one transaction, which all who use it see as a commit.
+
+    :param before: called when nobody else can write any more and nothing can be seen of the copy yet; if it raises,
+        nothing is changed
+    """
+    began = False
+
+    def progress(status: int, remaining: int, total: int) -> None:
+        nonlocal began
+        if not began and status == SQLITE_OK:  # the first page is written, so the write lock is held
+            began = True
+            before()
+
+    with _explained(path), closing(sqlite3.connect(draft)) as source, closing(_connect(path)) as target:
+        source.backup(target, pages=1, progress=progress)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=WRITERS_TIMEOUT, isolation_level=None)
+    enter_wal(connection, WRITERS_TIMEOUT)  # in other modes nobody could read what is to be kept under the lock
+    return connection
 
 
 def _replace(path: Path, draft: Path) -> None:
