@@ -98,7 +98,7 @@ def test_where_the_system_cannot_tell_looks_are_due_all_the_time(
 ) -> None:
     with FileWatch(tmp_path / 'missing' / 'todos.sqlite3', interval=0.001) as watch, waiting(watch, times=3) as waits:
         assert waits.result(TIMEOUT) == [False] * 3
-    assert (sys.platform != 'linux') or 'the system cannot tell of writes' in caplog.text
+    assert (sys.platform != 'linux') or 'the system cannot report writes' in caplog.text
 
 
 @as_told

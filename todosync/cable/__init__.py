@@ -1,6 +1,7 @@
-"""The cable room: messages between the processes of an app; one contract, several adapters. Imports ``database`` only.
+"""The cable room: messages between the processes of an app. One contract, three adapters. Imports ``database`` only.
 
-The adapter of PostgreSQL needs psycopg, an extra, so it is imported from ``todosync.cable.postgres`` by who wants it.
+The adapter for PostgreSQL needs psycopg, which is an extra. So this room does not import it: ``setup()`` imports it
+from ``todosync.cable.postgres`` when the settings ask for it.
 """
 
 from .base import Cable, Receiver

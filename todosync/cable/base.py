@@ -6,15 +6,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 Receiver = Callable[[bytes], None]
-"""Called with a message in a thread of the cable's choice; must be quick."""
+"""Takes a message. The cable calls it in one of its own threads; it must return quickly."""
 
 
 class Cable(Protocol):
     """Publish/subscribe between processes.
 
-    A message published after ``start`` and ``subscribe`` returned reaches the subscriber, in every process, the
-    publishing one included, in the order of publication by one process. Delivery is at least once while the cable
-    runs; messages therefore carry versions, and whoever misses one heals the gap from the change log.
+    A message that is published after ``start`` and ``subscribe`` have returned reaches the subscribers in all
+    processes, also in the one that publishes it. The messages of one process arrive in their order. A message may
+    arrive twice, and is lost if the cable stops. So each message carries a version, and a process that misses a
+    message reads the change log.
     """
 
     def start(self) -> None:
@@ -27,19 +28,21 @@ class Cable(Protocol):
         """End delivery and release everything; safe to call twice."""
 
     def publish(self, stream: str, message: bytes) -> None:
-        """Hand a message to all subscribers of the stream. May block.
+        """Deliver a message to all subscribers of the stream. May block.
 
-        :raises OSError: the message could not be handed over
+        :param stream: the topic of the stream
+        :param message: the message, as JSON
+        :raises OSError: the message could not be published
         """
 
     def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
-        """Have ``receive`` called with each message of the stream.
+        """Call ``receive`` with each message of the stream from now on.
 
         :return: a function that ends the subscription; safe to call twice
         """
 
     def trim(self, max_age: float) -> None:
-        """Forget the messages that were published more than ``max_age`` seconds ago. May block.
+        """Delete the messages that were published more than ``max_age`` seconds ago. May block.
 
         :raises OSError: the messages could not be removed
         """

@@ -9,7 +9,7 @@ from .subscriptions import Subscriptions
 
 
 class MemoryCable:
-    """Delivers in the publisher's thread, before ``publish`` returns."""
+    """Delivers a message in the thread that publishes it, before ``publish`` returns."""
 
     def __init__(self) -> None:
         self._subscriptions = Subscriptions()
@@ -24,12 +24,12 @@ class MemoryCable:
         self._running = False
 
     def publish(self, stream: str, message: bytes) -> None:
-        """Hand a message to all subscribers of the stream."""
+        """Deliver a message to all subscribers of the stream."""
         if self._running:
             self._subscriptions.deliver(stream, message)
 
     def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
-        """Have ``receive`` called with each message of the stream."""
+        """Call ``receive`` with each message of the stream from now on."""
         return self._subscriptions.add(stream, receive)
 
     def trim(self, max_age: float) -> None:

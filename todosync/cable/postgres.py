@@ -1,4 +1,4 @@
-"""A cable between machines, through PostgreSQL."""
+"""A cable between machines: messages are rows in a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RETRY_INTERVAL = 0.2
 """Seconds between two attempts to connect again."""
 CHANNEL = 'todosync_cable'
 ORDER_LOCK = 715_031_884
-"""The key of the advisory lock that makes ids become visible in their order, so that no reader skips one."""
+"""The key of an advisory lock. Publishers take it in turns, so ids become visible in order and no reader skips one."""
 SCHEMA = (
     'CREATE TABLE IF NOT EXISTS cable_messages (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, '
     'stream text NOT NULL, message bytea NOT NULL, published_at timestamptz NOT NULL DEFAULT clock_timestamp())'
@@ -34,7 +34,7 @@ PUBLISH = f"""
 CONNECTION: dict[str, Any] = {
     'autocommit': True,
     'connect_timeout': 5,
-    'keepalives_idle': 10,  # notices within 30 s that the other machine has gone without a word
+    'keepalives_idle': 10,  # a machine that disappears without closing its connections is noticed within 30 s
     'keepalives_interval': 5,
     'keepalives_count': 4,
     'tcp_user_timeout': 15_000,
@@ -46,10 +46,10 @@ log = logging.getLogger(__name__)
 
 
 class PostgresCable:
-    """Publishers append to a table and notify; one thread in each process listens and delivers what has been added.
+    """Publishers append messages to a table and notify. One thread in each process listens and delivers new messages.
 
-    Messages of any size travel, since a notification carries none of them. A lost connection is made again, and what
-    was published meanwhile is delivered then.
+    A message can have any size, because the notification does not carry it. When a connection is lost, the thread
+    connects again and delivers what was published meanwhile.
 
     :param url: SQLAlchemy URL of the database
     :param poll_interval: seconds between two looks for messages whose notification did not arrive
@@ -65,12 +65,12 @@ class PostgresCable:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Connect and begin to deliver what is published from now on; safe to call twice."""
+        """Connect and deliver all messages that are published from now on; safe to call twice."""
         if self._thread is not None:
             return
         with _as_os_error(), self._writing:
             writer = self._connected_writer()
-            # in one go: two processes that make the table at once would trip over each other
+            # one message with the lock: PostgreSQL refuses one of two processes that make the table at the same time
             writer.execute(f'BEGIN; SELECT pg_advisory_xact_lock({ORDER_LOCK}); {SCHEMA}; COMMIT')
             listener = self._listen()
             row = writer.execute('SELECT coalesce(max(id), 0) FROM cable_messages').fetchone()
@@ -86,7 +86,7 @@ class PostgresCable:
         if self._thread is None:
             return
         self._stopping.set()
-        with suppress(OSError):  # wakes the thread; otherwise it notices by itself within the poll interval
+        with suppress(OSError):  # wakes the thread, which otherwise looks after the poll interval
             self._write('SELECT pg_notify(%s, %s)', (CHANNEL, ''))
         self._thread.join()
         self._thread = None
@@ -96,15 +96,15 @@ class PostgresCable:
                 self._writer = None
 
     def publish(self, stream: str, message: bytes) -> None:
-        """Hand a message to all subscribers of the stream, in every process on every machine."""
+        """Deliver a message to all subscribers of the stream, in every process on every machine."""
         self._write(PUBLISH, (stream, message))
 
     def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
-        """Have ``receive`` called with each message of the stream, in the cable's own thread."""
+        """Call ``receive`` with each message of the stream from now on, in the cable's own thread."""
         return self._subscriptions.add(stream, receive)
 
     def trim(self, max_age: float) -> None:
-        """Forget the messages that were published more than ``max_age`` seconds ago, by the database's clock."""
+        """Delete the messages that were published more than ``max_age`` seconds ago, by the database's clock."""
         self._write('DELETE FROM cable_messages WHERE published_at < clock_timestamp() - make_interval(secs => %s)',
                     (max_age,))  # fmt: skip
 
@@ -116,7 +116,7 @@ class PostgresCable:
             except psycopg.OperationalError:
                 if fresh:
                     raise
-                # the connection had died unnoticed; should the message have got through after all, it comes twice
+                # the connection had been lost unnoticed; if the message arrived all the same, it comes twice
                 self._write_once(statement, values)
 
     def _write_once(self, statement: str, values: tuple[object, ...]) -> None:

@@ -1,4 +1,4 @@
-"""A cable between the processes of one machine, in a SQLite file of its own."""
+"""A cable between the processes of one machine: messages are rows in a SQLite file."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ log = logging.getLogger(__name__)
 
 
 class SqliteCable:
-    """Publishers append to a table, and one thread in each process delivers what has been added.
+    """Publishers append messages to a table. One thread in each process delivers the new ones.
 
-    The thread wakes at once for messages of its own process. For those of others it looks at ``PRAGMA data_version``
-    when :class:`FileWatch` says so: in 3 microseconds that tells whether anybody else has committed.
+    The thread wakes at once for the messages of its own process. For messages of other processes it reads
+    ``PRAGMA data_version`` when :class:`FileWatch` says so. That takes 3 microseconds, and tells whether another
+    process has committed.
 
-    :param path: the SQLite file, made if missing, readable by its owner only
-    :param poll_interval: seconds between two looks for other processes' messages while somebody publishes
+    :param path: the SQLite file; it is made if it is missing, and only its owner can read it
+    :param poll_interval: seconds between two looks for messages of other processes while one of them publishes
     :param clock: returns the time in seconds, for the age of messages
     """
 
@@ -52,7 +53,7 @@ class SqliteCable:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Open the file and begin to deliver what is published from now on; safe to call twice."""
+        """Open the file and deliver all messages that are published from now on; safe to call twice."""
         if self._thread is not None:
             return
         with _as_os_error(self._path):
@@ -80,18 +81,18 @@ class SqliteCable:
                 self._writer = None
 
     def publish(self, stream: str, message: bytes) -> None:
-        """Hand a message to all subscribers of the stream, in every process."""
+        """Deliver a message to all subscribers of the stream, in every process."""
         self._write(
             'INSERT INTO messages(stream, message, published_at) VALUES (?, ?, ?)', (stream, message, self._clock())
         )
         self._file.wake()
 
     def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
-        """Have ``receive`` called with each message of the stream, in the cable's own thread."""
+        """Call ``receive`` with each message of the stream from now on, in the cable's own thread."""
         return self._subscriptions.add(stream, receive)
 
     def trim(self, max_age: float) -> None:
-        """Forget the messages that were published more than ``max_age`` seconds ago."""
+        """Delete the messages that were published more than ``max_age`` seconds ago."""
         self._write('DELETE FROM messages WHERE published_at < ?', (self._clock() - max_age,))
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
@@ -128,7 +129,7 @@ class SqliteCable:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, cached_statements=8
         )
-        # a message lost in a power cut is no loss: the processes start anew then, and read the list
+        # a power cut may lose messages; that does no harm, because processes read the rows when they start again
         connection.execute('PRAGMA synchronous = NORMAL')
         return connection
 

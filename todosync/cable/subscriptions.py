@@ -1,4 +1,4 @@
-"""Who listens to what: the part that all cable adapters have in common."""
+"""The receivers of each stream: the part that all cable adapters share."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Subscriptions:
         return remove
 
     def deliver(self, stream: str, message: bytes) -> None:
-        """Call all receivers of a stream; one that raises is logged and does not keep the others from theirs."""
-        with self._lock:  # held while delivering: two publishers must not reach two receivers in different orders
+        """Call all receivers of a stream. An error of one is logged, and the others still get the message."""
+        with self._lock:  # held during delivery, so that all receivers get the messages in the same order
             for receive in list(self._receivers[stream]):
                 try:
                     receive(message)

@@ -1,4 +1,4 @@
-"""The contract for waking on commits, whoever made them, and the thread that does it."""
+"""Signals that tell of commits by any program: the contract, and a base class for those with a thread."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Protocol
 
 
 class CommitSignal(Protocol):
-    """Calls back when something has been committed, by this process or any other, and once at the start."""
+    """Calls a function after each commit by any program, and once at the start."""
 
     def start(self) -> None:
         """Start watching; safe to call twice."""
 
     def stop(self) -> None:
-        """Stop watching and wait until nothing calls back any more; safe to call twice."""
+        """Stop watching, and wait until the last call has ended; safe to call twice."""
 
 
 class Watching(ABC):
-    """A thread of its own that watches until it is stopped."""
+    """A thread that watches until it is stopped."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -45,11 +45,11 @@ class Watching(ABC):
 
     @abstractmethod
     def _interrupt(self) -> None:
-        """Have the thread look soon whether to stop."""
+        """Make the thread check soon whether it should stop."""
 
 
 class NoSignal:
-    """For a database to which nobody else can commit."""
+    """The signal of a database to which no other program can commit, such as one in memory."""
 
     def start(self) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""When it is worth a look whether somebody has committed to a SQLite file."""
+"""Tells when to check a SQLite file for new commits. Checking all the time would keep a processor busy."""
 
 from __future__ import annotations
 
@@ -16,28 +16,32 @@ if sys.platform == 'linux':
     from inotify_simple import INotify, flags
 
 BURST = 0.05
-"""Seconds between two writes that belong together."""
+"""Two writes belong to one burst if there are no more seconds than this between them."""
 SAFETY_INTERVAL = 1.0
-"""Seconds between two looks while nobody is seen to write, should a write go unseen, or its commit take long."""
+"""Seconds between two checks while the system reports no write, in case it missed one."""
 FIRST_PAUSE = 0.001
-"""Seconds from a first write to the second look. SQLite writes, has the disk synced, and then commits, however long
-that takes: the further pauses follow from the time since the write."""
+"""The shortest pause, in seconds, between two checks in a burst."""
 UNTIL_FOUND = 0.25
+"""Until a check finds a commit, the pause is this share of the time since the last write.
+
+The system reports a write before SQLite commits it. In between, SQLite waits for the disk, for an unknown time. So the
+first checks follow quickly, and the later ones ever more slowly."""
 AFTER_FOUND = 2.0
-"""Seconds of pause for each second since the write, before a commit is found and after: it may have been that of an
-earlier write, so that another one is still to come, but hardly ever is."""
+"""After a check has found a commit, the pause is this multiple of the time since the last write.
+
+The commit was probably that of the last write. It may be that of an earlier write, so the checks go on."""
 
 log = logging.getLogger(__name__)
 
 
 class FileWatch:
-    """Paces the looks at a SQLite file: close together while somebody writes to it, and hardly any otherwise.
+    """Tells when to check a SQLite file: often while a program writes to it, and seldom otherwise.
 
-    On Linux the system tells of writes to the file or to its log, whatever process they are of: inotify(7). Elsewhere,
-    and where it has no more of that to give, somebody might be writing all the time.
+    On Linux the system reports writes to the file and to its log by any process, see inotify(7). Where the system
+    cannot report writes, every interval is time for a check.
 
-    :param path: the file; its directory has to be there
-    :param interval: seconds between two looks while somebody writes
+    :param path: the file; its directory must exist
+    :param interval: the longest time in seconds between two checks while a program writes
     """
 
     def __init__(self, path: Path, interval: float) -> None:
@@ -47,10 +51,10 @@ class FileWatch:
         self._wakeup, self._waker = socket.socketpair()
         self._writes: INotify | None = None
         self._first_write = self._last_write = -math.inf
-        self._found = True  # a commit, since the last write
+        self._found = True  # whether a check has found a commit since the last write
 
     def __enter__(self) -> Self:
-        """Begin to watch. Blocks: call it in a thread, the only one that may wait."""
+        """Begin to watch. Call it in the thread that will call :meth:`wait`; no other thread may wait."""
         with ExitStack() as opened:
             for end in (self._wakeup, self._waker):
                 opened.enter_context(end).setblocking(False)
@@ -68,15 +72,15 @@ class FileWatch:
         self._opened.close()
 
     def wake(self) -> None:
-        """Have :meth:`wait` return at once, now or when it is next called; from any thread."""
-        with suppress(OSError):  # it has been woken as often as can be, or nobody waits any more
+        """Make :meth:`wait` return at once, or at its next call if no thread waits now. Any thread may call this."""
+        with suppress(OSError):  # the buffer is full of earlier calls, or the watch has ended
             self._waker.send(b'.')
 
     def wait(self, *, found: bool = False) -> bool:
-        """Wait until it is time for a look.
+        """Wait until it is time for a check.
 
-        :param found: whether the last look has found a commit
-        :return: whether the time has come because of :meth:`wake`
+        :param found: whether the last check has found a commit
+        :return: whether :meth:`wake` was called
         """
         self._found = self._found or found
         if self._writes is None:
@@ -89,10 +93,10 @@ class FileWatch:
         since_write = now - self._last_write
         is_burst = since_write < BURST
         pause = since_write * (AFTER_FOUND if self._found else UNTIL_FOUND)
-        if is_burst:  # one after the other: to be told of each would be too often
+        if is_burst:  # a report of each write would wake the thread too often
             pause = max(FIRST_PAUSE, pause, (now - self._first_write) * UNTIL_FOUND)
             self._for_wakeup.select(min(pause, self._interval))
-        else:  # told at once of the next, and the last may not be committed yet
+        else:  # the next write wakes the thread; the time limit is for a commit that has not come yet
             self._for_anything.select(min(pause, SAFETY_INTERVAL))
         if self._is_written_to(writes):
             self._last_write, self._found = time.monotonic(), False
@@ -110,7 +114,7 @@ class FileWatch:
 
 
 def _writes_in(directory: Path) -> INotify | None:
-    """Have the system tell of writes to the files of a directory, where it can."""
+    """Have the system report writes to the files of a directory; return ``None`` where it cannot."""
     if sys.platform != 'linux':
         return None
     writes = None
@@ -118,7 +122,7 @@ def _writes_in(directory: Path) -> INotify | None:
         writes = INotify()
         writes.add_watch(directory, flags.MODIFY)
     except OSError as error:
-        log.warning('%s is looked at all the time, since the system cannot tell of writes: %s', directory, error)
+        log.warning('%s is checked all the time, because the system cannot report writes to it: %s', directory, error)
         if writes is not None:
             writes.close()
         return None

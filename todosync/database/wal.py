@@ -1,4 +1,4 @@
-"""SQLite's write-ahead log, in which readers never wait for a writer."""
+"""SQLite's write-ahead log. With it, readers never wait for a writer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ RETRY_INTERVAL = 0.01
 
 
 def enter_wal(connection: sqlite3.Connection, timeout: float) -> None:
-    """Switch a file to the write-ahead log, in which it then stays.
+    """Switch a file to the write-ahead log. The file keeps this mode.
 
-    For this alone SQLite does not wait: of programs that open a new file at once it refuses all but one, whatever
-    their busy timeout is. So they try again.
+    SQLite's busy timeout does not hold for this statement. When several programs open a new file at the same time,
+    SQLite refuses all but one of them. So this function tries again until the timeout.
 
-    :param timeout: seconds to wait for the others
-    :raises sqlite3.OperationalError: the file is locked for longer than that, or cannot be written to
+    :param connection: a connection to the file
+    :param timeout: seconds to wait for other programs
+    :raises sqlite3.OperationalError: the file is locked for longer than the timeout, or cannot be written to
     """
     deadline = time.monotonic() + timeout
     while True:

@@ -1,8 +1,8 @@
-"""Elements that show a stream by themselves: the browser renders them from its own copy, the server only knows them.
+"""Elements that the browser renders from its own copy of a stream.
 
-What a page shows this way costs the server one set of elements, whatever the number of rows, and nothing per tab when
-a row changes. In a prop that begins with a colon, NiceGUI's page evaluates JavaScript: ``todosync.stream(name)`` is the
-browser's copy of a stream there, and within a row ``props.item`` is what the row is of.
+The server keeps one set of elements for each page, whatever the number of rows. It does nothing for a tab when a row
+changes. A prop whose name begins with a colon holds JavaScript that NiceGUI's page evaluates. There,
+``todosync.stream(name)`` is the browser's copy of a stream. Inside a row, ``props.item`` is the row.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from todosync.views import View
 
 
 class LiveElement(ui.element, component='live_element.js'):
-    """A plain html element with props that follow what the browser holds, without a word from the server.
+    """A plain HTML element whose props follow values in the browser; the server sends nothing when they change.
 
-    It is rendered by itself when the value of one of them has changed; the rest of the page is not.
+    When a value changes, only this element is rendered, not the page around it.
 
-    :param tag: the html tag
-    :param live: JavaScript expressions by the names of the props whose values they are
+    :param tag: the HTML tag
+    :param live: a JavaScript expression for each prop, by the name of the prop; ``textContent`` is the element's text
 
     Example::
 
@@ -37,11 +37,11 @@ class LiveElement(ui.element, component='live_element.js'):
 
 
 class LiveText(LiveElement):
-    """A text that the stream derives from all rows, such as a count.
+    """A text that shows one of a stream's totals, such as the number of rows.
 
     :param view: the page's view of the stream
-    :param name: which of the view's totals
-    :param tag: the html tag
+    :param name: the name of the total, or of a text that is made of totals
+    :param tag: the HTML tag
 
     Example::
 
@@ -58,10 +58,10 @@ class LiveText(LiveElement):
 
 
 class LiveTitle(ui.element, component='live_title.js'):
-    """Keeps the title of the document, which a person sees on the tab, at a text that the stream derives.
+    """Shows one of a stream's totals as the title of the page, which the browser writes on the tab.
 
     :param view: the page's view of the stream
-    :param name: which of the view's totals
+    :param name: the name of the total, or of a text that is made of totals
 
     Example::
 
@@ -75,14 +75,14 @@ class LiveTitle(ui.element, component='live_title.js'):
 
 
 class BrowserList(ui.element, component='browser_list.js'):
-    """A virtual-scrolled list of what the browser holds. What is put inside is the row, authored once for all of them.
+    """A list with virtual scrolling, of items in the browser. The elements put inside are the template of every row.
 
-    Only the rows in view are in the document, and each keeps its own place there: the focus, or a text half typed,
-    stays with its row when others come and go. A row is rendered when its own item is replaced, and at no other change.
+    Only the rows in view are in the document. A row keeps its elements while other rows come and go, so the focus and a
+    half-typed text stay in it. A row is rendered again only when its own item is replaced.
 
-    :param items: the items, as a JavaScript expression
-    :param key: the field that tells items apart
-    :param row_height: height of a row in pixels, as a first guess
+    :param items: a JavaScript expression that returns an array
+    :param key: the field whose value is different in each item
+    :param row_height: the usual height of a row in pixels; a row may be higher or lower
 
     Example::
 
@@ -108,13 +108,13 @@ class BrowserList(ui.element, component='browser_list.js'):
 
 
 class LiveList(BrowserList):
-    """A virtual-scrolled list of a stream's rows. What is put inside is the row, authored once for all of them.
+    """A list with virtual scrolling, of a stream's rows. The elements put inside are the template of every row.
 
-    Tests find the list by the name of its stream, which is its marker.
+    The marker of the list is the name of its stream, so a test can find it.
 
     :param view: the page's view of the stream
-    :param text: the field that a row shows, for tests without a browser
-    :param row_height: height of a row in pixels, as a first guess
+    :param text: the field that a test without a browser sees as the text of a row
+    :param row_height: the usual height of a row in pixels; a row may be higher or lower
 
     Example::
 
@@ -130,7 +130,9 @@ class LiveList(BrowserList):
         self.mark(view.stream.name)
 
     def show_where(self, **fields: Any) -> None:
-        """Show only the rows that have these values; without any, all of them. Only this tab is concerned.
+        """Show only the rows whose fields have these values, in this tab only. Without arguments, show all rows.
+
+        :param fields: JSON values, by the names of the fields
 
         Example::
 
@@ -157,7 +159,9 @@ class LiveList(BrowserList):
 
 
 def stream_expression(view: View) -> str:
-    """Return the JavaScript expression of a stream's reactive copy in the browser.
+    """Return the JavaScript expression of a stream's copy in the browser, for props that follow it.
+
+    :param view: the page's view of the stream
 
     Example::
 
@@ -167,7 +171,10 @@ def stream_expression(view: View) -> str:
 
 
 def total_expression(view: View, name: str) -> str:
-    """Return the JavaScript expression of what the stream derives from all rows.
+    """Return the JavaScript expression of one of a stream's totals, for props that follow it.
+
+    :param view: the page's view of the stream
+    :param name: the name of the total, or of a text that is made of totals
 
     Example::
 

@@ -1,4 +1,4 @@
-"""Downloads of a whole stream, as CSV and JSON: written to a file once per version, and sent from there."""
+"""Downloads of a stream's rows as CSV and JSON. Each version is written to a file once, and sent from the file."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ if TYPE_CHECKING:
 Format = Literal['csv', 'json']
 MEDIA_TYPES: dict[Format, str] = {'csv': 'text/csv; charset=utf-8', 'json': 'application/json'}
 KEPT_FOR = 3600.0
-"""Seconds that the file of an older version stays, for downloads that have begun."""
+"""Seconds for which the file of an old version is kept, because downloads of it may still run."""
 FORMULA_STARTS = ('=', '+', '-', '@', '\t', '\r')
 
 log = logging.getLogger(__name__)
 
 
 def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
-    """Return the routes ``GET /<stream>/export.csv`` and ``GET /<stream>/export.json`` for each of the streams."""
+    """Return the routes ``GET /<stream>/export.csv`` and ``GET /<stream>/export.json``.
+
+    :param server: the server
+    :param streams: the streams that can be downloaded
+    """
     router = APIRouter(route_class=RefusalRoute, tags=['exports'])
 
     def add_route(stream: Stream, format_: Format) -> None:
@@ -66,9 +70,9 @@ def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
 
 
 def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
-    """Write the current rows to a file, unless that has been done. Blocks.
+    """Write the current rows to a file, unless there is a file of this version. Blocks.
 
-    :return: the file; it stays for at least an hour
+    :return: the file; it is kept for at least an hour
     :raises OSError: the file cannot be written
     """
     directory = server.settings.exports_dir
@@ -78,10 +82,10 @@ def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         rows: list[Row] = orjson.loads(entry.value)[stream.name]
         _remove_old(directory, f'{stream.name}-*.{format_}')
-        with NamedTemporaryFile(dir=directory) as draft:  # which leaves nothing behind on a full disk
+        with NamedTemporaryFile(dir=directory) as draft:  # it is deleted at the end, even if the disk is full
             draft.write(orjson.dumps(rows) if format_ == 'json' else _csv(stream, rows))
             draft.flush()
-            with suppress(FileExistsError):  # another request has written the same
+            with suppress(FileExistsError):  # another request has written the same file
                 os.link(draft.name, path)
     return path
 
@@ -91,11 +95,11 @@ def _csv(stream: Stream, rows: list[Row]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(stream.fields)
     writer.writerows([_cell(row[name]) for name in stream.fields] for row in rows)
-    return text.getvalue().encode('utf-8-sig')  # with the mark by which spreadsheets know that it is UTF-8
+    return text.getvalue().encode('utf-8-sig')  # with a byte order mark, so that spreadsheets read it as UTF-8
 
 
 def _cell(value: Any) -> Any:
-    # a spreadsheet would run what somebody has typed as a title as a formula
+    # a spreadsheet would run a text that begins like a formula; the apostrophe makes it show the text
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 

@@ -1,4 +1,4 @@
-"""The broadcast job: what changed since the last version becomes one message on the cable."""
+"""The broadcast job: it publishes the changes since the last published version as one message on the cable."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ from .stream import Stream
 
 JOB_ID = 'broadcast'
 BURST_INTERVAL = 0.01
-"""Seconds between two broadcasts. A change after a pause goes out at once, a burst once per interval."""
+"""Seconds between two broadcasts. A single change is published at once; many changes in a row make one message each."""
 RETRY_INTERVAL = 0.5
-"""Seconds from a broadcast that failed to the next; the time doubles with each that fails as well."""
+"""Seconds from a failed broadcast to the next attempt. Each further failure doubles the time."""
 
 log = logging.getLogger(__name__)
 
 
 class Broadcaster:
-    """Publishes every change of the given streams, whoever made it.
+    """Publishes every committed change of the given streams, whichever program made it.
 
+    :param database: where the streams' tables and change logs are
+    :param cable: carries the messages to all processes
     :param jobs: runs the broadcasts
-    :param failed: where one that fails is recorded
-    :param clock: returns the time in seconds, for the age of the last success
-    :param pause: waits for some seconds
+    :param failed: where failed broadcasts are recorded
+    :param streams: the streams
+    :param clock: returns the time in seconds; it tells how long ago the last success was
+    :param pause: waits for the given number of seconds
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Broadcaster:
         self._last_success = clock()
 
     def start(self) -> None:
-        """Take today's versions as published, and broadcast from now on. Blocks."""
+        """Broadcast all changes that are committed from now on. Blocks until the current versions are read."""
         with self._database.read() as session:
             self._published = {stream.name: stream.version(session) for stream in self._streams}
         self._unsubscribe = [
@@ -72,23 +75,23 @@ class Broadcaster:
         self._jobs.add(JOB_ID, self.run)
 
     def stop(self) -> None:
-        """Listen to the cable no more; the job ends with the local jobs. Safe to call twice."""
+        """Stop listening to the cable. The job itself stops with the local jobs. Safe to call twice."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
 
     def broadcast_later(self) -> None:
-        """Have everything that is committed by now broadcast. Returns at once, from any thread; never raises.
+        """Have a broadcast run soon. Any thread may call this; it returns at once and never raises.
 
-        Bursts coalesce: one run covers all that was committed before it.
+        One run publishes everything that was committed before it, so many calls in a row cause few runs.
         """
         with self._lock:
             self._pending = True
             if self._running:
-                return  # that run looks once more before it ends
+                return  # that run sees the mark before it ends, and reads once more
         self._jobs.wake(JOB_ID)
 
     def run(self) -> None:
-        """Broadcast until nothing is pending. This is the job; it logs and records what fails, and never raises."""
+        """Broadcast until no call is pending. This is the job. It logs and records errors, and never raises."""
         with self._lock:
             if self._running:
                 return
@@ -105,21 +108,21 @@ class Broadcaster:
                 self._jobs.wake(JOB_ID, after=min(RETRY_INTERVAL * 2**self._failures, SAFETY_INTERVAL))
                 self._failures += 1
             if self._published != before:
-                self._pause(BURST_INTERVAL)  # what is committed meanwhile goes out together, without another run
+                self._pause(BURST_INTERVAL)  # changes that are committed meanwhile make one message, in this run
             with self._lock:
                 if not self._pending:
                     self._running = False
                     return
 
     def seconds_since_success(self) -> float:
-        """Return how long ago a broadcast last went well."""
+        """Return how many seconds ago a broadcast last succeeded."""
         return self._clock() - self._last_success
 
     def _succeeds(self, stream: Stream) -> bool:
         try:
             self._broadcast(stream)
-        except Exception as error:  # whatever it is, the next run covers what this one missed
-            log.exception('the broadcast of the %s failed; the next one makes up for it', stream.name)
+        except Exception as error:  # whatever the error is, the next run publishes these changes, too
+            log.exception('the broadcast of the %s failed; the next one will include its changes', stream.name)
             self._failed.record(JOB_ID, error)
             return False
         return True
@@ -136,7 +139,7 @@ class Broadcaster:
         self._note_version(stream.name, version)
 
     def _note_published(self, stream_name: str, encoded: bytes) -> None:
-        """Take over what any process has put on the cable: what it covers need not be published again."""
+        """Note a message that some process has published: this process need not publish the same changes again."""
         message = orjson.loads(encoded)
         if message.get('base', 0) <= self._published[stream_name]:
             self._note_version(stream_name, message['version'])

@@ -1,4 +1,4 @@
-"""The cache in files, by diskcache, for the processes of one machine."""
+"""A cache in files, which the processes of one machine share. It uses the library diskcache."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from todosync.database import forbid_event_loop
 from .cache import CacheEntry, Usage
 
 PATIENCE = 1.0
-"""Seconds that the disk cache may keep a caller waiting for its files; past that a miss is cheaper."""
+"""Seconds to wait for the cache's files. After that it is cheaper to compute the value."""
 COMPUTE_PATIENCE = 5.0
-"""Seconds to wait for another process that is computing the same; past that it is taken to hang."""
+"""Seconds to wait for another process that computes the same value. After that this process computes it, too."""
 LOCK_POLL_INTERVAL = 0.005
-"""Seconds between two looks whether another process has finished computing."""
+"""Seconds between two checks whether the other process has finished."""
 BLOB_SIZE = 4 * 2**20
-"""Values up to this size lie in the cache's database, which is several times faster than a file for each."""
+"""Values up to this number of bytes are kept in the cache's database, which is several times faster than files."""
 VERSION_BYTES = 8
 
 log = logging.getLogger(__name__)
 
 
 class DiskCache:
-    """A cache in files, shared by the processes of a machine and kept over restarts.
+    """A cache in files, which the processes of one machine share and which stays over restarts.
 
-    Values are bytes, never pickles (CVE-2025-69872), in a directory that only its owner can enter. A directory that
-    is deleted or corrupt is made anew; while it cannot be, everything is computed.
+    Values are bytes and never pickles (CVE-2025-69872). Only the owner can enter the directory. If the directory is
+    deleted or corrupt, it is made again. While that is impossible, every value is computed.
 
-    :param directory: where the files are; the last part serves as namespace of the environment
-    :param ttl: seconds that an entry lives
-    :param size_limit: bytes on disk, beyond which old entries are culled
+    :param directory: the directory of the files; its name contains the environment, so each environment has its own
+    :param ttl: seconds for which an entry is valid
+    :param size_limit: bytes on disk; when the cache is larger, :meth:`cull` deletes old entries
     """
 
     def __init__(self, directory: Path, ttl: float, size_limit: int) -> None:
@@ -59,7 +59,7 @@ class DiskCache:
         """Return the entry if it is of ``version`` or newer; otherwise compute it, once for concurrent callers."""
         forbid_event_loop('The cache')
         if (entry := self._load(key, version)) is None:
-            # the first lock is for this process's threads, the second for the other processes
+            # the first lock keeps out other threads of this process, the second one other processes
             with self._computing[key], self._between_processes(key):
                 if (entry := self._load(key, version)) is None:
                     self.usage.misses += 1
@@ -70,11 +70,11 @@ class DiskCache:
         return entry
 
     def invalidate(self, key: str) -> None:
-        """Drop an entry; a missing one is fine."""
+        """Delete an entry if there is one."""
         self._try(lambda cache: cache.delete(key))
 
     def cull(self) -> None:
-        """Drop what has expired, and what exceeds the size limit."""
+        """Delete expired entries, and old ones as long as the cache exceeds its size limit."""
         self._try(lambda cache: (cache.expire(), cache.cull()))
 
     def close(self) -> None:
@@ -101,14 +101,14 @@ class DiskCache:
         self._try(store)
 
     def _try(self, action: Callable[[diskcache.Cache], Any]) -> Any:
-        """Return what the action returns; ``None`` if the files do not let it, whatever is wrong with them."""
+        """Return the result of an action; ``None`` if it fails because of the files, whatever is wrong with them."""
         try:
             result = action(self._open())
         except diskcache.Timeout:
             log.warning('the cache is too busy to be used')
         except (sqlite3.Error, OSError) as error:
-            if str(error) != self._problem:  # not at each request, where it cannot be made anew
-                log.warning('the cache cannot be used and is made anew: %s', error)
+            if str(error) != self._problem:  # once for each problem, not for each request
+                log.warning('the cache cannot be used and is made again: %s', error)
             self._problem = str(error)
             self._discard()
         else:
@@ -133,7 +133,7 @@ class DiskCache:
 
     def _discard(self) -> None:
         with self._opening:
-            if self._file_id == self._current_file_id():  # otherwise another process has made it anew already
+            if self._file_id == self._current_file_id():  # otherwise another process has already made it again
                 shutil.rmtree(self._directory, ignore_errors=True)
             self._cache = None
 
@@ -147,22 +147,22 @@ class DiskCache:
     def _between_processes(self, key: str) -> Iterator[None]:
         lock = FileLock(self._directory.with_name(f'{self._directory.name}.{quote(key, safe="")}.lock'))
         with ExitStack() as held:
-            with suppress(OSError):  # without the lock, or when its holder hangs, two processes may compute the same
+            with suppress(OSError):  # without the lock, two processes may compute the same value, which does no harm
                 held.enter_context(lock.acquire(timeout=COMPUTE_PATIENCE, poll_interval=LOCK_POLL_INTERVAL))
             yield
 
 
 class BytesOnlyDisk(diskcache.Disk):  # type: ignore[misc]
-    """Neither writes pickles nor loads those that somebody has put into the directory."""
+    """Writes no pickles, and loads none, even if somebody has put one into the directory."""
 
     def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
-        """Take bytes only."""
+        """Store bytes; refuse anything else."""
         if not isinstance(value, bytes):
             raise TypeError(f'the cache keeps bytes, not {type(value).__name__}')
         return super().store(value, read, key)
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
-        """Give bytes only."""
+        """Return bytes; refuse anything else."""
         if mode not in {diskcache.core.MODE_RAW, diskcache.core.MODE_BINARY}:
-            raise sqlite3.DatabaseError('it holds something else than bytes')
+            raise sqlite3.DatabaseError('it contains values that are not bytes')
         return super().fetch(mode, filename, value, read)

@@ -1,10 +1,10 @@
-"""The fan-out: one message to many sockets, encoded once and written at once, with no task and no queue per socket.
+"""The fan-out: sends one message to many sockets. It encodes the message once and needs no task or queue per socket.
 
-The public way, ``sio.emit`` to a room, costs a task, a timer and a queue for each recipient, about seven times as much
-as the writing itself. Where the socket's connection can be found, the finished frame goes straight to its transport.
-This relies on internals of uvicorn and python-socketio; ``tests/streams/test_fanout.py`` tells when they have changed.
-Where the connection cannot be found (another server, long polling, a release that moved things), the socket gets the
-message the public way.
+The public way is ``sio.emit`` to a room. It needs a task, a timer and a queue for each socket, which costs about seven
+times as much as the writing itself. So the fan-out writes the finished frame to the transport of each socket. For that
+it uses internals of uvicorn and python-socketio; ``tests/streams/test_fanout.py`` fails when these have changed.
+A socket whose transport is not found gets the message the public way. That happens with another server than uvicorn,
+with long polling, and with a release whose internals are others.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from nicegui import server as nicegui_server
 EVENT_PREFIX = b'42'
 """An Engine.IO message (4) that holds a Socket.IO event (2)."""
 FINAL_TEXT = 0x81
-"""First byte of a WebSocket frame: a text message that is complete and not compressed."""
+"""The first byte of a WebSocket frame that holds a complete text message without compression."""
 
 
 class Connection(Protocol):
-    """What is used of uvicorn's side of a WebSocket."""
+    """The attributes of uvicorn's side of a WebSocket that the fan-out uses."""
 
     scope: Any
     transport: asyncio.Transport
@@ -35,14 +35,14 @@ class Connection(Protocol):
 
 
 class Fanout:
-    """Sends to the sockets that have been added, until they close. Belongs to the event loop.
+    """Sends messages to the sockets that were added, until they close. Belongs to the event loop.
 
-    A socket that does not take what was sent before is passed over, so it delays nobody and nothing piles up for it.
-    As soon as it takes something again it gets the announcement.
+    A slow socket that has not yet taken earlier messages gets no further ones. So it delays no other socket, and no
+    messages pile up for it in memory. When it can take messages again, it gets the announcement.
 
     :param sio: the Socket.IO server of the sockets
-    :param event: the Socket.IO event as which messages arrive
-    :param announcement: returns the message that makes a browser ask for what it lacks
+    :param event: the name of the Socket.IO event that carries the messages
+    :param announcement: returns a message after which the browser asks for the changes that it missed
     """
 
     def __init__(self, sio: socketio.AsyncServer, event: str, announcement: Callable[[], Any]) -> None:
@@ -56,11 +56,11 @@ class Fanout:
 
     @property
     def behind(self) -> int:
-        """How many sockets are passed over now, because they have not taken what was sent before."""
+        """How many sockets get no messages now, because they have not yet taken earlier ones."""
         return len(self._behind)
 
     async def add(self, sid: str) -> None:
-        """Send to a socket from now on; safe to call twice.
+        """Send all further messages to a socket, too; safe to call twice.
 
         :param sid: its Socket.IO id
         """
@@ -92,7 +92,7 @@ class Fanout:
         self._connections.clear()
 
     async def _announce_when_writable(self, connection: Connection) -> None:
-        await connection.writable.wait()  # uvicorn sets it, too, when the connection is lost
+        await connection.writable.wait()  # uvicorn also sets it when the connection is lost
         self._behind.pop(connection, None)
         if not connection.transport.is_closing():
             connection.transport.write(self._frame(self._announcement()))
@@ -102,7 +102,7 @@ class Fanout:
 
 
 def text_frame(payload: bytes) -> bytes:
-    """Return a message as a WebSocket frame. Allowed on a compressed connection, too (RFC 7692, section 6)."""
+    """Return a message as an uncompressed WebSocket frame, which every connection allows (RFC 7692, section 6)."""
     length = len(payload)
     if length < 126:
         header = struct.pack('!BB', FINAL_TEXT, length)
@@ -114,11 +114,11 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def find_connection(sio: socketio.AsyncServer, sid: str) -> Connection | None:
-    """Return the connection of a socket, ``None`` where there is none that frames can be written to."""
+    """Return the connection of a socket; ``None`` if it is not found, or if no frame can be written to it."""
     scope = (sio.get_environ(sid) or {}).get('asgi.scope', {})
     if scope.get('type') != 'websocket':
         return None
-    # the scope is the one object that both uvicorn and python-socketio have of a connection
+    # uvicorn and python-socketio both keep the scope of a connection, and they share no other object
     return next((candidate for candidate in _connections(scope) if _takes_frames(candidate)), None)
 
 

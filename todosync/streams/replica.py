@@ -11,9 +11,9 @@ from .stream import Stream
 
 
 class Replica:
-    """A process's copy of a stream, and its totals, kept up to date by the messages of the stream.
+    """A process's copy of a stream's rows and totals, kept up to date by the stream's messages.
 
-    Not thread-safe: it belongs to the event loop.
+    It is not thread-safe: only the event loop may use it.
 
     :param stream: the stream
     """
@@ -28,22 +28,22 @@ class Replica:
 
     @property
     def rows(self) -> Sequence[Row]:
-        """The rows in their order; the sequence changes with them."""
+        """The rows in their order. The same sequence is returned each time, and later changes show in it."""
         return self._rows
 
     @property
     def totals(self) -> dict[str, Any]:
-        """The totals, and the texts that are made of them. Computed once after a change, for all who show it."""
+        """The totals, and the texts that are made of them. They are computed once after a change, for all pages."""
         if self._shown_totals is None:
             self._shown_totals = self.stream.shown_totals(self._totals)
         return self._shown_totals
 
     def get(self, row_id: int) -> Row | None:
-        """Return the row with the given id."""
+        """Return the row with the given id, ``None`` if there is none."""
         return self._by_id.get(row_id)
 
     def reset(self, version: int, rows: Iterable[Row]) -> None:
-        """Replace everything by a snapshot."""
+        """Replace all rows by those of a snapshot."""
         self._shown_totals = None
         self._by_id = {row['id']: row for row in rows}
         self._rows = sorted(self._by_id.values(), key=self._rank, reverse=self.stream.is_descending)
@@ -51,9 +51,9 @@ class Replica:
         self.version = version
 
     def apply(self, delta: Delta) -> bool:
-        """Apply a delta.
+        """Apply a delta, unless it is an old one.
 
-        :return: whether it could be: ``False`` means a gap, with nothing changed
+        :return: ``False`` if changes before the delta are missing; then nothing was changed
         """
         if delta.version <= self.version:
             return True
@@ -76,7 +76,7 @@ class Replica:
             self._add(old, -1)
 
     def _position(self, row: Row) -> int:
-        """Return where a row stands, or would. Found in a few steps: a change costs the same in a long list."""
+        """Return the index of a row, or the index where it belongs. Binary search, so that long lists are fast, too."""
         rank = self._rank(row)
         if self.stream.is_descending:
             return bisect_left(self._rows, True, key=lambda other: self._rank(other) <= rank)

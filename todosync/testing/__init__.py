@@ -1,8 +1,8 @@
-"""The testing room: the pytest plugin, for testing pages without a browser. Imports ``views``, and what that imports.
+"""The testing room: tests of pages without a browser. Imports ``views``, and what that imports.
 
-NiceGUI's ``User`` lacks lists that the browser renders: the server holds the elements of one row only, so a test
-cannot click on the third checkbox. It names the row instead, and the page's own handler gets what the browser would
-have sent::
+NiceGUI's ``User`` cannot click on the third checkbox of a ``LiveList``, because the browser renders the rows and the
+server has the elements of one row only. With :class:`RowUser` a test names the row instead. The page's own handler
+then gets what the browser would send::
 
     from todosync.testing import RowUser, todosync_storage
 

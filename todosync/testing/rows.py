@@ -1,4 +1,4 @@
-"""A person in front of a list that the browser renders."""
+"""A simulated person who uses a list that the browser renders."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from todosync.runtime import current_server
 from todosync.streams import Row, Stream
 
 TIMEOUT = 10.0
-"""Seconds that a handler may take, or a change until it is broadcast."""
+"""Seconds that a handler may take, and that the broadcast of a change may take."""
 POLL_INTERVAL = 0.005
 
 
 class RowUser:
-    """A person in front of a page that shows a stream in a ``LiveList``.
+    """A simulated person who has opened a page that shows a stream in a ``LiveList``.
 
-    :param user: NiceGUI's user, who has opened the page
-    :param stream: the stream
+    :param user: NiceGUI's ``User``, who has opened the page
+    :param stream: the stream of the list
 
     Example::
 
@@ -44,9 +44,10 @@ class RowUser:
         return rows
 
     def row(self, **fields: Any) -> Row:
-        """Return the first row that has these values.
+        """Return the first row of the page whose fields have these values.
 
-        :raises AssertionError: there is none; the message says what there is
+        :param fields: JSON values, by the names of the fields
+        :raises AssertionError: no row has these values; the message lists the rows of the page
 
         Example::
 
@@ -59,12 +60,13 @@ class RowUser:
         raise AssertionError(f'expected to find a row with {fields} among these:\n' + '\n'.join(map(str, rows)))
 
     async def trigger(self, marker: str, event: str, *args: Any) -> None:
-        """Do what a person does, to the element of a row or to any other, and wait until its effect has arrived.
+        """Send an element the event that a person's action would cause, and wait until the page shows the effect.
 
-        :param marker: the marker of the element
-        :param event: the event, as the page gave it to ``.on()``
-        :param args: what the page's ``js_handler`` emits, the row's id as a rule being the first
-        :raises AssertionError: there is no such element, it has no such handler, or no effect after 10 s
+        :param marker: the marker of the element, which may be in the template of a row
+        :param event: the name of the event, as the page gave it to ``.on()``
+        :param args: the arguments that the page's ``js_handler`` emits; the first is usually the row's id
+        :raises AssertionError: the page has no such element, the element has no handler for the event, or the handler
+            or the broadcast took longer than 10 s
 
         Example::
 
@@ -85,9 +87,9 @@ class RowUser:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the page has everything that is committed by now.
+        """Wait until the page has all changes that are committed when this is called.
 
-        :raises AssertionError: it has not after 10 s
+        :raises AssertionError: the page does not have them after 10 s
 
         Example::
 
@@ -107,7 +109,8 @@ class RowUser:
     def element(self, marker: str) -> Any:
         """Return the page's first element with a marker.
 
-        :raises AssertionError: there is none
+        :param marker: the marker
+        :raises AssertionError: the page has no element with it
 
         Example::
 

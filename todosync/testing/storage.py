@@ -9,7 +9,11 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def todosync_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give each test a storage directory, and so a database, of its own. Import it into ``conftest.py``.
+    """Give each test its own storage directory, and so its own database. Import this fixture into ``conftest.py``.
+
+    :param tmp_path: pytest's directory for the test
+    :param monkeypatch: pytest's fixture, which sets ``TODOSYNC_STORAGE_DIR`` during the test
+    :return: the storage directory; it is made when something is stored
 
     Example::
 

@@ -1,4 +1,4 @@
-"""The event log of a tab: what happened to it lately, for a developer to read."""
+"""The event log of a tab: its last events, for developers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Category = Literal['leader', 'follower', 'cable', 'broadcast']
 class LogEntry:
     """One line of a tab's event log.
 
-    :param at: when it happened, in UTC; shown with milliseconds
-    :param category: what it is about: ``leader``, ``follower``, ``cable`` or ``broadcast``
-    :param text: what happened, for a developer to read
+    :param at: when it happened, in UTC; as text it has milliseconds
+    :param category: the subject: ``leader``, ``follower``, ``cable`` or ``broadcast``
+    :param text: what happened
 
     Example::
 
@@ -35,7 +35,7 @@ class LogEntry:
 
 
 class EventLog:
-    """The newest entries. They become texts only when somebody reads them: most are never read."""
+    """The newest entries. A text is made only when somebody reads the entry, because most are never read."""
 
     def __init__(self) -> None:
         self._notes: deque[tuple[float, Category, str, tuple[object, ...]]] = deque(maxlen=LOG_LENGTH)
@@ -49,7 +49,7 @@ class EventLog:
         )
 
     def note(self, category: Category, text: str, *values: object) -> None:
-        """Add an entry of now.
+        """Add an entry with the current time.
 
         :param text: what happened, with ``%`` placeholders for the values
         """

@@ -1,4 +1,4 @@
-"""Properties that can be bound to and are computed when they are read."""
+"""Properties of a view: a page can bind to them, and each is computed when it is read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ Value = TypeVar('Value')
 
 
 class Live(BindableProperty, Generic[Value]):
-    """A read-only property that can be bound to, computed when it is read: no tab keeps a copy of what all tabs share.
+    """A read-only property of a view that a page can bind to.
 
-    In a subclass of ``View``, whatever is bound to it is brought up to date each time the rows have changed.
+    The value is computed when it is read, so no tab keeps a copy of what all tabs share. In a subclass of ``View``,
+    bindings to the property are updated each time the rows have changed.
 
-    :param read: takes the owner, a view, and returns the value
-    :raises AttributeError: somebody tries to set it
+    :param read: takes the view and returns the value
+    :raises AttributeError: the program tries to set the property
 
     Example::
 
@@ -40,10 +41,16 @@ class Live(BindableProperty, Generic[Value]):
         raise AttributeError(f'{self.name} of {type(owner).__name__} changes by itself and cannot be set')
 
     def offer(self, owner: object) -> None:
-        """Tell NiceGUI that the property changes by itself and need not be polled, and update what is bound to it."""
-        super().__set__(owner, object())  # a value that was never there before makes NiceGUI read the property
+        """Tell NiceGUI that it need not poll the property, and update what is bound to it.
+
+        :param owner: the view
+        """
+        super().__set__(owner, object())  # NiceGUI reads the property because this value is a new one
 
     def update(self, owner: object) -> None:
-        """Bring what is bound to the property up to date; costs next to nothing where nothing is."""
+        """Update what is bound to the property. This costs next to nothing where nothing is bound.
+
+        :param owner: the view
+        """
         if (id(owner), (self.name,)) in binding.bindings:
             self.offer(owner)

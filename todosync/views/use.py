@@ -22,10 +22,10 @@ Kind = TypeVar('Kind', bound=View)
 def use_stream(stream: Stream) -> View:
     """Return this page's view of a stream; every call on a page returns the same one.
 
-    Call it while the page is built, so that the list is part of the page and shows before there is a socket.
+    Call it while the page is built. The rows are then part of the page, so they show before the socket is open.
 
-    :param stream: one of those given to ``todosync.setup()``
-    :raises RuntimeError: ``todosync.setup()`` has not been called with this stream, or there is no page to belong to
+    :param stream: a stream that was given to ``todosync.setup()``
+    :raises RuntimeError: ``todosync.setup()`` was not called with this stream, or no page is being built
 
     Example::
 
@@ -35,12 +35,12 @@ def use_stream(stream: Stream) -> View:
 
 
 def use_view(stream: Stream, kind: type[Kind]) -> Kind:
-    """Return this page's view of a stream, of a class of one's own; every call on a page returns the same one.
+    """Return this page's view of a stream, as an object of your own class. Every call on a page returns the same one.
 
-    :param stream: one of those given to ``todosync.setup()``
-    :param kind: a subclass of :class:`View` with properties and methods of its own
-    :raises RuntimeError: as :func:`use_stream`
-    :raises TypeError: the page has a view of this stream already, and it is of another class
+    :param stream: a stream that was given to ``todosync.setup()``
+    :param kind: your subclass of :class:`View`, with further properties and methods
+    :raises RuntimeError: as for :func:`use_stream`
+    :raises TypeError: the page already has a view of this stream, and the view is of another class
 
     Example::
 

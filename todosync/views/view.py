@@ -1,4 +1,4 @@
-"""A view: what a page holds of a stream, and can bind to."""
+"""A view: the values of a stream that a page can read and bind to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 
 
 class Rows(Sequence[Row]):
-    """A stream's rows in their order. They are not copied: the sequence always holds the rows of this moment.
+    """A stream's rows in their order. The sequence is no copy: it always shows the current rows.
+
+    :param channel: the stream's channel, which keeps the rows
 
     Example::
 
@@ -38,22 +40,28 @@ class Rows(Sequence[Row]):
         return len(self._channel.replica.rows)
 
     def get(self, row_id: int) -> Row | None:
-        """Return the row with the given id, ``None`` if there is none."""
+        """Return the row with the given id, ``None`` if there is none.
+
+        :param row_id: the row's ``id``
+        """
         return self._channel.replica.get(row_id)
 
 
 class View:
-    """A tab's view of a stream. Its values change by themselves; each can be bound to, and none can be set.
+    """A page's view of a stream. Its values change by themselves. The page can bind to each and can set none.
 
-    Belongs to the page that made it, and ends with it. A subclass may add values of its own, see :class:`Live`, and
-    methods that write to ``database``.
+    A view belongs to one page and ends with it; :func:`use_stream` makes it. A subclass may add values, see
+    :class:`Live`, and methods that write to ``database``.
 
+    :param channel: the stream's channel
+    :param database: the database of the server
+    :param client: the page
     :ivar rows: the rows in their order, a sequence of dicts that hold JSON values
     :ivar version: the version of the rows, a whole number that rises with each change
     :ivar totals: the stream's totals, and the texts that are made of them, a dict by name
-    :ivar role: ``leader``, ``follower``, ``alone`` or ``none``
-    :ivar is_leader: whether this tab has a socket of its own, which it may share
-    :ivar connected: whether the tab can be reached
+    :ivar role: ``leader``, ``follower``, ``alone`` or ``none``, see :data:`Role`
+    :ivar is_leader: whether this tab has a socket of its own, shared with other tabs or not
+    :ivar connected: whether the server can reach the tab
     :ivar events: the event log, newest first, a tuple of at most 50 :class:`LogEntry`
     :ivar database: the database of the server, a :class:`Database`; it blocks, so use it in a thread
 
@@ -81,7 +89,7 @@ class View:
     def __init__(self, channel: Channel, database: Database, client: Client) -> None:
         self.database = database
         self._channel = channel
-        self._client: Client = weakref.proxy(client)  # else a deleted page would wait for the garbage collector
+        self._client: Client = weakref.proxy(client)  # a strong reference would keep a deleted page in memory
         self._role: Role = 'none'
         self._seen_version = channel.replica.version
         self._log = EventLog()
@@ -118,7 +126,7 @@ class View:
             self._client.run_javascript('todosync.log.clear()')
 
     def refresh(self) -> None:
-        """Take note of new rows; the server calls this after each change, for each tab, so it has to be cheap."""
+        """Note that the rows have changed. The server calls this after each change, for each tab: it must be cheap."""
         before, self._seen_version = self._seen_version, self._channel.replica.version
         self._note('broadcast', '%s: version %d → %d', self.stream.name, before, self._seen_version)
         self._update(self._of_rows)
@@ -126,7 +134,10 @@ class View:
             self._client.safe_invoke(listener)
 
     def set_role(self, role: Role) -> None:
-        """Take note of the tab's role; the server calls this when the tab's connection has changed."""
+        """Note the tab's role. The server calls this when the tab's connection has changed.
+
+        :param role: the new role
+        """
         if role == self._role:
             return
         before, self._role = self._role, role
@@ -139,7 +150,7 @@ class View:
         self._update(self._of_role)
 
     def close(self) -> None:
-        """Let go of whatever is bound to this view; the server calls this when the page is deleted."""
+        """Remove all bindings to this view. The server calls this when the page is deleted."""
         self._listeners.clear()
         binding.remove([self])
 
@@ -147,7 +158,7 @@ class View:
         try:
             for attribute in attributes:
                 attribute.update(self)
-        except Exception:  # one page's mistake must not keep the others from their change
+        except Exception:  # an error in one page must not keep the change from other pages
             log.exception('a binding to the %s failed', self.stream.name)
 
     def _note(self, category: Category, text: str, *values: object) -> None:
