@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from todos import InvalidTodoError
+from todosync import RefusedWriteError
 
 # The browser empties the field, so that the next todo can be typed while this one is on its way; the server hears of
 # that first, so that a text which it refuses can go back into the field. Without a connection the text stays there.
@@ -31,7 +31,7 @@ class TodoForm(ui.element):
 
     A refused title comes back into the field, with the reason under it.
 
-    :param on_submit: adds a todo with the given title, or raises ``InvalidTodoError``
+    :param on_submit: adds a todo with the given title, or raises ``RefusedWriteError``
 
     Example::
 
@@ -57,7 +57,7 @@ class TodoForm(ui.element):
             await self._on_submit(title)
         except Exception as error:
             self.input.value = self.input.value or title
-            if not isinstance(error, InvalidTodoError):
+            if not isinstance(error, RefusedWriteError):
                 raise
             self.input.error = str(error)
         else:

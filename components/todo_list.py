@@ -5,8 +5,8 @@ from __future__ import annotations
 from nicegui import ui
 from nicegui.events import GenericEventArguments, ValueChangeEventArguments
 
-from todos import InvalidTodoError, TodoNotFoundError, TodoView
-from todosync import LiveElement, LiveList, Row
+from todos import TodoView
+from todosync import LiveElement, LiveList, RefusedWriteError, Row, RowGoneError
 
 ROW_HEIGHT = 52
 UNDO_SECONDS = 8
@@ -122,14 +122,14 @@ class TodoList(ui.element):
         todo_id, completed = e.args
         try:
             await self.view.update(todo_id, completed=completed)
-        except TodoNotFoundError as error:
+        except RowGoneError as error:
             ui.notify(str(error))
 
     async def _edit(self, e: GenericEventArguments) -> None:
         todo_id, title = e.args
         try:
             await self.view.update(todo_id, title=title)
-        except (InvalidTodoError, TodoNotFoundError) as error:
+        except RefusedWriteError as error:
             ui.notify(str(error))  # the editor stays open, with what was typed
         else:
             ui.run_javascript(f'({SAVED})({todo_id})')
@@ -138,7 +138,7 @@ class TodoList(ui.element):
         todo = self.view.rows.get(e.args)
         try:
             await self.view.delete(e.args)
-        except TodoNotFoundError:
+        except RowGoneError:
             return  # somebody else was faster
         if todo is not None:
             self._offer_undo(todo)

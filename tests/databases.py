@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 
+from tests.writing import create_todo, delete_todo
 from todos import MIGRATIONS
-from todos.actions import create_todo, delete_todo
 from todos.models import TODOS
 from todosync.database.database import Database
 from todosync.streams.messages import Delta

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from tests.waiting import wait_until
-from todos.actions import create_todo
+from tests.writing import create_todo
 from todos.models import TODOS
 from todosync import upkeep
 from todosync.assembly import SyncServer

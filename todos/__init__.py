@@ -5,9 +5,8 @@ Imports public names of todosync only.
 
 from pathlib import Path
 
-from .actions import TodoNotFoundError
 from .api import make_router
-from .models import TODOS, InvalidTodoError, Todo
+from .models import TODOS, Todo
 from .view import TodoView, use_todo_sync
 
 MIGRATIONS = Path(__file__).parent / 'migrations'
@@ -15,9 +14,7 @@ MIGRATIONS = Path(__file__).parent / 'migrations'
 __all__ = [
     'MIGRATIONS',
     'TODOS',
-    'InvalidTodoError',
     'Todo',
-    'TodoNotFoundError',
     'TodoView',
     'make_router',
     'use_todo_sync',

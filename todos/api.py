@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
@@ -18,19 +18,17 @@ from todosync import (
     Row,
     SyncServer,
     allow_methods,
+    insert_shape,
     json_response,
     read_json,
+    update_shape,
 )
 
-from . import actions
-from .actions import TodoNotFoundError
-from .models import TODOS, InvalidTodoError, NewTodo, Todo, TodoChange
-
-WRITER_THREADS = 4
+from .models import TODOS, Todo
 
 
 class TodoRoute(RefusalRoute):
-    """Leaves ``GET /todos`` to the page of that path when html is asked for, and says what is wrong with a todo."""
+    """Leaves ``GET /todos`` to the page of that path when html is asked for."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether the route is meant, as Starlette asks."""
@@ -41,14 +39,9 @@ class TodoRoute(RefusalRoute):
 
     def refusal_of(self, error: Exception, request: Request) -> RefusedError | None:
         """Return the refusal that an error about todos stands for."""
-        match error:
-            case InvalidTodoError():
-                return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *error.errors)
-            case TodoNotFoundError():
-                return RefusedError(HTTPStatus.NOT_FOUND, str(error))
-            case RequestValidationError():  # only the id in the path is left to FastAPI
-                missing = f'There is no todo {request.path_params.get("todo_id")}; an id is a whole number'
-                return RefusedError(HTTPStatus.NOT_FOUND, missing)
+        if isinstance(error, RequestValidationError):  # only the id in the path is left to FastAPI
+            missing = f'There is no todo {request.path_params.get("todo_id")}; an id is a whole number'
+            return RefusedError(HTTPStatus.NOT_FOUND, missing)
         return None
 
 
@@ -70,14 +63,12 @@ class TodoOut(BaseModel):
 def make_router(server: SyncServer) -> APIRouter:
     """Return the routes, bound to a server."""
     router = APIRouter(route_class=TodoRoute, tags=['todos'])
-    database = server.database
-    # writers wait for each other: more of them in threads would only keep the threads from those who read
-    writers = CapacityLimiter(WRITER_THREADS)
+    writer = server.writer
 
-    async def todo_fields(request: Request) -> Any:
+    async def todo_fields(request: Request) -> bytes:
         return await _read_todo(request, server.settings.body_limit)
 
-    fields_of = {name: _body(shape) for name, shape in (('create', NewTodo), ('update', TodoChange))}
+    fields_of = {name: _body(shape(TODOS)) for name, shape in (('create', insert_shape), ('update', update_shape))}
     refusals: dict[int | str, dict[str, Any]] = {
         status.value: {'model': Errors}
         for status in (
@@ -102,9 +93,9 @@ def make_router(server: SyncServer) -> APIRouter:
     @router.post(
         '/todos', status_code=201, response_model=TodoOut, responses=refusals, openapi_extra=fields_of['create']
     )
-    async def create(fields: Annotated[Any, Depends(todo_fields)]) -> Response:
+    async def create(fields: Annotated[bytes, Depends(todo_fields)]) -> Response:
         """Create a todo."""
-        todo = await to_thread.run_sync(actions.create_todo, database, fields, limiter=writers)
+        todo = await writer.in_thread(writer.insert, TODOS, fields)
         return json_response(_wire(todo), HTTPStatus.CREATED)
 
     @router.patch(
@@ -113,30 +104,28 @@ def make_router(server: SyncServer) -> APIRouter:
         responses=refusals | missing,
         openapi_extra=fields_of['update'],
     )
-    async def update(todo_id: int, fields: Annotated[Any, Depends(todo_fields)]) -> Response:
+    async def update(todo_id: int, fields: Annotated[bytes, Depends(todo_fields)]) -> Response:
         """Change what is given of a todo."""
-        return json_response(
-            _wire(await to_thread.run_sync(actions.update_todo, database, todo_id, fields, limiter=writers))
-        )
+        return json_response(_wire(await writer.in_thread(writer.update, TODOS, todo_id, fields)))
 
     @router.delete('/todos/{todo_id}', status_code=204, responses=refusals | missing)
     async def delete(todo_id: int) -> Response:
         """Delete a todo."""
-        await to_thread.run_sync(actions.delete_todo, database, todo_id, limiter=writers)
+        await writer.in_thread(writer.delete, TODOS, todo_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     allow_methods(router)
     return router
 
 
-async def _read_todo(request: Request, limit: int) -> Any:
-    """Read the body ``{"todo": {...}}`` and return what is under ``todo``."""
+async def _read_todo(request: Request, limit: int) -> bytes:
+    """Read the body ``{"todo": {...}}`` and return what is under ``todo``, as JSON."""
     content = await read_json(request, limit)
     if not isinstance(content, dict) or not isinstance(content.get('todo'), dict):
         raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, 'Body must be of the form {"todo": {...}}')
     if unknown := [name for name in content if name != 'todo']:
         raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *(f'Unknown field: {name}' for name in unknown))
-    return content['todo']
+    return orjson.dumps(content['todo'])
 
 
 def _list(server: SyncServer) -> CacheEntry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from nicegui import run
 
@@ -33,36 +33,13 @@ class TodoView(View):
         """Create a todo.
 
         :param title: 1 to 500 characters after stripping
-        :raises InvalidTodoError: the title was refused; ``errors`` says why
+        :raises RefusedWriteError: the title was refused; ``errors`` says why
 
         Example::
 
             todo = await view.add('Buy milk')
         """
-        return cast(Todo, await run.io_bound(actions.create_todo, self.database, {'title': title}))
-
-    async def update(self, todo_id: int, **fields: Any) -> Todo:
-        """Change a todo's ``title`` or ``completed``, or both.
-
-        :raises InvalidTodoError: the fields were refused; ``errors`` says why
-        :raises TodoNotFoundError: there is no such todo
-
-        Example::
-
-            await view.update(todo_id, completed=True)
-        """
-        return cast(Todo, await run.io_bound(actions.update_todo, self.database, todo_id, fields))
-
-    async def delete(self, todo_id: int) -> None:
-        """Delete a todo.
-
-        :raises TodoNotFoundError: there is no such todo
-
-        Example::
-
-            await view.delete(todo_id)
-        """
-        await run.io_bound(actions.delete_todo, self.database, todo_id)
+        return cast(Todo, await self.insert(title=title))
 
     async def restore(self, todo: Row) -> None:
         """Put a deleted todo back as it was and where it was; nothing happens if it is there.

@@ -9,6 +9,7 @@ from .settings import Settings
 from .streams import CacheEntry, Row, Stream, count, total
 from .tabs import Role, share_socket
 from .views import Live, LogEntry, Rows, View, use_stream, use_view
+from .writes import RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
 
 __all__ = [
     'BrowserList',
@@ -26,19 +27,25 @@ __all__ = [
     'ProcessReport',
     'RefusalRoute',
     'RefusedError',
+    'RefusedWriteError',
     'Role',
     'Row',
+    'RowGoneError',
+    'RowOrId',
     'Rows',
     'Settings',
     'Stream',
     'SyncServer',
     'View',
+    'Write',
+    'Writer',
     'add_production',
     'allow_methods',
     'broadcast_later',
     'count',
     'current_server',
     'enqueue',
+    'insert_shape',
     'job',
     'json_response',
     'read_json',
@@ -50,6 +57,7 @@ __all__ = [
     'stream_expression',
     'total',
     'total_expression',
+    'update_shape',
     'use_stream',
     'use_view',
 ]

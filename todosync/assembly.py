@@ -28,6 +28,7 @@ from todosync.settings import Settings
 from todosync.streams import Broadcaster, Cache, Channel, Channels, DiskCache, MemoryCache, Stream, check_names
 from todosync.tabs import Sessions, Tabs, share_socket, shared_socket
 from todosync.views import Views
+from todosync.writes import Writer
 
 if TYPE_CHECKING:
     from todosync.production import StatusBoard
@@ -125,6 +126,7 @@ class SyncServer:
             busy_timeout=settings.busy_timeout,
             on_commit=self._on_commit,
         )
+        self.writer = Writer(self.database)
         self.cache = self._make_cache()
         self.cable = self._make_cable()
         self.jobs = Jobs(settings.queue_url, settings.poll_interval)

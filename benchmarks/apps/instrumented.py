@@ -19,7 +19,7 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 import todosync
-from todos import actions
+from todos import TODOS
 from todosync.streams.fanout import Fanout, find_connection, text_frame
 
 MAIN = Path(__file__).parent.parent.parent / 'main.py'
@@ -53,12 +53,12 @@ async def rename(todo_id: int, rounds: int, floor: bool) -> dict[str, float]:
     :param floor: tell it to the pages of the floor, too, at once
     :return: when each of the titles was committed
     """
-    database = todosync.current_server().database
+    writer = todosync.current_server().writer
     commits = {}
     for number in range(rounds):
         title = f'painted-{number}'
         await asyncio.sleep(PAUSE)
-        await asyncio.to_thread(actions.update_todo, database, todo_id, {'title': title})
+        await writer.in_thread(writer.update, TODOS, todo_id, {'title': title})
         commits[title] = committed_at
         if floor:
             for socket in floor_sockets:

@@ -1,10 +1,10 @@
-"""The table of a shopping list, what is shown of it, and what can be done with it."""
+"""The table of a shopping list, what is shown of it, and what can be written."""
 
 from __future__ import annotations
 
 from sqlmodel import Field, SQLModel
 
-from todosync import Stream, count, current_server
+from todosync import Stream, Write, count
 
 
 class Item(SQLModel, table=True):
@@ -22,21 +22,18 @@ ITEMS = Stream(
     totals={'all': count(), 'bought': count('bought')},
     texts=lambda totals: {'summary': summary(totals['all'] - totals['bought'])},
 )
+ITEMS.writable('name', 'bought')
+
+
+@ITEMS.rule
+def name_something(write: Write) -> None:
+    """Refuse an item without a name."""
+    if 'name' in write.values:
+        write.values['name'] = write.values['name'].strip()
+        if not write.values['name']:
+            write.refuse('What is missing? Give it a name', field='name')
 
 
 def summary(missing: int) -> str:
     """Say how much there is to buy."""
     return f'{missing} to buy' if missing else 'Everything is bought'
-
-
-def add_item(name: str) -> None:
-    """Put something on the list. Blocks, like everything that writes."""
-    with current_server().database.write() as session:
-        session.add(Item(name=name))
-
-
-def mark_item(item_id: int, *, bought: bool) -> None:
-    """Note that something has been bought, or has not."""
-    with current_server().database.write() as session:
-        if item := session.get(Item, item_id):
-            item.bought = bought

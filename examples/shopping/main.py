@@ -1,11 +1,13 @@
 """A shopping list that a family shares. Run it with ``python -m examples.shopping.main``."""
 
-from nicegui import run, ui
+from contextlib import suppress
+
+from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 import todosync
-from examples.shopping.items import ITEMS, add_item, mark_item
-from todosync import LiveList, LiveText
+from examples.shopping.items import ITEMS
+from todosync import LiveList, LiveText, RefusedWriteError, RowGoneError
 
 settings = todosync.Settings.from_environment()
 todosync.setup(settings, streams=[ITEMS])
@@ -17,13 +19,16 @@ def index() -> None:
     view = todosync.use_stream(ITEMS)
 
     async def add() -> None:
-        wanted, name.value = name.value, ''
-        if wanted and wanted.strip():
-            await run.io_bound(add_item, wanted.strip())
+        try:
+            await view.insert(name=name.value or '')
+            name.value = ''
+        except RefusedWriteError as error:
+            name.error = str(error)
 
     async def mark(e: GenericEventArguments) -> None:
         item_id, bought = e.args
-        await run.io_bound(mark_item, item_id, bought=bought)
+        with suppress(RowGoneError):  # somebody else has deleted it
+            await view.update(item_id, bought=bought)
 
     LiveText(view, 'summary', tag='h1').classes('text-2xl')
     name = ui.input('What is missing?').mark('new-item').on('keydown.enter', add).classes('w-full')

@@ -255,9 +255,9 @@ async def test_running_the_app_anew_leaves_nothing_behind(
 
 
 def threads() -> set[str]:
-    """Return the names of the threads that the app has started, except those of the event loop's pool."""
+    """Return the names of the threads that the app has started, except those of the event loop's pools."""
     names = {thread.name for thread in threading.enumerate() if thread is not threading.main_thread()}
-    return {name for name in names if not name.startswith('asyncio_')}
+    return {name for name in names if not name.startswith(('asyncio_', 'AnyIO'))}
 
 
 def open_files() -> list[Path]:

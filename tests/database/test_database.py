@@ -16,8 +16,8 @@ from tests.databases import other_program
 from tests.postgres import PostgresServer
 from tests.processes import run_at_once, start_python
 from tests.waiting import wait_until
+from tests.writing import create_todo
 from todos import MIGRATIONS
-from todos.actions import create_todo
 from todos.models import TODOS, Todo
 from todosync.database.database import Database, DatabaseUnavailableError
 
@@ -32,12 +32,11 @@ database.install_change_log(TODOS.log_table)
 """
 WRITE = """
 import sys
-from todos import MIGRATIONS
-from todosync.database import Database
-from todos.actions import create_todo
+from todos import MIGRATIONS, TODOS
+from todosync import Database, Writer
 database = Database(sys.argv[1], migrations=MIGRATIONS)
 for title in sys.stdin:
-    create_todo(database, {'title': title})
+    Writer(database).insert(TODOS, {'title': title})
 """
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.databases import Todos
 from tests.server import running_server
 from tests.waiting import wait_until
-from todos.actions import create_todo, delete_todo
+from tests.writing import create_todo, delete_todo
 from todos.models import TODOS, Todo
 from todosync.database.database import Database
 from todosync.production.backup import BackupError, SqliteBackups

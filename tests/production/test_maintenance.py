@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import wait_until
-from todos.actions import create_todo
+from tests.writing import create_todo
 from todosync.assembly import SyncServer
 from todosync.production import maintenance
 

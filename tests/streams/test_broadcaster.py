@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from tests.waiting import wait_until
+from tests.writing import create_todo, update_todo
 from todos import MIGRATIONS
-from todos.actions import create_todo, update_todo
 from todos.models import TODOS, Todo
 from todosync.cable import MemoryCable
 from todosync.database.database import Database

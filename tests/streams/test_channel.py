@@ -18,7 +18,8 @@ from nicegui.server import Server
 from tests.databases import execute
 from tests.light_socket import LightSocket
 from tests.sockets import Inbox, connect, serving, until
-from todos import MIGRATIONS, TODOS, actions
+from tests.writing import create_todo, delete_todo, update_todo
+from todos import MIGRATIONS, TODOS
 from todosync.cable import MemoryCable
 from todosync.database.database import Database
 from todosync.streams.cache import MemoryCache
@@ -66,15 +67,15 @@ class House:
         return channel
 
     async def add(self, title: str) -> int:
-        todo = await asyncio.to_thread(actions.create_todo, self.database, {'title': title})
+        todo = await asyncio.to_thread(create_todo, self.database, {'title': title})
         assert todo.id is not None
         return todo.id
 
     async def update(self, todo_id: int, **fields: Any) -> None:
-        await asyncio.to_thread(actions.update_todo, self.database, todo_id, fields)
+        await asyncio.to_thread(update_todo, self.database, todo_id, fields)
 
     async def delete(self, todo_id: int) -> None:
-        await asyncio.to_thread(actions.delete_todo, self.database, todo_id)
+        await asyncio.to_thread(delete_todo, self.database, todo_id)
 
     async def execute(self, statement: str, *rows: Mapping[str, Any]) -> None:
         await asyncio.to_thread(execute, self.url, statement, *rows)

@@ -11,7 +11,8 @@ import pytest
 import socketio
 
 from tests.sockets import until
-from todos import TODOS, actions
+from tests.writing import create_todo
+from todos import TODOS
 from todosync.cable import MemoryCable
 from todosync.database import Database
 from todosync.jobs import Jobs, LocalJobs
@@ -59,7 +60,7 @@ async def test_a_message_that_an_older_process_has_sent_is_not_taken(
     await channel.start()
     old = {'stream': 'todos', 'base': 0, 'version': 7, 'put': [{'id': 1, 'subject': 'Buy milk'}], 'del': []}
     cable.publish(topic, orjson.dumps(old))
-    await asyncio.to_thread(actions.create_todo, database, {'title': 'Buy bread'})
+    await asyncio.to_thread(create_todo, database, {'title': 'Buy bread'})
     cable.publish(TODOS.topic, orjson.dumps({'stream': 'todos', 'version': 1}))
     await until(lambda: channel.replica.version == 1)
     assert [todo['title'] for todo in channel.replica.rows] == ['Buy bread']
@@ -76,7 +77,7 @@ def test_what_an_older_process_has_broadcast_is_broadcast_to_the_newer_ones_too(
     broadcaster.start()
     messages: list[dict[str, Any]] = []
     cable.subscribe(TODOS.topic, lambda encoded: messages.append(orjson.loads(encoded)))
-    actions.create_todo(database, {'title': 'Buy milk'})
+    create_todo(database, {'title': 'Buy milk'})
     cable.publish(topic, orjson.dumps({'stream': 'todos', 'version': 1}))
     broadcaster.run()
     broadcaster.stop()

@@ -12,8 +12,8 @@ from sqlmodel import Field, Session, SQLModel, select
 
 from tests.databases import execute as execute_elsewhere
 from tests.processes import start_python
+from tests.writing import create_todo, delete_todo, update_todo
 from todos import MIGRATIONS
-from todos.actions import create_todo, delete_todo, update_todo
 from todos.models import TODOS, Todo
 from todosync.database.database import Database
 from todosync.streams.messages import Delta, Snapshot

@@ -149,7 +149,7 @@ def test_wrong_fields_get_a_sentence_each_and_change_nothing(
     assert (refused.status_code, errors(refused)) == (422, sentences)
     refused = client.patch(f'/todos/{todo["id"]}', json={'todo': fields})
     assert refused.status_code == 422
-    assert errors(refused) == (sentences if fields else ['Nothing to change: give a title or completed'])
+    assert errors(refused) == (sentences if fields else ['Nothing to change: give title or completed'])
     assert todos(client) == before
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from todos.actions import TodoNotFoundError, create_todo, delete_todo, restore_todo, update_todo
-from todos.models import TODOS, InvalidTodoError
+from tests.writing import create_todo, delete_todo, update_todo
+from todos.actions import restore_todo
+from todos.models import TODOS
 from todosync.database.database import Database
 from todosync.streams.messages import Row
+from todosync.writes import RefusedWriteError, RowGoneError
 
 
 def rows(database: Database) -> list[Row]:
@@ -66,9 +68,9 @@ def test_a_deleted_todo_can_be_put_back_as_it_was_once(database: Database) -> No
 @pytest.mark.parametrize('todo_id', [2, 0, -1, 2**63 - 1, 2**63, 2**70, -(2**70)])
 def test_what_is_not_there_can_be_neither_changed_nor_deleted(database: Database, todo_id: int) -> None:
     create_todo(database, {'title': 'Buy milk'})
-    with pytest.raises(TodoNotFoundError, match=f'There is no todo {todo_id}'):
+    with pytest.raises(RowGoneError, match=f'There is no todo {todo_id}'):
         update_todo(database, todo_id, {'completed': True})
-    with pytest.raises(TodoNotFoundError, match=f'There is no todo {todo_id}'):
+    with pytest.raises(RowGoneError, match=f'There is no todo {todo_id}'):
         delete_todo(database, todo_id)
     assert version(database) == 1
 
@@ -76,9 +78,9 @@ def test_what_is_not_there_can_be_neither_changed_nor_deleted(database: Database
 @pytest.mark.parametrize('fields', [{}, {'title': ''}, {'title': 'x', 'owner': 'me'}, [], None, 'Buy milk'])
 def test_what_is_invalid_changes_nothing(database: Database, fields: Any) -> None:
     create_todo(database, {'title': 'Buy milk'})
-    with pytest.raises(InvalidTodoError):
+    with pytest.raises(RefusedWriteError):
         create_todo(database, fields)
-    with pytest.raises(InvalidTodoError):
+    with pytest.raises(RefusedWriteError):
         update_todo(database, 1, fields)
     assert version(database) == 1
 

@@ -14,10 +14,11 @@ from nicegui import Client, app, binding, ui
 from nicegui.testing import User
 
 import todosync
-from todos import TODOS, InvalidTodoError, Todo, TodoNotFoundError, TodoView, use_todo_sync
+from todos import TODOS, Todo, TodoView, use_todo_sync
 from todos.testing import TodoUser
 from todosync import Stream, SyncServer, View
 from todosync.testing import todosync_storage
+from todosync.writes import RefusedWriteError, RowGoneError
 
 __all__ = ['todosync_storage']
 
@@ -126,9 +127,9 @@ async def test_what_a_tab_does_reaches_the_database(view: TodoView) -> None:
     assert todo.id is not None
     await view.update(todo.id, title='Buy oat milk', completed=True)
     await view.delete(todo.id)
-    with pytest.raises(TodoNotFoundError, match='may have been deleted'):
+    with pytest.raises(RowGoneError, match='may have been deleted'):
         await view.update(todo.id, completed=False)
-    with pytest.raises(InvalidTodoError, match="Title can't be blank"):
+    with pytest.raises(RefusedWriteError, match="Title can't be blank"):
         await view.add(' ')
 
 

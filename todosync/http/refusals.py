@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from todosync.access import csrf_refusal
 from todosync.database import DatabaseUnavailableError, reason
+from todosync.writes import RefusedWriteError, RowGoneError
 
 RETRY_AFTER = '5'
 """Seconds after which a client may try again what could not be done."""
@@ -151,6 +152,9 @@ def _refusal_of(error: Exception, request: Request) -> RefusedError:
     match error:
         case RefusedError():
             return error
+        case RefusedWriteError():
+            is_gone = isinstance(error, RowGoneError)
+            return RefusedError(HTTPStatus.NOT_FOUND if is_gone else HTTPStatus.UNPROCESSABLE_ENTITY, *error.errors)
         case IntegrityError():
             return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, f'The database refused it: {reason(error)}')
         case RequestValidationError():

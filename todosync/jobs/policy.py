@@ -70,7 +70,7 @@ def job(
 
     Example::
 
-        @todosync.job(attempts=5, retry_on=(OSError,), discard_on=(TodoNotFoundError,))
+        @todosync.job(attempts=5, retry_on=(OSError,), discard_on=(RowGoneError,))
         def remind(todo_id: int) -> None: ...
     """
 

@@ -14,6 +14,7 @@ from sqlmodel import Session, SQLModel
 
 from todosync.database import LogTable, instant, iso_utc
 
+from .declared import Declared, Rule, Verb
 from .messages import Delta, Row, Snapshot
 from .protocol import topic
 from .totals import Total
@@ -52,6 +53,8 @@ class Stream:
     name: str = ''
     change_log: str = ''
     change_key: str = 'record_id'
+    declared: Declared = field(default_factory=Declared, init=False, repr=False)
+    """What may be written, see :meth:`writable`."""
 
     def __post_init__(self) -> None:
         for attribute, default in (
@@ -62,6 +65,59 @@ class Stream:
             if not getattr(self, attribute):
                 object.__setattr__(self, attribute, default)
         self._refuse_what_cannot_work()
+
+    def writable(self, *fields: str) -> None:
+        """Allow rows to be inserted, updated and deleted, and these fields to be set; nothing else can be written.
+
+        :param fields: names of fields of the model; their types and checks are those of the model
+        :raises ValueError: the model has no such field, or it is the id
+
+        Example::
+
+            NOTES.writable('text', 'urgent')
+        """
+        for name in fields:
+            if name not in self.table.columns or name not in self.model.model_fields:
+                self._refuse(f'has no column {name!r} to be written', 'name columns of the model in `writable`')
+            if name == 'id':
+                self._refuse('has an `id` that nobody may write', 'leave it out of `writable`')
+        self.declared.fields = fields
+
+    def rule(self, rule: Rule) -> Rule:
+        """Have every write checked; a decorator. The rule may change the values that are written, or refuse the write.
+
+        It runs in the transaction of the write, in a thread.
+
+        :param rule: takes the :class:`Write`
+
+        Example::
+
+            @NOTES.rule
+            def check(write: Write) -> None:
+                if write.action == 'delete' and write.row.pinned:
+                    write.refuse('A pinned note cannot be deleted; unpin it first')
+        """
+        self.declared.add_rule(rule)
+        return rule
+
+    def verb(self, verb: Verb) -> Verb:
+        """Allow a write with a name of its own, which is that of the function; a decorator.
+
+        :param verb: takes the session of the transaction and the row, an object of the model, and changes it
+        :raises ValueError: the name is that of something else already
+
+        Example::
+
+            @NOTES.verb
+            def archive(session: Session, note: Note) -> None:
+                note.archived_at = utc_now()
+
+            await view.do(archive, note)
+        """
+        if verb.__name__ in {'insert', 'update', 'delete'}:
+            self._refuse(f'cannot have a verb {verb.__name__!r}', 'give the function another name')
+        self.declared.verbs[verb.__name__] = verb
+        return verb
 
     @property
     def log_table(self) -> LogTable:

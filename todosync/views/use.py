@@ -52,7 +52,7 @@ def use_view(stream: Stream, kind: type[Kind]) -> Kind:
     view = server.views.of(client).get(stream.name)
     if view is None:
         channel = server.channel(stream)
-        view = kind(channel, server.database, client)
+        view = kind(channel, server.database, server.writer, client)
         server.views.add(client, view)
         _embed(server, channel, client)
     if not isinstance(view, kind):

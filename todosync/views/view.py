@@ -13,6 +13,7 @@ from nicegui import Client, binding
 from todosync.database import Database
 from todosync.streams import Channel, Row, Stream
 from todosync.tabs import Role
+from todosync.writes import RowOrId, Writer
 
 from .event_log import Category, EventLog, LogEntry
 from .live import Live
@@ -51,10 +52,11 @@ class View:
     """A page's view of a stream. Its values change by themselves. The page can bind to each and can set none.
 
     A view belongs to one page and ends with it; :func:`use_stream` makes it. A subclass may add values, see
-    :class:`Live`, and methods that write to ``database``.
+    :class:`Live`, and methods.
 
     :param channel: the stream's channel
     :param database: the database of the server
+    :param writer: what writes to it
     :param client: the page
     :ivar rows: the rows in their order, a sequence of dicts that hold JSON values
     :ivar version: the version of the rows, a whole number that rises with each change
@@ -86,8 +88,9 @@ class View:
         super().__init_subclass__()
         cls._of_rows = (*cls._of_rows, *(value for value in vars(cls).values() if isinstance(value, Live)))
 
-    def __init__(self, channel: Channel, database: Database, client: Client) -> None:
+    def __init__(self, channel: Channel, database: Database, writer: Writer, client: Client) -> None:
         self.database = database
+        self._writer = writer
         self._channel = channel
         self._client: Client = weakref.proxy(client)  # a strong reference would keep a deleted page in memory
         self._role: Role = 'none'
@@ -101,6 +104,66 @@ class View:
     def stream(self) -> Stream:
         """The stream."""
         return self._channel.stream
+
+    async def insert(self, **values: Any) -> Any:
+        """Add a row to the stream.
+
+        :param values: its ``writable`` fields by name
+        :return: the row, an object of the stream's model
+        :raises RefusedWriteError: it was refused; nothing was written
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            note = await view.insert(text='Buy milk')
+        """
+        return await self._writer.in_thread(self._writer.insert, self.stream, values)
+
+    async def update(self, row: RowOrId, **values: Any) -> Any:
+        """Change fields of a row; the others stay as they are.
+
+        :param row: one of ``rows``, an object of the stream's model, or an id
+        :param values: ``writable`` fields by name
+        :return: the row as it is then, an object of the stream's model
+        :raises RowGoneError: there is no such row (any more)
+        :raises RefusedWriteError: it was refused; nothing was written
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            await view.update(note, urgent=True)
+        """
+        return await self._writer.in_thread(self._writer.update, self.stream, row, values)
+
+    async def delete(self, row: RowOrId) -> None:
+        """Delete a row.
+
+        :param row: one of ``rows``, an object of the stream's model, or an id
+        :raises RowGoneError: there is no such row (any more)
+        :raises RefusedWriteError: it was refused; nothing was written
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            await view.delete(note)
+        """
+        await self._writer.in_thread(self._writer.delete, self.stream, row)
+
+    async def do(self, verb: Callable[..., None], row: RowOrId) -> Any:
+        """Do what a verb of the stream does to a row.
+
+        :param verb: the verb, a function that is declared by ``stream.verb``
+        :param row: one of ``rows``, an object of the stream's model, or an id
+        :return: the row as it is then, an object of the stream's model
+        :raises RowGoneError: there is no such row (any more)
+        :raises RefusedWriteError: it was refused; nothing was written
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            await view.do(archive, note)
+        """
+        return await self._writer.in_thread(self._writer.do, self.stream, verb.__name__, row)
 
     def on_change(self, listener: Callable[[], Any]) -> None:
         """Have a function called in the page's context whenever rows have changed.

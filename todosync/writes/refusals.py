@@ -1,0 +1,68 @@
+"""How a write is refused: in sentences for the person who wanted it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+
+class RefusedWriteError(ValueError):
+    """A write was refused, and nothing was written.
+
+    :param errors: one sentence for each reason, meant for the person who wanted the write
+    :param fields: the sentences that are about a field, by its name, to be shown beside it
+
+    Example::
+
+        try:
+            await view.insert(text=field.value)
+        except RefusedWriteError as error:
+            field.error = error.fields.get('text', str(error))
+    """
+
+    def __init__(self, *errors: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__('. '.join(errors))
+        self.errors = list(errors)
+        self.fields = dict(fields or {})
+
+
+class RowGoneError(RefusedWriteError, LookupError):
+    """The row to be written to is not there (any more), and nothing was written.
+
+    Example::
+
+        try:
+            await view.delete(note)
+        except RowGoneError:
+            pass  # somebody else was faster
+    """
+
+
+def refusal_of(error: ValidationError) -> RefusedWriteError:
+    """Return the refusal that stands for values that do not fit their fields."""
+    sentences: list[str] = []
+    fields: dict[str, str] = {}
+    for detail in error.errors(include_url=False):
+        field = '.'.join(map(str, detail['loc']))
+        sentence = _sentence(detail['type'], field, detail['msg'], detail.get('ctx', {}))
+        sentences.append(sentence)
+        fields.setdefault(field, sentence)
+    return RefusedWriteError(*sentences, fields=fields)
+
+
+def _sentence(kind: str, field: str, message: str, context: Mapping[str, object]) -> str:
+    name = field.rpartition('.')[2].replace('_', ' ').capitalize() or 'The row'
+    sentences = {
+        'missing': f"{name} can't be blank",
+        'extra_forbidden': f'Unknown field: {field}',
+        'string_type': f'{name} must be text',
+        'string_too_long': f'{name} is too long (maximum is {context.get("max_length")} characters)',
+        'string_too_short': f'{name} is too short (minimum is {context.get("min_length")} characters)',
+        'bool_type': f'{name} must be true or false',
+        'int_type': f'{name} must be a whole number',
+        'value_error': str(context.get('error', message)),
+        'model_type': 'A row must be an object of fields',
+        'dict_type': 'A row must be an object of fields',
+    }
+    return sentences.get(kind, f'{name}: {message}')

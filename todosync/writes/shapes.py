@@ -1,0 +1,63 @@
+"""What a write may say: pydantic models of a stream's writable fields, made of the fields of its own model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic.fields import FieldInfo
+
+from todosync.streams import Stream
+
+from .refusals import refusal_of
+
+Values = Mapping[str, Any] | bytes
+"""The values of a row's fields by name: Python's, or JSON of an object."""
+
+
+@cache
+def insert_shape(stream: Stream) -> type[BaseModel]:
+    """Return what a new row may say: its writable fields; those with a default may be left out.
+
+    :param stream: a stream with ``writable`` fields
+    :return: a pydantic model, with the types and checks that the stream's model declares
+
+    Example::
+
+        schema = insert_shape(NOTES).model_json_schema()
+    """
+    return _shape(f'New{stream.model.__name__}', stream, lambda field: field)
+
+
+@cache
+def update_shape(stream: Stream) -> type[BaseModel]:
+    """Return what a change may say: its writable fields; what is left out stays as it is.
+
+    :param stream: a stream with ``writable`` fields
+    :return: a pydantic model, with the types and checks that the stream's model declares
+
+    Example::
+
+        schema = update_shape(NOTES).model_json_schema()
+    """
+    return _shape(f'{stream.model.__name__}Change', stream, lambda field: None)
+
+
+def check_values(shape: type[BaseModel], values: Values) -> dict[str, Any]:
+    """Return the values that were given, as a validator of the model may have changed them.
+
+    :raises RefusedWriteError: one is missing, unknown, of another type, or refused by a check of the model
+    """
+    try:
+        found = shape.model_validate_json(values) if isinstance(values, bytes) else shape.model_validate(values)
+    except ValidationError as error:
+        raise refusal_of(error) from None
+    return {name: getattr(found, name) for name in shape.model_fields if name in found.model_fields_set}
+
+
+def _shape(name: str, stream: Stream, default: Callable[[FieldInfo], Any]) -> type[BaseModel]:
+    found = {name: stream.model.model_fields[name] for name in stream.declared.fields}
+    fields: dict[str, Any] = {name: (field.rebuild_annotation(), default(field)) for name, field in found.items()}
+    return create_model(name, __config__=ConfigDict(extra='forbid', strict=True), **fields)

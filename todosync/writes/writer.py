@@ -1,0 +1,223 @@
+"""The one path of all writes: from handlers in Python, from rows, from REST, from jobs and from tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from sqlmodel import Session, SQLModel
+
+from todosync.database import Database
+from todosync.streams import Row, Stream
+
+from .refusals import RefusedWriteError, RowGoneError
+from .shapes import Values, check_values, insert_shape, update_shape
+
+WRITER_THREADS = 4
+"""Writers wait for each other: more of them in threads would only keep the threads from those who read."""
+ID_MAX = 2**63 - 1
+"""The largest id that a database can hold."""
+
+RowOrId = int | Row | SQLModel
+Result = TypeVar('Result')
+
+
+@dataclass(eq=False)
+class Write:
+    """A write on its way through the rules of its stream, in its transaction.
+
+    :ivar action: ``insert``, ``update``, ``delete``, or the name of a verb
+    :ivar row: the row as it is stored, an object of the stream's model; ``None`` before an insert
+    :ivar values: the fields that an insert or an update sets, by name; a rule may change them, and add others
+    :ivar session: the session of the transaction, to look at other rows or to write them; a rule has no other effect,
+        since a transaction may be tried again
+
+    Example::
+
+        @NOTES.rule
+        def owner_only(write: Write) -> None:
+            if write.action == 'delete' and write.row.pinned:
+                write.refuse('A pinned note cannot be deleted; unpin it first')
+    """
+
+    action: str
+    row: Any
+    values: dict[str, Any]
+    session: Session
+
+    def refuse(self, sentence: str, field: str = '') -> NoReturn:
+        """Refuse the write, and with it its whole transaction.
+
+        :param sentence: why, for the person who wanted it, and what to do
+        :param field: the field that it is about, beside which it will be shown
+        :raises RefusedWriteError: always
+
+        Example::
+
+            write.refuse('A note needs a text', field='text')
+        """
+        raise RefusedWriteError(sentence, fields={field: sentence} if field else {})
+
+
+class Writer:
+    """Writes to streams: each write is checked, passes the rules of its stream, and is done in one transaction.
+
+    Its methods block, so call them in a thread, or await :meth:`in_thread`.
+
+    :param database: where the streams are kept
+
+    Example::
+
+        note = await server.writer.in_thread(server.writer.insert, NOTES, {'text': 'Buy milk'})
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._limiter = CapacityLimiter(WRITER_THREADS)
+
+    async def in_thread(self, write: Callable[..., Result], *args: Any) -> Result:
+        """Do a write in one of the writers' threads.
+
+        :param write: one of the methods below
+        :param args: its arguments
+        """
+        return await to_thread.run_sync(partial(write, *args), limiter=self._limiter)
+
+    def insert(self, stream: Stream, values: Values) -> Any:
+        """Add a row.
+
+        :param stream: the stream
+        :param values: its fields by name, or JSON of them
+        :return: the row, an object of the stream's model
+        :raises RefusedWriteError: it was refused
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            note = writer.insert(NOTES, {'text': 'Buy milk'})
+        """
+        _refuse_undeclared(stream)
+        given = check_values(insert_shape(stream), values)
+
+        def add(session: Session) -> Any:
+            write = Write('insert', None, given, session)
+            _apply_rules(stream, write)
+            row = stream.model(**write.values)
+            session.add(row)
+            return row
+
+        return self._transaction(add)
+
+    def update(self, stream: Stream, row: RowOrId, values: Values) -> Any:
+        """Change fields of a row; the others stay as they are.
+
+        :param stream: the stream
+        :param row: the row, as an object of the model or of a view's ``rows``, or its id
+        :param values: fields by name, or JSON of them
+        :return: the row as it is then, an object of the stream's model
+        :raises RowGoneError: there is no such row
+        :raises RefusedWriteError: it was refused
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            writer.update(NOTES, note, {'urgent': True})
+        """
+        _refuse_undeclared(stream)
+        given = check_values(update_shape(stream), values)
+        if not given:
+            raise RefusedWriteError(f'Nothing to change: give {_either(stream.declared.fields)}')
+
+        def change(session: Session) -> Any:
+            write = Write('update', _stored(stream, row, session), given, session)
+            _apply_rules(stream, write)
+            write.row.sqlmodel_update(write.values)
+            return write.row
+
+        return self._transaction(change)
+
+    def delete(self, stream: Stream, row: RowOrId) -> None:
+        """Delete a row.
+
+        :param stream: the stream
+        :param row: the row, as an object of the model or of a view's ``rows``, or its id
+        :raises RowGoneError: there is no such row
+        :raises RefusedWriteError: it was refused
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            writer.delete(NOTES, note)
+        """
+        _refuse_undeclared(stream)
+
+        def remove(session: Session) -> None:
+            write = Write('delete', _stored(stream, row, session), {}, session)
+            _apply_rules(stream, write)
+            session.delete(write.row)
+
+        self._transaction(remove)
+
+    def do(self, stream: Stream, verb: str, row: RowOrId) -> Any:
+        """Do what a verb of the stream does to a row.
+
+        :param stream: the stream
+        :param verb: the name of the verb
+        :param row: the row, as an object of the model or of a view's ``rows``, or its id
+        :return: the row as it is then, an object of the stream's model
+        :raises RowGoneError: there is no such row
+        :raises RefusedWriteError: it was refused, or there is no such verb
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            writer.do(NOTES, 'archive', note)
+        """
+        act = stream.declared.verbs.get(verb)
+        if act is None:
+            raise RefusedWriteError(f'The stream {stream.name!r} has no verb {verb!r}')
+
+        def do_it(session: Session) -> Any:
+            write = Write(verb, _stored(stream, row, session), {}, session)
+            _apply_rules(stream, write)
+            act(session, write.row)
+            return write.row
+
+        return self._transaction(do_it)
+
+    def _transaction(self, effect: Callable[[Session], Result]) -> Result:
+        with self.database.write() as session:
+            return effect(session)
+
+
+def _refuse_undeclared(stream: Stream) -> None:
+    if not stream.declared.fields:
+        raise RefusedWriteError(f'The stream {stream.name!r} can only be read; declare what may be written: writable()')
+
+
+def _stored(stream: Stream, row: RowOrId, session: Session) -> SQLModel:
+    row_id = id_of(row)
+    found = session.get(stream.model, row_id, with_for_update=True) if 0 <= row_id <= ID_MAX else None
+    if found is None:
+        raise RowGoneError(f'There is no {stream.model.__name__.lower()} {row_id}; it may have been deleted')
+    return found
+
+
+def id_of(row: RowOrId) -> int:
+    """Return the id of a row, which may be given as a row or as its id."""
+    found = row['id'] if isinstance(row, Mapping) else getattr(row, 'id', row)
+    if type(found) is not int:
+        raise TypeError(f'{row!r} is no row, and no id of one')
+    return found
+
+
+def _apply_rules(stream: Stream, write: Write) -> None:
+    for rule in stream.declared.rules:
+        rule(write)
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return ' or '.join([', '.join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
