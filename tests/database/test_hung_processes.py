@@ -14,8 +14,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.processes import start_python
+from tests.writing import create_todo
 from todos import MIGRATIONS
-from todos.actions import create_todo
 from todos.models import TODOS
 from todosync.cable.postgres import PostgresCable
 from todosync.database.base import BUSY_TIMEOUT
