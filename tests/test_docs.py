@@ -10,7 +10,7 @@ import pkgutil
 import re
 import sys
 import tomllib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -227,6 +227,31 @@ def public() -> Iterator[tuple[str, Any]]:
         for name, value in vars(owner).items():
             if not name.startswith('_') and name not in CALLED_BY_THE_SERVER:
                 yield f'{owner.__name__}.{name}', value
+
+
+def with_methods(found: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The names, and the public methods of those that are classes."""
+    for name, value in found:
+        yield name, value
+        if inspect.isclass(value):
+            for method_name, method in vars(value).items():
+                function = getattr(method, '__func__', method)
+                if inspect.isfunction(function) and not method_name.startswith('_') and '<' not in function.__name__:
+                    yield f'{name}.{method_name}', function
+
+
+@pytest.mark.parametrize(('name', 'value'), [pytest.param(*found, id=found[0]) for found in with_methods(public())])
+def test_every_public_docstring_explains_every_parameter(name: str, value: Any) -> None:
+    if inspect.isclass(value):
+        parameters = list(inspect.signature(vars(value)['__init__']).parameters) if '__init__' in vars(value) else []
+    elif inspect.isfunction(value):
+        parameters = list(inspect.signature(value).parameters)
+    else:
+        return
+    assert value.__doc__, name
+    for parameter in parameters:
+        explained = re.search(rf':(param|ivar) {parameter}: ', value.__doc__)
+        assert explained or parameter in {'self', 'cls'}, f'{name}: {parameter}'
 
 
 @pytest.mark.parametrize(('name', 'value'), [pytest.param(*found, id=found[0]) for found in public()])

@@ -1,4 +1,4 @@
-"""For testing the page of the todos without a browser."""
+"""For tests of the todo page without a browser."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from .models import TODOS
 
 
 class TodoUser(RowUser):
-    """A person in front of the page of the todos.
+    """A simulated person who has opened the todo page.
 
-    :param user: NiceGUI's user, who has opened the page
+    Each method waits until the page shows its effect, and raises ``AssertionError`` if the todo is not on the page or
+    the effect does not come within 10 s.
+
+    :param user: NiceGUI's ``User``, who has opened the page
 
     Example::
 
@@ -35,7 +38,7 @@ class TodoUser(RowUser):
         return [todo['title'] for todo in self.rows()]
 
     def done(self) -> list[str]:
-        """Return the titles of those that are done.
+        """Return the titles of the todos that the page shows and that are done.
 
         Example::
 
@@ -44,7 +47,7 @@ class TodoUser(RowUser):
         return [todo['title'] for todo in self.rows() if todo['completed']]
 
     def field(self) -> ui.input:
-        """Return the field for a new todo: ``value`` is what stands in it, ``error`` what stands under it.
+        """Return the field for a new todo. Its ``value`` is the text in it, its ``error`` the message under it.
 
         Example::
 
@@ -55,7 +58,9 @@ class TodoUser(RowUser):
         return field
 
     async def add(self, title: str) -> None:
-        """Type a title and press Enter.
+        """Type a title into the field for a new todo, and press Enter.
+
+        :param title: the title; a refused one stays in the field, see :meth:`field`
 
         Example::
 
@@ -69,6 +74,8 @@ class TodoUser(RowUser):
     async def toggle(self, title: str) -> None:
         """Click on the checkbox of a todo.
 
+        :param title: the title of the todo
+
         Example::
 
             await todos.toggle('Buy milk')
@@ -77,7 +84,10 @@ class TodoUser(RowUser):
         await self.trigger('todo-completed', 'click.prevent', todo['id'], not todo['completed'])
 
     async def edit(self, title: str, new_title: str) -> None:
-        """Open the editor of a todo, type a new title and press Enter.
+        """Open the editor of a todo, type a new title, and press Enter.
+
+        :param title: the title of the todo
+        :param new_title: the title to type; if it is refused, the page shows a notification with the reason
 
         Example::
 
@@ -88,6 +98,8 @@ class TodoUser(RowUser):
     async def delete(self, title: str) -> None:
         """Click on the delete button of a todo.
 
+        :param title: the title of the todo
+
         Example::
 
             await todos.delete('Buy milk')
@@ -95,7 +107,7 @@ class TodoUser(RowUser):
         await self.trigger('todo-delete', 'click', self.row(title=title)['id'])
 
     async def undo(self) -> None:
-        """Click on the undo button that appears after a deletion.
+        """Click on the undo button that the page shows for 8 s after a deletion.
 
         Example::
 
@@ -104,7 +116,9 @@ class TodoUser(RowUser):
         await self.trigger('todo-undo', 'undo')
 
     async def show(self, choice: str) -> None:
-        """Choose which todos are shown: ``All``, ``Active`` or ``Done``.
+        """Choose which todos the page shows.
+
+        :param choice: ``All``, ``Active`` or ``Done``
 
         Example::
 

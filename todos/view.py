@@ -32,7 +32,8 @@ class TodoView(View):
     async def add(self, title: str) -> Todo:
         """Create a todo.
 
-        :param title: 1 to 500 characters after stripping
+        :param title: a text of 1 to 500 characters, after spaces at its ends are removed
+        :return: the new todo
         :raises RefusedWriteError: the title was refused; ``errors`` says why
 
         Example::
@@ -42,9 +43,9 @@ class TodoView(View):
         return cast(Todo, await self.insert(title=title))
 
     async def restore(self, todo: Row) -> None:
-        """Put a deleted todo back as it was and where it was; nothing happens if it is there.
+        """Put a deleted todo back, with its id and its place in the list. Do nothing if it is not deleted.
 
-        :param todo: the todo as ``todos`` held it
+        :param todo: the todo as it was in :attr:`todos`
 
         Example::
 
@@ -56,9 +57,9 @@ class TodoView(View):
 def use_todo_sync() -> TodoView:
     """Return this page's view of the todos; every call on a page returns the same one.
 
-    Call it while the page is built, so that the list is part of the page and shows before there is a socket.
+    Call it while the page is built. The todos are then part of the page, so they show before the socket is open.
 
-    :raises RuntimeError: ``todosync.setup()`` has not been called, or there is no page to belong to
+    :raises RuntimeError: ``todosync.setup()`` was not called with ``TODOS``, or no page is being built
 
     Example::
 

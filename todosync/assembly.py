@@ -203,7 +203,8 @@ class SyncServer:
     def channel(self, stream: Stream) -> Channel:
         """Return a stream's channel.
 
-        :raises RuntimeError: ``setup()`` was not given the stream
+        :param stream: a stream that was given to ``setup()``
+        :raises RuntimeError: it was not
         """
         return self.channels.of(stream)
 
@@ -345,10 +346,16 @@ class SyncServer:
         self.broadcaster.broadcast_later()
 
     def on_connect(self, client: Client) -> None:
-        """Note that a page is connected, whichever way."""
-        client._head_html = ''  # it has been sent, and would keep a copy of the list for each tab
+        """Note that a page is connected, over its own socket or over that of another tab.
+
+        :param client: the page
+        """
+        client._head_html = ''  # it has been sent; kept, it would be a copy of all rows for each tab
         self.views.set_role(client, self.tabs.role(client))
 
     def on_delete(self, client: Client) -> None:
-        """Forget a page that NiceGUI has deleted."""
+        """Forget a page that NiceGUI has deleted.
+
+        :param client: the page
+        """
         self.views.forget(client)

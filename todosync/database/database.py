@@ -119,7 +119,10 @@ class Database:
     def install_change_log(self, log: LogTable) -> None:
         """Create a table's change log and the triggers that write it, and the table itself where no migration has.
 
-        Triggers, so that a change by any program is seen: this one, another process, ``sqlite3`` on the command line.
+        Triggers see the changes of every program: this one, another process, ``sqlite3`` on the command line.
+
+        :param log: the table, and the names in its change log
+        :raises DatabaseUnavailableError: the database cannot be written to
         """
         forbid_event_loop('Changing the schema')
         with explained(), self._turn(), self._writing_engine.begin() as connection:

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from todosync.assembly import SyncServer
 
 HEALTH_TIMEOUT = 2.0
-"""Seconds after which a process whose parts do not answer is not healthy."""
+"""A process is unhealthy if its parts do not answer within this many seconds."""
 PROBE_THREADS = 2
 
 
 def make_router(server: SyncServer) -> APIRouter:
-    """Return the route, bound to a server."""
+    """Return the route ``/up``.
+
+    :param server: the server whose health it answers with
+    """
     router = APIRouter(route_class=RefusalRoute, tags=['operations'])
     probes = CapacityLimiter(PROBE_THREADS)
 

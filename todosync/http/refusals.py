@@ -1,4 +1,4 @@
-"""How REST routes refuse: every error as ``{"errors": [...]}``, whatever is wrong with a request."""
+"""Refusals of REST routes. Every error is answered as ``{"errors": [...]}``, whatever is wrong with a request."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 
 class RefusedError(Exception):
-    """A request is refused with a status and sentences that say why.
+    """A request is refused. The answer has a status, and sentences that say why.
 
     :param status: the status of the answer
-    :param errors: one sentence for each reason, meant for the person who sent the request
+    :param errors: one sentence for each reason, for the person who sent the request
 
     Example::
 
@@ -43,7 +43,7 @@ class RefusedError(Exception):
 
 
 class RefusalRoute(APIRoute):
-    """A route that answers every refusal as ``{"errors": [...]}``, those of the forgery check included.
+    """A route that answers every refusal as ``{"errors": [...]}``, also that of the forgery check.
 
     Example::
 
@@ -54,7 +54,12 @@ class RefusalRoute(APIRoute):
     """The methods of all routes with this path."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the methods that no route has."""
+        """Refuse the methods that no route with this path has.
+
+        :param scope: the request, see ASGI
+        :param receive: reads the body of the request
+        :param send: sends the answer
+        """
         if scope['method'] in (self.methods or ()):
             await super().handle(scope, receive, send)
         else:
@@ -64,7 +69,7 @@ class RefusalRoute(APIRoute):
             await refusal(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler so that what it raises becomes an answer."""
+        """Return FastAPI's handler with a layer around it that turns errors into answers."""
         handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
@@ -80,9 +85,9 @@ class RefusalRoute(APIRoute):
         return answer
 
     def refusal_of(self, error: Exception, request: Request) -> RefusedError | None:
-        """Return the refusal that an error of the app stands for; ``None`` for an error that stands for none.
+        """Return the refusal for an error of the app; ``None`` for an error that is not the app's. Override this.
 
-        :param error: what the handler has raised
+        :param error: the error that the handler has raised
         :param request: the request
         """
         return None
@@ -94,9 +99,9 @@ class RefusalRoute(APIRoute):
 
 
 def allow_methods(router: APIRouter) -> None:
-    """Tell each route of a router which methods the routes with its path have together.
+    """Tell each route which methods its path has, so that other methods are answered with 405 and a list of these.
 
-    :param router: a router whose routes are all made
+    :param router: a router; call this when all its routes are there
 
     Example::
 
@@ -111,16 +116,16 @@ async def read_json(request: Request, limit: int) -> Any:
     """Read the body as JSON.
 
     :param request: the request
-    :param limit: how many bytes the body may have
+    :param limit: the largest size of the body, in bytes
     :return: the JSON value
-    :raises RefusedError: larger than the limit, or not JSON
+    :raises RefusedError: the body is larger than the limit, or is not JSON
 
     Example::
 
         note = await read_json(request, limit=65_536)
     """
     too_large = RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f'Body is too large (maximum is {limit} bytes)')
-    if int(request.headers.get('Content-Length', 0)) > limit:  # the server has refused what is no number
+    if int(request.headers.get('Content-Length', 0)) > limit:  # uvicorn has refused a header that is no number
         raise too_large
     body = bytearray()
     async for chunk in request.stream():
@@ -134,11 +139,11 @@ async def read_json(request: Request, limit: int) -> Any:
 
 
 def json_response(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> Response:
-    """Return content as JSON.
+    """Return a JSON answer.
 
     :param content: a JSON value
     :param status: the status of the answer
-    :param headers: further headers
+    :param headers: further headers, as ``Allow='GET'``
 
     Example::
 
@@ -148,7 +153,7 @@ def json_response(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: s
 
 
 def _refusal_of(error: Exception, request: Request) -> RefusedError:
-    """Return what becomes of a request that raised."""
+    """Return the refusal for any error that a handler has raised."""
     match error:
         case RefusedError():
             return error

@@ -1,4 +1,4 @@
-"""The record of jobs that failed."""
+"""The record of jobs that have failed."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ failed_executions = Table(
 
 @dataclass(frozen=True)
 class FailedExecution:
-    """A job that raised, and was not to be tried again.
+    """A job that has raised an error and will not be tried again.
 
-    :param failed_at: when, in ISO 8601, UTC
-    :param error: the kind of error and its message
+    :param job_id: the id under which the job was enqueued
+    :param failed_at: the time of the failure, in ISO 8601, UTC
+    :param error: the class of the error and its message
+    :param traceback: Python's traceback
 
     Example::
 

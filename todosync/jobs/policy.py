@@ -58,15 +58,18 @@ def job(
     retry_on: tuple[type[Exception], ...] = Policy.retry_on,
     discard_on: tuple[type[Exception], ...] = Policy.discard_on,
 ) -> Any:
-    """Mark a function as a durable job, and say what is to happen when it raises.
+    """Mark a function as a durable job, and say what happens when it raises an error.
 
-    Only marked functions run as durable jobs: a stored job is a function's name and its arguments, and the mark keeps
-    a stored name from calling whatever can be imported. ``@job`` alone means one attempt, and a record of its failure.
+    Only marked functions run as durable jobs. A stored job is the name of a function and its arguments; without the
+    mark, a stored name could call any function that can be imported. ``@job`` alone means one attempt; a failure is
+    recorded.
 
-    :param attempts: how often to try before the failure is recorded
+    :param function: the function, where the decorator stands without parentheses
+    :param attempts: how often the job is tried before its failure is recorded
     :param wait: seconds before the second attempt; the time doubles with each further one
-    :param retry_on: the errors to try again after; :class:`JobInterruptedError` stands for a process that ended
-    :param discard_on: the errors after which the job is dropped without a record
+    :param retry_on: the errors after which the job is tried again; :class:`JobInterruptedError` means that the process
+        of the job has ended
+    :param discard_on: the errors after which the job is neither tried again nor recorded
 
     Example::
 

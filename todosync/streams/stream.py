@@ -149,11 +149,18 @@ class Stream:
         return found
 
     def shown_totals(self, totals: Mapping[str, int]) -> dict[str, Any]:
-        """Return the totals together with the texts that are made of them, as messages carry them."""
+        """Return the totals and the texts that are made of them, as messages carry them.
+
+        :param totals: the totals, by name
+        """
         return {**totals, **self.texts(totals)}
 
     def total(self, rows: Iterable[Row]) -> dict[str, int]:
-        """Return the totals over the given rows."""
+        """Return the totals over the given rows.
+
+        :param rows: rows of the stream
+        :return: the totals, by name
+        """
         totals = dict.fromkeys(self.totals, 0)
         for row in rows:
             for name, kind in self.totals.items():
@@ -161,18 +168,28 @@ class Stream:
         return totals
 
     def version(self, session: Session) -> int:
-        """Return the current version: the number of the last change, 0 before the first."""
+        """Return the current version: the number of the last change, 0 before the first one.
+
+        :param session: a transaction of the database that has the table
+        """
         return int(session.connection().scalar(select(func.max(self._log.c.version))) or 0)
 
     def trim(self, session: Session, before: datetime) -> None:
-        """Forget the changes made before a moment; the newest one stays, it holds the version."""
+        """Delete old changes from the change log. The newest one stays in any case, because it holds the version.
+
+        :param session: a write transaction
+        :param before: changes from before this time are deleted; with a time zone
+        """
         log = self._log
         newest = select(func.max(log.c.version)).scalar_subquery()
         old = (log.c.at < before.astimezone(UTC)) & (log.c.version < newest)
         session.connection().execute(delete(log).where(old))
 
     def snapshot(self, session: Session) -> Snapshot:
-        """Read the whole list and its version in one read transaction."""
+        """Read all rows and their version.
+
+        :param session: a read transaction, so that rows and version are of the same moment
+        """
         version = self.version(session)
         source = self.table.c[self.order_field]
         direction = desc if self.is_descending else asc
@@ -181,11 +198,12 @@ class Stream:
         return Snapshot(self.name, version, rows, self.shown_totals(self.total(rows)))
 
     def delta(self, session: Session, since: int) -> Delta | None:
-        """Read what changed after a version.
+        """Read what has changed after a version.
 
-        :param since: the version that the caller holds
-        :return: the delta, with no rows if nothing changed; ``None`` when only a snapshot can help, because the change
-            log no longer reaches back that far, because it has never reached that version, or because more than
+        :param session: a read transaction
+        :param since: the version that the caller has
+        :return: the delta, which has no rows if nothing has changed. ``None`` if the caller needs a snapshot: the
+            change log no longer reaches back to this version, or it never had this version, or more than
             :data:`DELTA_MAX_ROWS` rows have changed
         """
         log = self._log
