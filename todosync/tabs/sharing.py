@@ -23,6 +23,8 @@ from .tabs import Role, Tabs
 
 TABS_PER_SOCKET = 100
 RECONNECT_TIMEOUT = 60.0
+ENVELOPE_SIZE = 1024
+"""Characters in which a tab's frame is wrapped, at most: who the tab is, and the frame's number."""
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +106,8 @@ class SharedSocket:
             self.tabs.start()
         else:
             log.warning('%s', self.mismatch)
+        # the longest frame of a page that NiceGUI lets through is taken with its envelope, too
+        core.sio.eio.max_http_buffer_size += ENVELOPE_SIZE
         core.sio.on('todosync_hello', self._greet)
         core.sio.on('todosync_probe', _answer_probe)
         app.router.routes.insert(0, self._mount)  # a page of the app may take any path that is left
@@ -120,6 +124,7 @@ class SharedSocket:
             cast(Any, Client).build_response = self._build_response
         if self._mount in app.router.routes:
             app.router.routes.remove(self._mount)
+        core.sio.eio.max_http_buffer_size -= ENVELOPE_SIZE
         for event in ('todosync_hello', 'todosync_probe'):
             core.sio.handlers['/'].pop(event, None)
         self.tabs.stop()

@@ -1,0 +1,63 @@
+"""The longest text, and pages that are loaded before anybody goes there, as in plain NiceGUI."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Page
+
+from tests.e2e.browser import Chromium, eventually, status
+from tests.server import ROOT, free_port, outer_environment
+
+
+@pytest.fixture(scope='module')
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port, folder = free_port(), tmp_path_factory.mktemp('edges')
+    environment = outer_environment() | {'PORT': str(port), 'PYTHONPATH': str(ROOT)}
+    with (folder / 'app.log').open('wb') as output:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / 'tests' / 'apps' / 'edges.py')],
+            env=environment,
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        eventually(lambda: httpx.get(f'http://127.0.0.1:{port}/connected').is_success)
+        yield f'http://127.0.0.1:{port}'
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def pages(chromium: Chromium, url: str) -> Iterator[list[Page]]:
+    """Three tabs; the first leads."""
+    context = chromium.fresh_context()
+    pages = [context.new_page() for _ in range(3)]
+    for page in pages:
+        page.goto(url)
+        eventually(lambda page=page: status(page)['connected'])
+    yield pages
+    context.close()
+
+
+@pytest.mark.parametrize('role', ['leader', 'follower'])
+def test_the_longest_text_arrives_and_a_longer_one_harms_nobody(pages: list[Page], role: str) -> None:
+    page = next(page for page in pages if status(page)['role'] == role)
+    page.bring_to_front()
+    page.locator('textarea').focus()
+    for number in (1, 2):
+        page.keyboard.press('y')
+        eventually(lambda number=number: page.locator('.changes').inner_text() == str(number))
+    page.keyboard.press('y')
+    eventually(lambda: page.locator('#too_long_message_popup').get_attribute('aria-hidden') == 'false')
+    for other in pages:
+        other.bring_to_front()
+        other.get_by_role('button', name='more').click()
+        eventually(lambda other=other: other.locator('.changes').inner_text() == 'clicked')
+    assert sorted(status(page)['role'] for page in pages) == ['follower', 'follower', 'leader']
