@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from typing import Any
@@ -73,8 +74,20 @@ class LightBrowser:
         self.sockets.append(socket)
         if stream is not None:
             assert (await socket.call('todosync_hello', page.handshake))['ok']
-            await socket.call('todosync_fetch', {'stream': stream, 'version': None})
+            await self._subscribe(socket, stream)
         return socket
+
+    async def _subscribe(self, socket: LightSocket, stream: str) -> None:
+        arrived = asyncio.Event()
+
+        def note_first(event: str, data: Any, at: float, size: int) -> None:
+            if event == 'todosync_data':
+                arrived.set()
+
+        listener, socket.listener = socket.listener, note_first
+        await socket.call('todosync_fetch', {'stream': stream, 'version': None})
+        await arrived.wait()
+        socket.listener = listener
 
     async def follow(self, leader: LightSocket, path: str = '/') -> Page:
         """Open a tab that the leader's socket carries."""

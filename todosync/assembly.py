@@ -138,7 +138,11 @@ class SyncServer:
         self.views = Views()
         self._socket = shared_socket()
         # the tabs are made anew whenever share_socket() is called
-        self.channels = Channels(map(self._make_channel, self.streams), may_subscribe=self._socket.is_leader)
+        self.channels = Channels(
+            map(self._make_channel, self.streams),
+            is_connected=lambda sid: core.sio.manager.is_connected(sid, '/'),
+            may_subscribe=self._socket.is_leader,
+        )
         self.api_routes: list[BaseRoute] = []
         """The routes that have nothing to do with pages."""
         self._app_routes: list[BaseRoute] = []

@@ -96,9 +96,8 @@ export class StreamRelay {
   /** @param {string} name */
   #fetch(name) {
     const { version } = this.store.stream(name);
-    this.line?.request("todosync_fetch", { stream: name, version: version < 0 ? null : version }, (answer) => {
-      if (answer.ok) this.#onData(answer.message);
-    });
+    const question = { stream: name, version: version < 0 ? null : version };
+    this.line?.request("todosync_fetch", question, () => {}); // what is missing comes as todosync_data
   }
 }
 

@@ -133,7 +133,7 @@ class Browser:
     async def ask(self) -> None:
         self.asked += 1
         answer = await self._channel.subscribe(self.socket.sid, self.version)
-        self._apply(orjson.loads(orjson.dumps(answer)))
+        self._apply(orjson.loads(answer))
 
     async def wait_for(self, titles: list[str]) -> None:
         await until(lambda: self.titles == titles)
@@ -214,7 +214,7 @@ async def test_a_browser_that_comes_back_gets_only_what_it_missed(house: House, 
     await house.update(milk, title='Buy oat milk')
     await house.broadcast()
     browser = await Browser.open(server, channel)
-    answer = await channel.subscribe(browser.socket.sid, held.version)
+    answer = orjson.loads(await channel.subscribe(browser.socket.sid, held.version))
     assert [todo['title'] for todo in answer['put']] == ['Buy oat milk']
     assert answer['totals']['count'] == 2
 
@@ -227,7 +227,7 @@ async def test_a_browser_whose_version_the_change_log_no_longer_reaches_gets_the
     for number in range(3):
         await house.add(f'number {number}')
     await house.execute('DELETE FROM changes WHERE version < 3')
-    answer = orjson.loads(orjson.dumps(await channel.subscribe(browser.socket.sid, 1)))
+    answer = orjson.loads(await channel.subscribe(browser.socket.sid, 1))
     assert 'base' not in answer
     assert [todo['title'] for todo in answer['todos']] == ['number 2', 'number 1', 'number 0']
 
@@ -236,7 +236,7 @@ async def test_a_browser_of_a_version_that_never_was_gets_the_list(house: House,
     await house.add('Buy milk')
     channel = await house.channel()
     browser = await Browser.open(server, channel)
-    answer = orjson.loads(orjson.dumps(await channel.subscribe(browser.socket.sid, 1000)))
+    answer = orjson.loads(await channel.subscribe(browser.socket.sid, 1000))
     assert answer['version'] == 1
     assert len(answer['todos']) == 1
 

@@ -67,6 +67,7 @@ class Channel:
         self._flush_timer: asyncio.TimerHandle | None = None
         self._fanout = Fanout(sio, EVENT, lambda: Delta.nothing(stream.name, self._burst.sent_version).message())
         self._embedding = Embedding(self.replica, embed_limit)
+        self._shared_snapshot = b''
         self._listeners: list[Callable[[], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -102,8 +103,12 @@ class Channel:
 
         return stop
 
-    async def subscribe(self, sid: str, version: int | None) -> Any:
-        """Add a socket and return what it lacks, as a message. A socket that missed something calls this again.
+    async def answer(self, sid: str, version: int | None) -> None:
+        """Add a socket and send it what it lacks, see :meth:`subscribe`; returns when it has taken that, or is gone."""
+        await self._fanout.send_to(sid, await self.subscribe(sid, version))
+
+    async def subscribe(self, sid: str, version: int | None) -> bytes:
+        """Add a socket and return what it lacks, as JSON. A socket that missed something calls this again.
 
         :param sid: the Socket.IO id
         :param version: the version that the browser holds, ``None`` for none
@@ -112,11 +117,11 @@ class Channel:
         await self._fanout.add(sid)
         missed = await asyncio.to_thread(self.source.read_since, version)
         if isinstance(missed, CacheEntry):
-            return orjson.Fragment(missed.value)
+            return self._share(missed.value)
         if missed.version > self.replica.version:
             await self.catch_up()
         has_its_totals = missed.version == self.replica.version
-        return missed.message(self.replica.totals if has_its_totals else None)
+        return orjson.dumps(missed.message(self.replica.totals if has_its_totals else None))
 
     async def catch_up(self) -> None:
         """Bring the replica, and the browsers, up to what is committed by now, without waiting for a message."""
@@ -133,6 +138,12 @@ class Channel:
         Of a list beyond the limit only the first rows, marked ``partial``: the rest comes over the socket.
         """
         return self._embedding.text
+
+    def _share(self, snapshot: bytes) -> bytes:
+        """Return the one copy of a snapshot that all sockets are sent that ask at the same version."""
+        if snapshot != self._shared_snapshot:
+            self._shared_snapshot = snapshot
+        return self._shared_snapshot
 
     def _receive(self, encoded: bytes) -> None:
         """Take a message from the cable, in any thread."""

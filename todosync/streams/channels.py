@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from .answers import Answers
 from .channel import Channel
 from .stream import Stream
 
@@ -13,11 +14,19 @@ class Channels:
     """All channels of a process. Iterating gives them one by one.
 
     :param channels: the channels
+    :param is_connected: returns whether the socket with a Socket.IO id is still there
     :param may_subscribe: returns whether the socket with a Socket.IO id may subscribe
     """
 
-    def __init__(self, channels: Iterable[Channel], *, may_subscribe: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        channels: Iterable[Channel],
+        *,
+        is_connected: Callable[[str], bool],
+        may_subscribe: Callable[[str], bool],
+    ) -> None:
         self._by_name = {channel.stream.name: channel for channel in channels}
+        self._answers = {channel: Answers(channel.stream.name, channel.answer, is_connected) for channel in self}
         self._may_subscribe = may_subscribe
 
     def __iter__(self) -> Iterator[Channel]:
@@ -39,21 +48,24 @@ class Channels:
 
     async def stop(self) -> None:
         """Stop all channels; safe to call twice."""
+        for answers in self._answers.values():
+            await answers.stop()
         for channel in self:
             await channel.stop()
 
     async def answer_fetch(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
-        """Answer ``todosync_fetch``: subscribe a leader's socket to a stream, and give it what it lacks.
+        """Answer ``todosync_fetch``: subscribe a leader's socket to a stream, and have it sent what it lacks.
 
         :param sid: the Socket.IO id of the leader
         :param data: ``stream``, the name, and ``version``, what the browser holds (none if it holds nothing)
-        :return: ``ok``, and if it is true a ``message``, a snapshot or a delta
+        :return: ``ok``; if it is true, a snapshot or a delta comes like any other message of the stream
         """
         channel = self._by_name.get(str(data['stream']))
         if channel is None or not self._may_subscribe(sid):
             return {'ok': False}
         version = data.get('version')
-        return {'ok': True, 'message': await channel.subscribe(sid, version if isinstance(version, int) else None)}
+        self._answers[channel].ask(sid, version if isinstance(version, int) else None)
+        return {'ok': True}
 
 
 def check_names(streams: Iterable[Stream]) -> None:

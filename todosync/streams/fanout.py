@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -84,6 +85,23 @@ class Fanout:
             self._emits.add(emit)
             emit.add_done_callback(self._emits.discard)
 
+    async def send_to(self, sid: str, message: bytes) -> None:
+        """Send a message to one socket, and return when the socket has taken it or is gone.
+
+        The bytes are not copied, however many sockets are sent them and however long those take.
+
+        :param sid: its Socket.IO id
+        :param message: JSON
+        """
+        if connection := find_connection(self._sio, sid):
+            head, tail = EVENT_PREFIX + b'[' + orjson.dumps(self._event) + b',', b']'
+            header = frame_header(len(head) + len(message) + len(tail))
+            connection.transport.writelines([header + head, message, tail])
+            await connection.writable.wait()
+        else:
+            await self._sio.emit(self._event, orjson.Fragment(message), to=sid)
+            await self._taken_by_polling(sid)
+
     def stop(self) -> None:
         """Forget the sockets; safe to call twice."""
         for task in self._behind.values():
@@ -97,20 +115,29 @@ class Fanout:
         if not connection.transport.is_closing():
             connection.transport.write(self._frame(self._announcement()))
 
+    async def _taken_by_polling(self, sid: str) -> None:
+        eio = self._sio.eio
+        socket = eio.sockets.get(self._sio.manager.eio_sid_from_sid(sid, '/'))
+        if socket is not None and not socket.closed:
+            with suppress(TimeoutError):  # who does not poll for that long is disconnected
+                await asyncio.wait_for(socket.queue.join(), eio.ping_interval + eio.ping_timeout)
+
     def _frame(self, message: Any) -> bytes:
         return text_frame(EVENT_PREFIX + orjson.dumps([self._event, message]))
 
 
 def text_frame(payload: bytes) -> bytes:
     """Return a message as an uncompressed WebSocket frame, which every connection allows (RFC 7692, section 6)."""
-    length = len(payload)
+    return frame_header(len(payload)) + payload
+
+
+def frame_header(length: int) -> bytes:
+    """Return what stands before a message of so many bytes in a WebSocket frame."""
     if length < 126:
-        header = struct.pack('!BB', FINAL_TEXT, length)
-    elif length < 2**16:
-        header = struct.pack('!BBH', FINAL_TEXT, 126, length)
-    else:
-        header = struct.pack('!BBQ', FINAL_TEXT, 127, length)
-    return header + payload
+        return struct.pack('!BB', FINAL_TEXT, length)
+    if length < 2**16:
+        return struct.pack('!BBH', FINAL_TEXT, 126, length)
+    return struct.pack('!BBQ', FINAL_TEXT, 127, length)
 
 
 def find_connection(sio: socketio.AsyncServer, sid: str) -> Connection | None:

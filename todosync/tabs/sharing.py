@@ -16,6 +16,7 @@ from nicegui import Client, app, core
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from .backlog import lift_limit, limit_backlogs
 from .modules import Modules
 from .nicegui_contract import mismatch
 from .sessions import Sessions
@@ -102,6 +103,7 @@ class SharedSocket:
         if self.is_running:
             return
         self.is_running = self._has_run = True
+        limit_backlogs(core.sio.eio)
         if self.mismatch is None:
             self.tabs.start()
         else:
@@ -120,6 +122,7 @@ class SharedSocket:
         if not self.is_running:
             return
         self.is_running = False
+        lift_limit(core.sio.eio)
         if self._build_response is not None:
             cast(Any, Client).build_response = self._build_response
         if self._mount in app.router.routes:

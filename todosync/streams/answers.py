@@ -1,0 +1,72 @@
+"""Answers to the sockets that ask what they lack: one under way for each, however often it asks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+RETRY_INTERVAL = 1.0
+"""Seconds from an answer that failed to the next attempt."""
+
+log = logging.getLogger(__name__)
+
+
+class Answers:
+    """Answers the asks of sockets. Belongs to the event loop.
+
+    What a socket asks before it has taken its answer becomes one ask, the newest, which is answered next. So nothing
+    piles up for a socket that asks and does not read.
+
+    :param name: what is asked for, for the log
+    :param answer: answers the ask of a socket (Socket.IO id and version); returns when the socket has taken the answer
+    :param is_connected: returns whether the socket with a Socket.IO id is still there
+    """
+
+    def __init__(
+        self, name: str, answer: Callable[[str, int | None], Awaitable[None]], is_connected: Callable[[str], bool]
+    ) -> None:
+        self._name = name
+        self._answer = answer
+        self._is_connected = is_connected
+        self._asked: dict[str, int | None] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._is_failing = False
+
+    def ask(self, sid: str, version: int | None) -> None:
+        """Have a socket answered. Returns at once.
+
+        :param sid: its Socket.IO id
+        :param version: what it holds
+        """
+        self._asked[sid] = version
+        if sid not in self._tasks:
+            self._tasks[sid] = asyncio.create_task(self._run(sid))
+
+    async def stop(self) -> None:
+        """Answer nobody any more; safe to call twice."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, sid: str) -> None:
+        try:
+            while sid in self._asked and self._is_connected(sid):
+                version = self._asked.pop(sid)
+                try:
+                    await self._answer(sid, version)
+                except Exception:  # whatever it is, no browser may stay behind because of it
+                    self._note_failure()
+                    self._asked.setdefault(sid, version)
+                    await asyncio.sleep(RETRY_INTERVAL)
+                else:
+                    self._is_failing = False
+        finally:
+            self._asked.pop(sid, None)
+            del self._tasks[sid]
+
+    def _note_failure(self) -> None:
+        if not self._is_failing:  # one line for an outage, not one for each socket
+            log.exception('what browsers lack of the %s could not be read; trying on', self._name)
+        self._is_failing = True
