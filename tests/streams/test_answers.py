@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.light_socket import LightSocket
 from tests.sockets import Inbox, connect, serving, until
 from tests.streams.test_channel import NEVER, House
 from todos import TODOS
+from todosync.streams.answers import Answers
 from todosync.streams.channel import EVENT
 from todosync.streams.channels import Channels
 from todosync.streams.disk_cache import DiskCache
@@ -72,6 +73,20 @@ def snapshots(inbox: Inbox) -> list[Any]:
     return [data for event, data in inbox.events if event == EVENT and TODOS.name in data]
 
 
+def count_asks(house: House, channels: Channels) -> Callable[[], int]:
+    """Have the channels asked; returns a function that tells how often they have been."""
+    handled: list[str] = []
+
+    async def handle(sid: str, data: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return await channels.answer_fetch(sid, data)
+        finally:
+            handled.append(sid)
+
+    house.sio.on('todosync_fetch', handle)
+    return lambda: len(handled)
+
+
 def queued(house: House, sid: str) -> int:
     """Return how many bytes the process holds for a socket."""
     connection = find_connection(house.sio, sid)
@@ -88,22 +103,13 @@ def backlog_of(house: House, sid: str) -> Backlog:
 async def test_a_socket_that_asks_three_thousand_times_and_does_not_read_gets_one_answer(
     house: House, channels: Channels, server: uvicorn.Server
 ) -> None:
-    handled = 0
-
-    async def handle(sid: str, data: dict[str, Any]) -> dict[str, Any]:
-        nonlocal handled
-        try:
-            return await channels.answer_fetch(sid, data)
-        finally:
-            handled += 1
-
-    house.sio.on('todosync_fetch', handle)
+    handled = count_asks(house, channels)
     await house.execute('INSERT INTO todos(title) VALUES (:title)', *({'title': TITLE} for _ in range(ROWS)))
     stranger, inbox = await open_socket(server)
     stranger.stall()
     for _ in range(ASKS):
         stranger.emit('todosync_fetch', QUESTION)
-    await until(lambda: handled == ASKS)
+    await until(lambda: handled() == ASKS)
     honest, its_inbox = await open_socket(server)
     assert await honest.call('todosync_fetch', QUESTION) == {'ok': True}
     await until(lambda: len(snapshots(its_inbox)) == 1)
@@ -150,21 +156,29 @@ async def test_a_socket_that_asked_while_the_database_was_away_is_answered_after
     assert caplog.text.count('what browsers lack') == 1
 
 
-async def test_a_socket_that_has_gone_is_not_answered(
-    house: House, channels: Channels, server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    house.sio.on('todosync_fetch', channels.answer_fetch)
-    socket, _ = await open_socket(server)
-    socket.emit('todosync_fetch', QUESTION)
-    socket.abort()
-    await until(lambda: not house.sio.manager.is_connected(socket.sid, '/'))
-    await until(lambda: not channels._answers[channels.of(TODOS)]._tasks)
+async def test_a_socket_that_has_gone_is_asked_for_no_more() -> None:
+    connected, answered = {'a', 'b'}, asyncio.Queue[str]()
+
+    async def answer(sid: str, version: int | None) -> None:
+        await answered.put(sid)
+        if sid == 'a':
+            connected.discard(sid)
+
+    answers = Answers('todos', answer, connected.__contains__)
+    for sid in ('a', 'b', 'a', 'b'):
+        answers.ask(sid, None)
+    assert [await answered.get() for _ in range(2)] == ['a', 'b']
+    answers.ask('a', None)
+    answers.ask('b', None)
+    assert await answered.get() == 'b'
+    await answers.stop()
+    assert answered.empty()
 
 
 async def test_a_browser_that_polls_gets_one_answer_at_a_time(
     house: House, channels: Channels, server: uvicorn.Server
 ) -> None:
-    house.sio.on('todosync_fetch', channels.answer_fetch)
+    handled = count_asks(house, channels)
     await house.add('Buy milk')
     port = server.servers[0].sockets[0].getsockname()[1]
     url = f'http://127.0.0.1:{port}/socket.io/?EIO=4&transport=polling'
@@ -176,8 +190,6 @@ async def test_a_browser_that_polls_gets_one_answer_at_a_time(
         sid = orjson.loads((await http.get(url)).text[2:])['sid']
         for _ in range(20):
             await http.post(url, content='\x1e'.join([question] * 10))
-        await until(lambda: not channels._answers[channels.of(TODOS)]._asked or backlog_of(house, sid).qsize() > 0)
-        packets = (await http.get(url)).text.split('\x1e')
-        assert len(packets) == 1
-        packets = (await http.get(url)).text.split('\x1e')
-        assert len(packets) == 1
+        await until(lambda: handled() == 200 and not backlog_of(house, sid).empty())
+        for _ in range(2):  # the first one, and one for all that was asked before it was taken
+            assert len((await http.get(url)).text.split('\x1e')) == 1
