@@ -1,5 +1,5 @@
 from .assembly import SyncServer, setup
-from .database import Database, DatabaseUnavailableError, sql_now
+from .database import Database, DatabaseUnavailableError, UnknownOutcomeError, sql_now
 from .elements import BrowserList, LiveElement, LiveList, LiveText, LiveTitle, stream_expression, total_expression
 from .http import RefusalRoute, RefusedError, allow_methods, json_response, read_json, run_options
 from .jobs import FailedExecution, JobInterruptedError, job
@@ -36,6 +36,7 @@ __all__ = [
     'Settings',
     'Stream',
     'SyncServer',
+    'UnknownOutcomeError',
     'View',
     'Write',
     'Writer',

@@ -14,6 +14,7 @@ import pytest
 from tests.waiting import TIMEOUT, wait_until
 from todosync.database import file_watch
 from todosync.database.file_watch import FileWatch
+from todosync.database.open_file import OpenFile
 from todosync.database.sqlite import CommitWatcher
 from todosync.database.wal import enter_wal
 
@@ -109,7 +110,7 @@ def test_each_commit_to_a_file_is_seen_by_what_is_told_of_it(path: Path, tmp_pat
         enter_wal(other, timeout=1)
         other.execute('CREATE TABLE todos(title)')
         seen: list[None] = []
-        watcher = CommitWatcher(link, 0.001, lambda: seen.append(None))
+        watcher = CommitWatcher(link, OpenFile(link), 0.001, lambda: seen.append(None))
         watcher.start()
         wait_until(lambda: seen)
         for _ in range(20):

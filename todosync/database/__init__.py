@@ -4,7 +4,7 @@ Imports nothing else of todosync. A change log is of a ``LogTable``: this room k
 """
 
 from .commits import CommitSignal
-from .database import Database, DatabaseUnavailableError, explained, forbid_event_loop, reason
+from .database import Database, DatabaseUnavailableError, UnknownOutcomeError, explained, forbid_event_loop, reason
 from .dialects import dialect_of
 from .file_watch import FileWatch
 from .log_table import LogTable
@@ -17,6 +17,7 @@ __all__ = [
     'DatabaseUnavailableError',
     'FileWatch',
     'LogTable',
+    'UnknownOutcomeError',
     'dialect_of',
     'enter_wal',
     'explained',

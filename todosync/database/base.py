@@ -35,6 +35,9 @@ class Dialect(Protocol):
     def signal_ddl(self, topic: str, table: str) -> list[str]:
         """Return the statements after which commits that change a table are signalled under a topic."""
 
+    def place(self) -> object:
+        """Return where what is written goes; a write is lost if that changes before it is committed."""
+
     def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return what calls back after commits.
 

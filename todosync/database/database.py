@@ -21,6 +21,8 @@ from .log_table import LogTable
 
 RAISE_EXCEPTION = 'P0001'
 """PostgreSQL's SQLSTATE of what a trigger raises."""
+IDLE_TIMEOUT = '25P03'
+"""PostgreSQL's SQLSTATE of a transaction that was ended before the commit because its program was taken for hung."""
 
 
 class DatabaseUnavailableError(Exception):
@@ -30,6 +32,16 @@ class DatabaseUnavailableError(Exception):
 
         except DatabaseUnavailableError as error:
             ui.notify(f'Not saved: {error}')
+    """
+
+
+class UnknownOutcomeError(DatabaseUnavailableError):
+    """The database went away during the commit: nobody knows whether something was written. Look before a retry.
+
+    Example::
+
+        except UnknownOutcomeError:
+            ui.notify('The connection was lost. Look whether the note is there before you add it again.')
     """
 
 
@@ -94,12 +106,18 @@ class Database:
 
         :raises DatabaseUnavailableError: the database cannot be written to: locked by another program, disk
             full, read-only, gone; nothing was written
+        :raises UnknownOutcomeError: it went away during the commit; it is not known whether something was written
         :raises sqlalchemy.exc.IntegrityError: a constraint or a trigger refused what was to be written; nothing was
         """
         forbid_event_loop('Writing to the database')
+        place = self._dialect.place()
         with explained(), self._turn(), Session(self._writing_engine, expire_on_commit=False) as session:
             yield session
-            session.commit()
+            session.flush()
+            with _explained_commit():
+                session.commit()
+        if self._dialect.place() != place:
+            raise UnknownOutcomeError('its file was replaced by another one')
         self._on_commit()
 
     def migrate(self) -> None:
@@ -171,6 +189,17 @@ def explained() -> Iterator[None]:
         raise DatabaseUnavailableError(reason(error)) from error
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError('too many requests are using it') from error
+
+
+@contextmanager
+def _explained_commit() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        is_certain = getattr(error.orig, 'sqlstate', None) == IDLE_TIMEOUT
+        if error.connection_invalidated and not is_certain:
+            raise UnknownOutcomeError(reason(error)) from error
+        raise
 
 
 def reason(error: DBAPIError) -> str:

@@ -117,6 +117,10 @@ class PostgresDialect:
             f"FOR EACH STATEMENT EXECUTE FUNCTION todosync_signal('{topic}')",
         ]
 
+    def place(self) -> object:
+        """Return nothing: PostgreSQL keeps its files to itself."""
+        return None
+
     def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return a listener to the notifications."""
         return CommitListener(self._url, topic, on_commit)

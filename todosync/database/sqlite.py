@@ -14,6 +14,7 @@ from .base import begin
 from .commits import CommitSignal, NoSignal, Watching
 from .file_watch import FileWatch
 from .log_table import LogTable
+from .open_file import OpenFile
 from .ownership import FileOwnership, Ownership, SoleOwnership
 from .wal import enter_wal
 
@@ -35,6 +36,7 @@ class SqliteDialect:
         self._url = url
         self._busy_timeout = busy_timeout
         self._path = Path(url.database) if url.database else None
+        self._file = OpenFile(self._path) if self._path is not None else None
 
     def make_engine(self) -> Engine:
         """Return an engine of connections in WAL mode; a database in memory has only one, shared in turns."""
@@ -45,6 +47,8 @@ class SqliteDialect:
             options = {'pool_size': 8, 'max_overflow': -1}  # threads are what bounds them; an open file costs nothing
         engine = create_engine(self._url, poolclass=QueuePool, execution_options={'begin': 'BEGIN'}, **options)
         event.listen(engine, 'connect', self._configure)
+        if self._file is not None:
+            self._file.watch(engine)
         event.listen(engine, 'begin', begin)
         event.listen(engine, 'handle_error', _open_anew_what_is_read_only)
         return engine
@@ -102,9 +106,15 @@ class SqliteDialect:
         """Return nothing: every commit is seen."""
         return []
 
+    def place(self) -> object:
+        """Return which file is at the path now."""
+        return self._file and self._file.identity()
+
     def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return a watcher of the file's version; nobody else can commit to a database in memory."""
-        return NoSignal() if self._path is None else CommitWatcher(self._path, interval, on_commit)
+        if self._path is None or self._file is None:
+            return NoSignal()
+        return CommitWatcher(self._path, self._file, interval, on_commit)
 
     def make_ownership(self) -> Ownership:
         """Return a lock on a file beside the database."""
@@ -129,13 +139,15 @@ class CommitWatcher(Watching):
     Reads ``PRAGMA data_version``, about 3 microseconds each time, when :class:`FileWatch` says so.
 
     :param path: the SQLite file
+    :param file: which file is at that path
     :param interval: seconds between two reads while somebody writes
     :param on_commit: called in the watcher's own thread; must be quick and must not raise
     """
 
-    def __init__(self, path: Path, interval: float, on_commit: Callable[[], None]) -> None:
+    def __init__(self, path: Path, file: OpenFile, interval: float, on_commit: Callable[[], None]) -> None:
         super().__init__(f'watch {path.name}')
         self._path = path
+        self._open_file = file
         self._interval = interval
         self._on_commit = on_commit
         self._file: FileWatch  # from start to stop
@@ -150,14 +162,28 @@ class CommitWatcher(Watching):
         self._file.wake()
 
     def _watch(self) -> None:
-        with self._file, closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
-            seen, found = self._data_version(connection), True
+        with self._file:
             while not self._stopping.is_set():
-                if found:  # at the start, too: what was committed before the first read would otherwise go unnoticed
-                    self._on_commit()
-                self._file.wait(found=found)
-                version = self._data_version(connection)
-                seen, found = version, version != seen
+                try:
+                    connection, identity = self._open_file.connect(self._connect)
+                except sqlite3.Error:  # gone for now; who reads or writes says so
+                    self._file.wait()
+                    continue
+                with closing(connection):
+                    self._watch_file(connection, identity)
+
+    def _watch_file(self, connection: sqlite3.Connection, identity: object) -> None:
+        """Watch until another file is at the path."""
+        seen, found = self._data_version(connection), True
+        while not self._stopping.is_set() and self._open_file.identity() == identity:
+            if found:  # at the start, too: what was committed before the first read would otherwise go unnoticed
+                self._on_commit()
+            self._file.wait(found=found)
+            version = self._data_version(connection)
+            seen, found = version, version != seen
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, isolation_level=None)
 
     @staticmethod
     def _data_version(connection: sqlite3.Connection) -> int | None:

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from todosync.access import csrf_refusal
-from todosync.database import DatabaseUnavailableError, reason
+from todosync.database import DatabaseUnavailableError, UnknownOutcomeError, reason
 from todosync.writes import RefusedWriteError, RowGoneError
 
 RETRY_AFTER = '5'
@@ -165,6 +165,12 @@ def _refusal_of(error: Exception, request: Request) -> RefusedError:
         case RequestValidationError():
             details = [f'{".".join(map(str, detail["loc"]))}: {detail["msg"]}' for detail in error.errors()]
             return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *details)
+        case UnknownOutcomeError():
+            log.error('%s %s may have been lost: %s', request.method, request.url.path, error)
+            return RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f'The database went away while it was saved ({error}); look whether it was, before you try again',
+            )
         case DatabaseUnavailableError():
             log.error('%s %s was refused: %s', request.method, request.url.path, error)
             return RefusedError(

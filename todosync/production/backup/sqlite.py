@@ -23,7 +23,7 @@ class SqliteBackups(Backups):
     """The backups of a SQLite file, each of them a SQLite file. A backup takes 0.3 s per 100 MB.
 
     While one is restored, servers may be running: every tab follows. A database that is damaged is replaced by another
-    file, which running servers notice only when they are started again.
+    file, which running servers open as soon as they read or write.
 
     :param database: the SQLite file
     :param directory: where the backups are kept, readable by its owner only
