@@ -13,8 +13,8 @@ from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import make_url
 
+from tests.writing import create_todo
 from todos import MIGRATIONS
-from todos.actions import create_todo
 from todos.models import TODOS
 from todosync.database.database import Database, DatabaseUnavailableError, UnknownOutcomeError
 from todosync.http import RefusalRoute

@@ -12,8 +12,8 @@ import pytest
 from tests.databases import Todos
 from tests.server import running_server
 from tests.waiting import wait_until
+from tests.writing import create_todo
 from todos import MIGRATIONS
-from todos.actions import create_todo
 from todos.models import TODOS
 from todosync.database.database import Database, DatabaseUnavailableError, UnknownOutcomeError
 

@@ -165,18 +165,14 @@ def _refusal_of(error: Exception, request: Request) -> RefusedError:
         case RequestValidationError():
             details = [f'{".".join(map(str, detail["loc"]))}: {detail["msg"]}' for detail in error.errors()]
             return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *details)
-        case UnknownOutcomeError():
-            log.error('%s %s may have been lost: %s', request.method, request.url.path, error)
-            return RefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f'The database went away while it was saved ({error}); look whether it was, before you try again',
-            )
         case DatabaseUnavailableError():
             log.error('%s %s was refused: %s', request.method, request.url.path, error)
-            return RefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f'The database cannot be used now ({error}); nothing was changed, try again later',
+            outcome = (
+                f'The database went away while it was saved ({error}); look whether it was, before you try again'
+                if isinstance(error, UnknownOutcomeError)
+                else f'The database cannot be used now ({error}); nothing was changed, try again later'
             )
+            return RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, outcome)
         case _:
             log.exception('%s %s failed', request.method, request.url.path, exc_info=error)
             return RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, 'Something went wrong here; it has been logged')
