@@ -18,7 +18,7 @@ import socketio
 
 from tests.server import ROOT, RunningServer, running_server
 from tests.sockets import until
-from todosync.tabs.tabs import DOCUMENTS_PER_CLIENT
+from todosync.tabs.page import DOCUMENTS_PER_PAGE
 
 TIMEOUT = 20
 link_numbers = itertools.count(1)
@@ -197,7 +197,7 @@ async def test_the_documents_of_a_page_that_are_remembered_are_bounded(browser: 
     async with browser.lead(leader) as socket:
         await socket.join(follower)
         await socket.call('todosync_up', follower.click(1))
-        for _ in range(DOCUMENTS_PER_CLIENT):
+        for _ in range(DOCUMENTS_PER_PAGE):
             await socket.join(replace(follower, document_id=str(uuid.uuid4())))
         assert await socket.join(follower) == {'ok': True, 'received': 0}
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import socketio
 from nicegui import Client, core
 
+from .page import Page, Route, Socket
 from .sessions import Sessions
 
 Role = Literal['leader', 'follower', 'alone', 'none']
@@ -26,29 +26,10 @@ a socket for itself because it cannot share one, ``none`` has no connection."""
 Refusal = Literal['leader', 'overtaken', 'expired', 'session', 'full']
 """Why a tab is not carried: the socket is no leader's (yet), the tab has connected in another way since it asked, the
 page is forgotten, another session, too many."""
-DOCUMENTS_PER_CLIENT = 8
-"""How many documents of one page the server keeps count of. A browser has one at a time, and may restore others."""
 RELAYED_EVENTS = frozenset({'event', 'javascript_response', 'log'})
 """The frames of NiceGUI's page that must arrive exactly once."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Route:
-    """How a carried tab is reached."""
-
-    leader_sid: str
-    tab: str
-    virtual_sid: str
-
-
-@dataclass
-class Leader:
-    """A socket that carries tabs, by their client ids."""
-
-    client_id: str
-    carried: set[str] = field(default_factory=set)
 
 
 class Tabs:
@@ -75,10 +56,8 @@ class Tabs:
         self._tabs_per_socket = tabs_per_socket
         self._reconnect_timeout = reconnect_timeout
         self._on_role = on_role
-        self._leaders: dict[str, Leader] = {}
-        self._routes: dict[str, Route] = {}
-        self._received: dict[str, dict[str, int]] = {}
-        self._links: dict[str, int] = {}
+        self._pages: dict[str, Page] = {}
+        self._sockets: dict[str, Socket] = {}
         self._numbers = itertools.count(1)
         self._nicegui: dict[str, Any] = {}
         self._emit: Any = None
@@ -86,12 +65,12 @@ class Tabs:
     @property
     def socket_count(self) -> int:
         """How many sockets of browsers are connected."""
-        return len(self._leaders)
+        return sum(socket.leading_page_id is not None for socket in self._sockets.values())
 
     @property
     def carried_count(self) -> int:
         """How many tabs have no socket of their own."""
-        return len(self._routes)
+        return sum(page.route is not None for page in self._pages.values())
 
     @property
     def browser_count(self) -> int:
@@ -129,11 +108,13 @@ class Tabs:
 
     def is_leader(self, sid: str) -> bool:
         """Return whether a socket has been registered by :meth:`greet`."""
-        return sid in self._leaders
+        socket = self._sockets.get(sid)
+        return socket is not None and socket.leading_page_id is not None
 
     def role(self, client: Client) -> Role:
         """Return what a client's tab is now."""
-        if client.id in self._routes:
+        page = self._pages.get(client.id)
+        if page is not None and page.route is not None:
             return 'follower'
         return 'leader' if client.has_socket_connection else 'none'
 
@@ -145,64 +126,82 @@ class Tabs:
         :param document_id: the document in which the client's page runs
         :return: the number of the last frame received from that document, ``None`` if the socket is not the client's
         """
-        client = self._own_client(sid, client_id)
-        if client is None:
+        client, socket = Client.instances.get(client_id), self._sockets.get(sid)
+        if client is None or socket is None or client_id not in socket.page_ids:
             return None
-        self._leaders.setdefault(sid, Leader(client_id))
+        if socket.leading_page_id is None:
+            socket.leading_page_id = client_id
         self._keep_for_reconnect(client)
-        return self._last_received(client_id, document_id)
+        return self._page(client).last_received(document_id)
 
     def forget(self, client: Client) -> None:
         """Forget a client that NiceGUI has deleted."""
         self._release(client.id)
-        self._received.pop(client.id, None)
-        self._links.pop(client.id, None)
+        if page := self._pages.pop(client.id, None):
+            for sid in page.sids:
+                self._sockets[sid].page_ids.discard(client.id)
 
     async def _handle_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> Any:
-        query = parse_qs(environ.get('QUERY_STRING', ''))
-        client_id = query.get('client_id', [''])[0]
-        if self._is_overtaken(client_id, query.get('link_number', [None])[0]):
+        query = {name: values[0] for name, values in parse_qs(environ.get('QUERY_STRING', '')).items()}
+        client = Client.instances.get(query.get('client_id', ''))
+        if client is not None and self._page(client).is_overtaken(_number(query.get('link_number'))):
             return False
-        return await self._on_own_socket(client_id, lambda: self._nicegui['connect'](sid, environ, auth))
+        self._sockets[sid] = Socket()
+        accepted = False
+        try:
+            makes_handshake = query.get('implicit_handshake') == 'true'
+            result = await self._on_own_socket(
+                sid, client if makes_handshake else None, lambda: self._nicegui['connect'](sid, environ, auth)
+            )
+            accepted = result is not False
+            return result
+        finally:
+            if not accepted:
+                self._drop_socket(sid)
 
     async def _handle_handshake(self, sid: str, data: dict[str, Any]) -> Any:
-        return await self._on_own_socket(str(data.get('client_id')), lambda: self._nicegui['handshake'](sid, data))
+        client = Client.instances.get(str(data.get('client_id')))
+        return await self._on_own_socket(sid, client, lambda: self._nicegui['handshake'](sid, data))
 
-    async def _on_own_socket(self, client_id: str, handshake: Callable[[], Awaitable[Any]]) -> Any:
+    async def _on_own_socket(self, sid: str, client: Client | None, handshake: Callable[[], Awaitable[Any]]) -> Any:
+        if client is None:
+            return await handshake()
         # the route must be gone before NiceGUI sends again what the tab has missed
-        route = self._routes.pop(client_id, None)
+        page = self._page(client)
+        route, page.route = page.route, None
         accepted = False
         try:
             result = await handshake()
             accepted = result is not False
             return result
         finally:
+            socket = self._sockets.get(sid)
+            if accepted and socket is not None and self._pages.get(client.id) is page:
+                socket.page_ids.add(client.id)
+                page.sids.add(sid)
             if route is not None:
                 if accepted:
-                    self._end(client_id, route)
+                    self._end(client.id, route)
                 else:
-                    self._routes[client_id] = route
+                    page.route = route
 
     def _handle_disconnect(self, sid: str, reason: Any = None) -> None:
-        client_ids = [room for room in self._sio.rooms(sid) if room in Client.instances]
         self._nicegui['disconnect'](sid)
-        leader = self._leaders.pop(sid, None)
-        for client_id in sorted(leader.carried) if leader else ():
-            self._release(client_id)
-        for client_id in client_ids:
+        for client_id in self._drop_socket(sid):
             if client := Client.instances.get(client_id):
                 self._on_role(client, self.role(client))
 
     async def _handle_join(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
         client_id, tab_id = str(data['client_id']), str(data['tab_id'])
-        client, leader = Client.instances.get(client_id), self._leaders.get(sid)
-        leading_client = Client.instances.get(leader.client_id) if leader else None
-        if leader is None or leading_client is None:
+        client, socket = Client.instances.get(client_id), self._sockets.get(sid)
+        leading_client = Client.instances.get(socket.leading_page_id or '') if socket else None
+        if socket is None or leading_client is None:
             return _refusal('leader')
         if client is None:
             return _refusal('expired')
-        reason = self._reason_not_to_carry(client, leading_client, leader)
-        if reason is None and self._is_overtaken(client_id, data.get('link_number')):
+        page = self._page(client)
+        reason = self._reason_not_to_carry(client, leading_client, socket)
+        if reason is None and page.is_overtaken(_number(data.get('link_number'))):
             reason = 'overtaken'
         if reason is not None:
             return _refusal(reason)
@@ -210,9 +209,8 @@ class Tabs:
         # no socket environment: the leader's would carry the leader's client id, and be refused
         if not client.accept_handshake(route.virtual_sid, tab_id, None):
             return _refusal('expired')
-        before = self._routes.get(client_id)
-        self._routes[client_id] = route
-        leader.carried.add(client_id)
+        before, page.route = page.route, route
+        socket.carried.add(client_id)
         client.environ = leading_client.environ
         self._keep_for_reconnect(client)
         await client.handle_handshake(
@@ -224,16 +222,19 @@ class Tabs:
         )
         if before is not None:
             self._end(client_id, before)
-        if sid not in self._leaders:
+        if self._pages.get(client_id) is not page:
+            return _refusal('expired')
+        if sid not in self._sockets:
             self._release(client_id)
             return _refusal('leader')
         self._on_role(client, 'follower')
-        return {'ok': True, 'received': self._last_received(client_id, str(data['document_id']))}
+        return {'ok': True, 'received': page.last_received(str(data['document_id']))}
 
     def _handle_leave(self, sid: str, data: dict[str, Any]) -> None:
-        route = self._routes.get(str(data['client_id']))
-        if route is not None and route.leader_sid == sid:
-            self._release(str(data['client_id']))
+        client_id = str(data['client_id'])
+        page = self._pages.get(client_id)
+        if page is not None and page.route is not None and page.route.leader_sid == sid:
+            self._release(client_id)
 
     def _handle_up(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
         """Hand a numbered frame to NiceGUI. Returns the number up to which frames have been received.
@@ -242,59 +243,49 @@ class Tabs:
         one that comes after a missing one is refused, for its sender to join again and repeat both.
         """
         client_id, number, event, payload = str(data['client_id']), int(data['number']), data['event'], data['data']
-        if event not in RELAYED_EVENTS or payload.get('client_id') != client_id or not self._speaks_for(sid, client_id):
+        page = self._pages.get(client_id)
+        if page is None or event not in RELAYED_EVENTS or payload.get('client_id') != client_id:
+            return {'ok': False}
+        if not _speaks_for(sid, page):
             return {'ok': False}
         document_id = str(data['document_id'])
-        received = self._last_received(client_id, document_id)
-        if number == received + 1:
-            self._received[client_id][document_id] = received = number
+        if page.receive(document_id, number):
             try:
                 self._nicegui[event](sid, payload)
             except Exception as error:  # it has been received all the same, and must not be sent again
                 core.app.handle_exception(error)
+        received = page.last_received(document_id)
         return {'ok': number <= received, 'received': received}
 
-    def _last_received(self, client_id: str, document_id: str) -> int:
-        """Return the number of the last frame received from a document of a client; each document begins with 1."""
-        received = self._received.setdefault(client_id, {})
-        received[document_id] = received.pop(document_id, 0)  # the last to be forgotten
-        while len(received) > DOCUMENTS_PER_CLIENT:
-            del received[next(iter(received))]
-        return received[document_id]
+    def _page(self, client: Client) -> Page:
+        return self._pages.setdefault(client.id, Page())
 
-    def _is_overtaken(self, client_id: str, link_number: str | int | None) -> bool:
-        """Return whether a page has tried to connect in another way since it made this attempt.
-
-        Attempts travel by different sockets, so an old one may arrive late; it must not undo the one that counts.
-        """
-        if link_number is None:
-            return False
-        latest = max(int(link_number), self._links.get(client_id, 0))
-        self._links[client_id] = latest
-        return int(link_number) < latest
-
-    def _speaks_for(self, sid: str, client_id: str) -> bool:
-        route = self._routes.get(client_id)
-        if route is not None:
-            return route.leader_sid == sid
-        return self._own_client(sid, client_id) is not None
-
-    def _own_client(self, sid: str, client_id: str) -> Client | None:
-        return Client.instances.get(client_id) if client_id in self._sio.rooms(sid) else None
+    def _drop_socket(self, sid: str) -> set[str]:
+        """Forget a socket, and return the pages of which it was one. What it carried is carried no longer."""
+        socket = self._sockets.pop(sid, None)
+        if socket is None:
+            return set()
+        for client_id in sorted(socket.carried):
+            self._release(client_id)
+        for client_id in socket.page_ids:
+            self._pages[client_id].sids.discard(sid)
+        return socket.page_ids
 
     def _release(self, client_id: str) -> None:
-        route = self._routes.pop(client_id, None)
-        if route is not None:
-            self._end(client_id, route)
-            if client := Client.instances.get(client_id):
-                self._on_role(client, self.role(client))
+        page = self._pages.get(client_id)
+        if page is None or page.route is None:
+            return
+        route, page.route = page.route, None
+        self._end(client_id, route)
+        if client := Client.instances.get(client_id):
+            self._on_role(client, self.role(client))
 
     def _end(self, client_id: str, route: Route) -> None:
         """Tell NiceGUI that a route no longer leads to the tab."""
-        if leader := self._leaders.get(route.leader_sid):
-            current = self._routes.get(client_id)
-            if current is None or current.leader_sid != route.leader_sid:
-                leader.carried.discard(client_id)
+        if socket := self._sockets.get(route.leader_sid):
+            page = self._pages.get(client_id)
+            if page is None or page.route is None or page.route.leader_sid != route.leader_sid:
+                socket.carried.discard(client_id)
         if client := Client.instances.get(client_id):
             client.handle_disconnect(route.virtual_sid)
 
@@ -303,20 +294,29 @@ class Tabs:
         if client.page.reconnect_timeout is None:
             client.page.reconnect_timeout = self._reconnect_timeout
 
-    def _reason_not_to_carry(self, client: Client, leading_client: Client, leader: Leader) -> Refusal | None:
+    def _reason_not_to_carry(self, client: Client, leading_client: Client, socket: Socket) -> Refusal | None:
         if not self._sessions.are_same(client, leading_client):
             return 'session'
-        if len(leader.carried - {client.id}) >= self._tabs_per_socket:
+        if len(socket.carried - {client.id}) >= self._tabs_per_socket:
             return 'full'
         return None
 
     async def _route_emit(self, event: str, data: Any = None, to: Any = None, room: Any = None, **options: Any) -> None:
         """Send like ``sio.emit``, but to a carried tab over its leader's socket."""
-        route = self._routes.get(to or room) if isinstance(to or room, str) else None
-        if route is None:
+        page = self._pages.get(to or room) if isinstance(to or room, str) else None
+        if page is None or (route := page.route) is None:
             await self._emit(event, data, to=to, room=room, **options)
         else:
             await self._emit('todosync_down', {'tab': route.tab, 'event': event, 'data': data}, to=route.leader_sid)
+
+
+def _speaks_for(sid: str, page: Page) -> bool:
+    """Return whether a socket may hand over what a page has to say."""
+    return sid in page.sids if page.route is None else sid == page.route.leader_sid
+
+
+def _number(value: str | int | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _refusal(reason: Refusal) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""What the server knows of a page and of a socket, as long as there is the page and as long as there is the socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+DOCUMENTS_PER_PAGE = 8
+"""How many documents of one page the server keeps count of. A browser has one at a time, and may restore others."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """How a carried page is reached."""
+
+    leader_sid: str
+    tab: str
+    virtual_sid: str
+
+
+@dataclass(eq=False)
+class Socket:
+    """A connected socket.
+
+    :ivar page_ids: the pages whose handshakes it has made
+    :ivar leading_page_id: the page whose tab offers the socket to others, ``None`` while none does
+    :ivar carried: the pages that it carries
+    """
+
+    page_ids: set[str] = field(default_factory=set)
+    leading_page_id: str | None = None
+    carried: set[str] = field(default_factory=set)
+
+
+@dataclass(eq=False)
+class Page:
+    """A page, by the id of its NiceGUI client.
+
+    :ivar route: how it is reached over another tab's socket, ``None`` if it is not carried
+    :ivar sids: the sockets of its own
+    :ivar is_alone: whether its tab has said that it keeps its socket for itself
+    """
+
+    route: Route | None = None
+    sids: set[str] = field(default_factory=set)
+    is_alone: bool = False
+    _received: dict[str, int] = field(default_factory=dict)
+    _latest_attempt: int = 0
+
+    def last_received(self, document_id: str) -> int:
+        """Return the number of the last frame received from a document; each document begins with 1."""
+        received = self._received
+        received[document_id] = received.pop(document_id, 0)  # the last to be forgotten
+        while len(received) > DOCUMENTS_PER_PAGE:
+            del received[next(iter(received))]
+        return received[document_id]
+
+    def receive(self, document_id: str, number: int) -> bool:
+        """Return whether a frame is the next one of its document. If it is, it counts as received from now on."""
+        is_next = number == self.last_received(document_id) + 1
+        if is_next:
+            self._received[document_id] = number
+        return is_next
+
+    def is_overtaken(self, link_number: int | None) -> bool:
+        """Return whether the page has tried to connect in another way since it made this attempt.
+
+        Attempts travel by different sockets, so an old one may arrive late; it must not undo the one that counts.
+
+        :param link_number: the attempt's number, ``None`` for a page that does not count
+        """
+        if link_number is None:
+            return False
+        self._latest_attempt = max(link_number, self._latest_attempt)
+        return link_number < self._latest_attempt
