@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .backlog import lift_limit, limit_backlogs
+from .client_manager import index_rooms
 from .modules import Modules
 from .nicegui_contract import mismatch
 from .sessions import Sessions
@@ -104,6 +105,7 @@ class SharedSocket:
             return
         self.is_running = self._has_run = True
         limit_backlogs(core.sio.eio)
+        index_rooms(core.sio)
         if self.mismatch is None:
             self.tabs.start()
         else:

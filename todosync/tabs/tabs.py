@@ -222,9 +222,7 @@ class Tabs:
         )
         if before is not None:
             self._end(client_id, before)
-        if self._pages.get(client_id) is not page:
-            return _refusal('expired')
-        if sid not in self._sockets:
+        if self._pages.get(client_id) is not page or sid not in self._sockets:  # one has ended meanwhile
             self._release(client_id)
             return _refusal('leader')
         self._on_role(client, 'follower')

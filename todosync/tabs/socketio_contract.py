@@ -1,0 +1,46 @@
+"""Which internals of python-socketio :class:`IndexedManager` rests on, and whether they still are what they were.
+
+Where they are not, NiceGUI's server keeps the client manager that it has: everything works, and many sockets cost more.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import socketio
+
+METHODS: dict[str, list[str]] = {
+    'basic_enter_room': ['sid', 'namespace', 'room', 'eio_sid'],
+    'basic_leave_room': ['sid', 'namespace', 'room'],
+    'basic_disconnect': ['sid', 'namespace', 'kwargs'],
+    'get_rooms': ['sid', 'namespace'],
+}
+STATE = {'rooms': dict, 'callbacks': dict, 'pending_connect': dict, 'pending_disconnect': dict}
+TOUCHED_BY_DISCONNECT = {'rooms', 'basic_leave_room', 'callbacks', 'pending_connect', 'pending_disconnect'}
+"""What the original's ``basic_disconnect`` changes: the whole of what ours has to change instead."""
+TOUCHED_BY_ROOMS = {
+    'basic_enter_room': {'is_sid_room', 'rooms', 'bidict'},
+    'basic_leave_room': {'rooms'},
+}
+HARMLESS = {'KeyError', 'ValueError', 'append', 'copy', 'items', 'len', 'remove'}
+
+
+def difference() -> str | None:
+    """Return what of python-socketio's client manager has moved, ``None`` if all is as expected."""
+    manager = socketio.AsyncManager
+    for name, parameters in METHODS.items():
+        method = getattr(manager, name, None)
+        if method is None:
+            return f'AsyncManager.{name} is gone'
+        found = list(inspect.signature(method).parameters)[1:]
+        if found != parameters:
+            return f'AsyncManager.{name} takes {found}, not {parameters}'
+    state = vars(manager())
+    for name, kind in STATE.items():
+        if not isinstance(state.get(name), kind):
+            return f'AsyncManager().{name} is no {kind.__name__} any more'
+    for name, touched in {'basic_disconnect': TOUCHED_BY_DISCONNECT, **TOUCHED_BY_ROOMS}.items():
+        found_names = set(getattr(manager, name).__code__.co_names) - HARMLESS
+        if found_names != touched:
+            return f'AsyncManager.{name} touches {sorted(found_names)}, not {sorted(touched)}'
+    return None
