@@ -26,7 +26,7 @@ class InProcessSocket:
         end.connected = True
         sio.eio.sockets[end.sid] = end
         environ = {'QUERY_STRING': query, 'asgi.scope': {'type': 'websocket', 'query_string': query.encode()}}
-        await sio.eio._trigger_event('connect', end.sid, environ, run_async=False)
+        await sio.eio.handlers['connect'](end.sid, environ)
         await socket.send('0')
         packet = await socket.receive()
         assert packet.startswith('0'), packet
@@ -34,7 +34,7 @@ class InProcessSocket:
         return socket
 
     async def send(self, packet: str) -> None:
-        await self._sio.eio._trigger_event('message', self._end.sid, packet, run_async=False)
+        await self._sio.eio.handlers['message'](self._end.sid, packet)
 
     async def receive(self) -> str:
         async with asyncio.timeout(20):
