@@ -192,7 +192,7 @@ class SharedSocket:
             listener(client, role)
 
 
-def _answer_probe(sid: str, data: Any) -> bool:
+def _answer_probe(sid: str, *data: Any) -> bool:
     return True
 
 
