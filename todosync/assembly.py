@@ -1,6 +1,7 @@
-"""The assembly: which parts there are, how they are wired, and the order in which they start and stop.
+"""The assembly: which parts a server has, how they are wired, and in which order they start and stop.
 
-Imports every room but ``production``, which adds itself by ``todosync.add_production()``.
+It imports every room except ``production``, which adds itself with ``todosync.add_production()``. The module is long
+because it is one list: here a reader finds where each part is made, started and stopped.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -19,13 +19,13 @@ from nicegui import Client, app, core
 from starlette.routing import BaseRoute
 
 from todosync import upkeep
-from todosync.cable import Cable, MemoryCable, SqliteCable
+from todosync.cable import make_cable
 from todosync.database import Database, DatabaseUnavailableError
-from todosync.http import AfterStart, make_export_router, make_health_router
+from todosync.http import AfterStart, ApiRoutes, check_health, make_export_router, make_health_router
 from todosync.jobs import Jobs, LocalJobs
 from todosync.runtime import current_server, set_current_server
 from todosync.settings import Settings
-from todosync.streams import Broadcaster, Cache, Channel, Channels, DiskCache, MemoryCache, Stream, check_names
+from todosync.streams import Broadcaster, Channel, Channels, Stream, check_names, make_cache
 from todosync.tabs import Sessions, Tabs, share_socket, shared_socket
 from todosync.views import Views
 from todosync.writes import Writer
@@ -33,26 +33,24 @@ from todosync.writes import Writer
 if TYPE_CHECKING:
     from todosync.production import StatusBoard
 
-BROADCAST_MAX_AGE = 60.0
-"""Seconds without a successful broadcast run after which a process is not healthy; it runs every 10 by itself."""
 STREAMS_MODULE = 'streams/streams.js'
-"""What pages load besides ``leader.js`` in an app that has streams: any page may lead, and pass them on to others."""
+"""A module that every page of an app with streams loads, also a page without a list: it may lead for the others."""
 RETRY_INTERVAL = 1.0
-"""Seconds between two attempts to open what a server needs."""
+"""Seconds between two attempts to open the database, the cable and the jobs."""
 
 log = logging.getLogger(__name__)
 
 
 def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -> SyncServer:
-    """Put todosync into the NiceGUI app: the browser's part, and what runs from start-up to shutdown.
+    """Put todosync into the NiceGUI app: the browser's part, and the parts that run from start to stop.
 
-    Call it before ``ui.run()``. Importing ``todosync`` does nothing of this. It may be called again: the last call
-    counts until NiceGUI has started, as in tests; then the running server is kept and returned, as for each client of
-    an app without a page function.
+    Call it before ``ui.run()``. Importing ``todosync`` alone changes nothing. It may be called again. Until NiceGUI has
+    started, the last call counts. Afterwards the running server stays and is returned, because an app without a page
+    function runs its script again for each client.
 
     :param settings: the settings (default: from the environment)
-    :param streams: the tables that are to be kept alive; one that no migration makes is created as its model says
-    :return: the server, for those who want to look at its parts
+    :param streams: the tables to keep in sync; a table that no migration makes is made from its model
+    :return: the server, with all its parts
     :raises pydantic.ValidationError: a setting is wrong
 
     Example::
@@ -69,7 +67,7 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
     set_current_server(server)
     share_socket(tabs_per_socket=server.settings.tabs_per_socket, reconnect_timeout=server.settings.reconnect_timeout)
     server.add_routes(make_health_router(server))
-    # of the current server, whichever it is by then
+    # these functions ask for the current server when they are called: another call of setup() may have replaced it
     app.add_middleware(AfterStart, start=_start)
     app.on_startup(_start)
     app.on_connect(_on_connect)
@@ -95,20 +93,20 @@ def _on_delete(client: Client) -> None:
 
 
 class Part(Protocol):
-    """What starts with a server, and stops with it."""
+    """A part that starts and stops with a server."""
 
     def start(self) -> None:
         """Start; safe to call twice."""
 
     def stop(self) -> None:
-        """Stop; safe to call twice. May block, and is called in a thread."""
+        """Stop; safe to call twice. It is called in a thread, so it may block."""
 
 
 class SyncServer:
-    """All parts of one process, wired together.
+    """All parts of todosync in one process. :func:`setup` makes it.
 
     :param settings: the settings
-    :param streams: the tables that are to be kept alive
+    :param streams: the tables to keep in sync
 
     Example::
 
@@ -127,8 +125,8 @@ class SyncServer:
             on_commit=self._on_commit,
         )
         self.writer = Writer(self.database)
-        self.cache = self._make_cache()
-        self.cable = self._make_cable()
+        self.cache = make_cache(settings)
+        self.cable = make_cable(settings)
         self.jobs = Jobs(settings.queue_url, settings.poll_interval)
         for run, cron in upkeep.SCHEDULE.items():
             self.jobs.add_recurring(run.__name__, run, cron)
@@ -137,22 +135,20 @@ class SyncServer:
         self.commits = self.database.commit_signal(settings.poll_interval, self.broadcaster.broadcast_later)
         self.views = Views()
         self._socket = shared_socket()
-        # the tabs are made anew whenever share_socket() is called
+        # `tabs` is no attribute, because each call of share_socket() makes another object
         self.channels = Channels(
             map(self._make_channel, self.streams),
             is_connected=lambda sid: core.sio.manager.is_connected(sid, '/'),
             may_subscribe=self._socket.is_leader,
         )
-        self.api_routes: list[BaseRoute] = []
-        """The routes that have nothing to do with pages."""
-        self._app_routes: list[BaseRoute] = []
+        self._routes = ApiRoutes()
         self.parts: list[Part] = []
-        """What starts after everything else, and stops before it."""
+        """Further parts, which start after all others and stop before them."""
         self.checks: dict[str, Callable[[], dict[str, Any]]] = {}
-        """What :meth:`health` looks at besides, by name; each returns at least ``ok``. Without it this process still
-        serves, so a check that fails makes it degraded, not unhealthy."""
+        """Further checks of :meth:`health`, by name; each returns a dict with at least ``ok``. A check that fails makes
+        this process degraded, not unhealthy, because it still serves."""
         self.status: StatusBoard | None = None
-        """The reports of all processes, where ``add_production()`` was asked for."""
+        """The reports of all processes, if ``add_production()`` was called."""
         self.is_started = False
         self.is_draining = False
         self._stopping = threading.Event()
@@ -160,38 +156,33 @@ class SyncServer:
 
     @property
     def tabs(self) -> Tabs:
-        """Which tabs are carried over which socket."""
+        """Tells which socket carries which tabs."""
         return self._socket.tabs
 
     @property
     def sessions(self) -> Sessions:
-        """Which browser session a page belongs to."""
+        """Tells which browser session a page belongs to."""
         return self._socket.sessions
 
-    def add_routes(self, router: APIRouter) -> None:
-        """Serve routes that have nothing to do with pages. A lifespan of the router's is not taken over.
+    @property
+    def api_routes(self) -> list[BaseRoute]:
+        """The routes that have nothing to do with pages."""
+        return self._routes.api
 
-        :param router: the routes
+    def add_routes(self, router: APIRouter) -> None:
+        """Serve routes that have nothing to do with pages.
+
+        :param router: the routes; a lifespan of the router is not used
 
         Example::
 
             server.add_routes(make_router(server))
         """
-        if core.is_script_mode_re_execution():
-            return  # they are there since the script's first execution
-        # FastAPI puts the lifespan of a router around that of the app, once more for each router of each test
-        lifespan = app.router.lifespan_context
-        before = list(app.router.routes)
-        app.include_router(router)
-        app.router.lifespan_context = lifespan
-        self._app_routes += [route for route in app.router.routes if route not in before]
-        self.api_routes += router.routes
+        self._routes.add(router)
 
     def remove_routes(self) -> None:
-        """Serve the routes no longer that were added: another server takes the place of this one."""
-        for route in self._app_routes:
-            with suppress(ValueError):  # NiceGUI removes routes between tests
-                app.router.routes.remove(route)
+        """Stop serving the added routes, because another server takes the place of this one."""
+        self._routes.remove()
 
     def add_exports(self, *streams: Stream) -> None:
         """Offer each stream for download, at ``/<name>/export.csv`` and ``/<name>/export.json``.
@@ -213,7 +204,7 @@ class SyncServer:
         return self.channels.of(stream)
 
     async def start(self) -> None:
-        """Bring the database up to date, load the lists, and begin to broadcast; later calls wait for the first."""
+        """Open everything, load the rows, and begin to broadcast. Later calls wait until the first has ended."""
         if self._starting is None:
             self._starting = asyncio.create_task(self._start())
         await asyncio.shield(self._starting)
@@ -235,7 +226,7 @@ class SyncServer:
         """Stop everything, in the opposite order; safe to call twice."""
         self._stopping.set()
         if self._starting is not None:
-            await asyncio.wait([self._starting])  # what is stopped half way through its start would run on
+            await asyncio.wait([self._starting])  # otherwise the start would go on, and start parts again
         for part in reversed(self.parts):
             await asyncio.to_thread(part.stop)
         await asyncio.to_thread(self.commits.stop)
@@ -278,34 +269,17 @@ class SyncServer:
         self.database.close()
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Return whether this process can serve, and what it looked at. Blocks."""
-        checks: dict[str, Any] = {}
-        started = time.perf_counter()
-        try:
-            with self.database.read() as session:
-                checks['versions'] = {stream.name: stream.version(session) for stream in self.streams}
-            checks['database'] = {'ok': True, 'ms': round((time.perf_counter() - started) * 1000, 1)}
-        except Exception as error:
-            checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {error}'}
-        age = self.broadcaster.seconds_since_success()
-        checks['broadcast'] = {'ok': age < BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
-        parts_are_well = checks['database']['ok'] and checks['broadcast']['ok']
-        healthy = parts_are_well and self.is_started and not self.is_draining
-        further = {name: check() for name, check in self.checks.items()}
-        checks |= {**further, 'sockets': self.tabs.socket_count, 'followers': self.tabs.carried_count}
-        status = 'ok' if healthy else 'draining' if self.is_draining else 'unhealthy' if self.is_started else 'starting'
-        if status == 'ok' and not all(check['ok'] for check in further.values()):
-            status = 'degraded'
-        return healthy, {'status': status, **checks}
+        """Return whether this process can serve, and the results of all checks. Blocks."""
+        return check_health(self)
 
     def drain(self) -> None:
-        """Call this process unhealthy from now on, so that no new request is sent to it, while it still serves."""
+        """Report this process as unhealthy from now on, so that a proxy sends no new requests. It still serves."""
         self.is_draining = True
 
     def _open_patiently(self) -> bool:
-        """Open everything as soon as that is possible: a database may start later than the servers that use it.
+        """Open everything, and try again until it works, because a database may start later than its servers.
 
-        :return: whether it did, before the server was stopped
+        :return: ``False`` if the server was stopped before it worked
         """
         known = ''
         while not self._stopping.is_set():
@@ -319,24 +293,6 @@ class SyncServer:
             else:
                 return True
         return False
-
-    def _make_cache(self) -> Cache:
-        settings = self.settings
-        if settings.is_production:
-            return DiskCache(settings.cache_dir, settings.cache_ttl, settings.cache_size_limit)
-        return MemoryCache(settings.cache_ttl)
-
-    def _make_cable(self) -> Cable:
-        settings = self.settings
-        match settings.cable_adapter:
-            case 'sqlite':
-                return SqliteCable(settings.cable_path)
-            case 'postgres':
-                from todosync.cable.postgres import PostgresCable
-
-                return PostgresCable(settings.data_url)
-            case 'memory':
-                return MemoryCable()
 
     def _make_channel(self, stream: Stream) -> Channel:
         limit = self.settings.embed_limit

@@ -1,11 +1,11 @@
-"""The cable room: messages between the processes of an app. One contract, three adapters. Imports ``database`` only.
+"""The cable room: messages between the processes of an app. One contract, three adapters. Imports ``database``.
 
-The adapter for PostgreSQL needs psycopg, which is an extra. So this room does not import it: ``setup()`` imports it
-from ``todosync.cable.postgres`` when the settings ask for it.
+The adapter for PostgreSQL needs psycopg, which is an extra. So it is imported only when the settings ask for it.
 """
 
+from .adapters import make_cable
 from .base import Cable, Receiver
 from .memory import MemoryCable
 from .sqlite import SqliteCable
 
-__all__ = ['Cable', 'MemoryCable', 'Receiver', 'SqliteCable']
+__all__ = ['Cable', 'MemoryCable', 'Receiver', 'SqliteCable', 'make_cable']

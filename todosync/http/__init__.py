@@ -5,15 +5,19 @@ Imports ``views``, and what that imports.
 
 from .after_start import AfterStart
 from .exports import make_router as make_export_router
+from .health import check_health
 from .health import make_router as make_health_router
 from .refusals import RefusalRoute, RefusedError, allow_methods, json_response, read_json
+from .routes import ApiRoutes
 from .serving import run_options
 
 __all__ = [
     'AfterStart',
+    'ApiRoutes',
     'RefusalRoute',
     'RefusedError',
     'allow_methods',
+    'check_health',
     'json_response',
     'make_export_router',
     'make_health_router',

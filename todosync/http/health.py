@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 HEALTH_TIMEOUT = 2.0
 """A process is unhealthy if its parts do not answer within this many seconds."""
 PROBE_THREADS = 2
+BROADCAST_MAX_AGE = 60.0
+"""A process is unhealthy if its last successful broadcast is older, in seconds; one runs every 10 s in any case."""
 
 
 def make_router(server: SyncServer) -> APIRouter:
@@ -38,3 +41,30 @@ def make_router(server: SyncServer) -> APIRouter:
 
     allow_methods(router)
     return router
+
+
+def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
+    """Return whether this process can serve, and the results of all checks. Blocks.
+
+    :param server: the server
+    :return: whether it can serve, and by name what was checked, with ``status``: ``ok``, ``degraded`` (a check of
+        ``server.checks`` failed, and it still serves), ``starting``, ``draining`` or ``unhealthy``
+    """
+    checks: dict[str, Any] = {}
+    started = time.perf_counter()
+    try:
+        with server.database.read() as session:
+            checks['versions'] = {stream.name: stream.version(session) for stream in server.streams}
+        checks['database'] = {'ok': True, 'ms': round((time.perf_counter() - started) * 1000, 1)}
+    except Exception as error:
+        checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {error}'}
+    age = server.broadcaster.seconds_since_success()
+    checks['broadcast'] = {'ok': age < BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
+    parts_are_well = checks['database']['ok'] and checks['broadcast']['ok']
+    healthy = parts_are_well and server.is_started and not server.is_draining
+    further = {name: check() for name, check in server.checks.items()}
+    checks |= {**further, 'sockets': server.tabs.socket_count, 'followers': server.tabs.carried_count}
+    status = 'ok' if healthy else 'draining' if server.is_draining else 'unhealthy' if server.is_started else 'starting'
+    if status == 'ok' and not all(check['ok'] for check in further.values()):
+        status = 'degraded'
+    return healthy, {'status': status, **checks}

@@ -5,6 +5,7 @@ Imports ``cable``, ``jobs``, ``access`` and ``database`` only.
 
 from .broadcaster import Broadcaster
 from .cache import Cache, CacheEntry, MemoryCache
+from .caches import make_cache
 from .channel import Channel
 from .channels import Channels, check_names
 from .disk_cache import DiskCache
@@ -29,5 +30,6 @@ __all__ = [
     'Total',
     'check_names',
     'count',
+    'make_cache',
     'total',
 ]
