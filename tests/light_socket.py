@@ -73,14 +73,14 @@ class LightSocket(asyncio.Protocol):
 
     def emit(self, event: str, data: Any) -> None:
         """Send an event."""
-        self._send(b'42' + orjson.dumps([event, data]))
+        self.send(b'42' + orjson.dumps([event, data]))
 
     async def call(self, event: str, data: Any) -> Any:
         """Send an event and return the answer."""
         self._last_acknowledgement += 1
         number = self._last_acknowledgement
         self._acknowledgements[number] = asyncio.get_running_loop().create_future()
-        self._send(b'42%d' % number + orjson.dumps([event, data]))
+        self.send(b'42%d' % number + orjson.dumps([event, data]))
         return await asyncio.wait_for(self._acknowledgements[number], CONNECT_TIMEOUT)
 
     def stall(self) -> None:
@@ -159,9 +159,9 @@ class LightSocket(asyncio.Protocol):
 
     def _receive(self, packet: bytes, at: float, size: int) -> None:
         if packet == b'2':
-            self._send(b'3')
+            self.send(b'3')
         elif packet[:1] == b'0':
-            self._send(b'40')
+            self.send(b'40')
         elif packet[:2] == b'40':
             self.sid = orjson.loads(packet[2:])['sid']
             self.is_open = True
@@ -177,7 +177,8 @@ class LightSocket(asyncio.Protocol):
             event, *data = orjson.loads(packet[2:])
             self.listener(event, data[0] if data else None, at, size)
 
-    def _send(self, payload: bytes) -> None:
+    def send(self, payload: bytes) -> None:
+        """Send a packet as it is."""
         length = len(payload)
         if length <= LARGEST_SHORT_LENGTH:
             header = struct.pack('!BB', 0x81, 0x80 | length)

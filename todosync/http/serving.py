@@ -10,17 +10,12 @@ from starlette.types import ASGIApp
 
 from todosync.settings import Settings
 
+from .log_lines import READS_STRANGERS, TextFormatter, json_formatter
+
 GZIP_LEVEL = 4
 """A tenth larger than at best, in a quarter of the time, and the event loop waits meanwhile."""
 STOP_GRACE = 5
 """Seconds that requests in flight get to end before the process ends without them."""
-TEXT_FORMATTER = {'format': '%(asctime)s %(levelname)s %(name)s: %(message)s'}
-JSON_FORMATTER = {
-    '()': 'pythonjsonlogger.json.JsonFormatter',
-    'timestamp': 'ts',
-    'format': '%(levelname)s %(name)s %(message)s %(correlation_id)s %(process)d',
-    'rename_fields': {'levelname': 'level', 'name': 'logger', 'message': 'msg', 'correlation_id': 'request_id'},
-}
 
 
 def run_options(settings: Settings, **own: Any) -> dict[str, Any]:
@@ -59,7 +54,8 @@ def log_configuration(settings: Settings) -> dict[str, Any]:
     """Return the configuration for ``logging.config.dictConfig``: text for people.
 
     In production, with the extra of that name, it is JSON lines. One that is written while a request or a socket is
-    served has its ``request_id`` then; Caddy has logged the same one.
+    served has its ``request_id`` then; Caddy has logged the same one. A line stays one line, of a limited length and
+    without control characters, whatever a stranger sends.
     """
     # by name only: without the extra there is nothing to import
     is_json = settings.is_production and all(find_spec(name) for name in ('pythonjsonlogger', 'asgi_correlation_id'))
@@ -67,7 +63,7 @@ def log_configuration(settings: Settings) -> dict[str, Any]:
         'version': 1,
         'disable_existing_loggers': False,
         'filters': {'request_id': {'()': 'asgi_correlation_id.CorrelationIdFilter'}} if is_json else {},
-        'formatters': {'line': JSON_FORMATTER if is_json else TEXT_FORMATTER},
+        'formatters': {'line': {'()': json_formatter if is_json else TextFormatter}},
         'handlers': {
             'stdout': {
                 'class': 'logging.StreamHandler',
@@ -77,7 +73,8 @@ def log_configuration(settings: Settings) -> dict[str, Any]:
             }
         },
         'root': {'level': 'WARNING', 'handlers': ['stdout']},
-        'loggers': {'todosync': {'level': 'INFO'}},
+        # to name a logger takes its own handlers away: what sockets send is logged once, and like everything else
+        'loggers': {'todosync': {'level': 'INFO'}} | {name: {'propagate': True} for name in READS_STRANGERS},
     }
 
 

@@ -1,0 +1,82 @@
+"""The lines of the log: whatever a stranger sends, a line stays one line, of a length, without control characters."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import Any
+
+TEXT = '%(asctime)s %(levelname)s %(name)s: %(message)s'
+MESSAGE_LIMIT = 2_000
+TRACEBACK_LIMIT = 12_000
+"""Characters beyond which the middle of a message, and of a traceback, is left out."""
+READS_STRANGERS = frozenset({'engineio.server', 'socketio.server'})
+"""The loggers of those that read what sockets send. Each odd frame is an exception to them; its traceback, which is
+hundreds of times as long as the frame, tells nothing of this program."""
+
+
+class TextFormatter(logging.Formatter):
+    """Lines for people. The lines of a traceback are indented, so that none of them passes for a line of the log."""
+
+    def __init__(self) -> None:
+        super().__init__(TEXT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return super().format(tamed(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
+        """Return the lines of a traceback."""
+        return tamed_traceback(super().formatException(ei))
+
+
+def json_formatter() -> logging.Formatter:
+    """Return what makes JSON lines, for programs. Needs the extra ``production``."""
+    from pythonjsonlogger.json import JsonFormatter
+
+    class TamedJsonFormatter(JsonFormatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return super().format(tamed(record))
+
+        def formatException(self, ei: Any) -> str:  # noqa: N802
+            return tamed_traceback(str(super().formatException(ei)))
+
+    return TamedJsonFormatter(
+        '%(levelname)s %(name)s %(message)s %(correlation_id)s %(process)d',
+        timestamp='ts',
+        rename_fields={'levelname': 'level', 'name': 'logger', 'message': 'msg', 'correlation_id': 'request_id'},
+    )
+
+
+def tamed(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a copy of a record whose message can be written."""
+    message = record.getMessage()
+    record = copy.copy(record)
+    if record.exc_info and record.name in READS_STRANGERS:
+        message = f'{message}: {record.exc_info[1]!r}'
+        record.exc_info = None
+    record.exc_text = None  # another handler's
+    record.msg, record.args = escaped(cut(message, MESSAGE_LIMIT), MESSAGE_LIMIT), None
+    return record
+
+
+def tamed_traceback(text: str) -> str:
+    """Return a traceback whose lines can be written."""
+    lines = (escaped(line, MESSAGE_LIMIT) for line in cut(text, TRACEBACK_LIMIT).splitlines())
+    return '\n'.join(f'    {line}' for line in lines)
+
+
+def escaped(text: str, limit: int) -> str:
+    """Return a text in which no character does anything but show itself, such as move a terminal's cursor."""
+    if text.isprintable():
+        return text
+    shown = (char if char.isprintable() else char.encode('unicode_escape').decode() for char in text)
+    return cut(''.join(shown), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return a text without what stands in its middle, if it is longer than a number of characters."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f'{text[:half]} ... {len(text) - 2 * half} characters left out ... {text[-half:]}'
