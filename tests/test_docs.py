@@ -37,6 +37,8 @@ from todosync.testing import RowUser, todosync_storage
 __all__ = ['todosync_storage']
 
 CALLED_BY_THE_SERVER = {'refresh', 'set_role', 'close'}
+LONG = 260
+"""Lines of a module, above which a reader may ask whether it holds several things."""
 README = (ROOT / 'README.md').read_text()
 ARCHITECTURE = (ROOT / 'docs' / 'architecture.md').read_text()
 PYTHON = {
@@ -195,6 +197,14 @@ def test_the_architecture_says_which_room_may_import_which() -> None:
         for room in upper - {'__main__'}
     }
     assert said == expected
+
+
+def test_a_long_module_says_at_its_top_why() -> None:
+    for folder in ('todosync', 'todos', 'components', 'assets'):
+        for path in [*(ROOT / folder).rglob('*.py'), *(ROOT / folder).rglob('*.js')]:
+            lines = path.read_text().splitlines()
+            top = ' '.join(' '.join(lines[:15]).split()).replace(' * ', ' ')
+            assert len(lines) <= LONG or 'is long because' in top, f'{path.name} has {len(lines)} lines'
 
 
 def names_of_the_code() -> Iterator[tuple[str, Any]]:

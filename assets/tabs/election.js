@@ -5,6 +5,8 @@
  *
  * Where there are locks, the lock decides; the messages then only tell who holds it, and find out a holder that does
  * not answer. Where there are none, the messages decide.
+ *
+ * The module is long because it is one state machine: every answer depends on the state that the others have left.
  */
 
 export const DISCOVER_TIMEOUT_MS = 500; // a question that nobody answered for this long is acted upon

@@ -1,5 +1,9 @@
 // @ts-check
-/** This tab: takes part in the election, and has its link follow from the result. */
+/**
+ * This tab: takes part in the election, and connects as the result says: with a socket of its own, or over the leader.
+ *
+ * The module is long because leading, following, leaving and coming back all change the same state of the tab.
+ */
 
 import { reactive } from "vue";
 import { Carrier } from "./carrier.js";

@@ -1,4 +1,7 @@
-"""A stream: a table whose rows are shown in every tab."""
+"""A stream: a table whose rows are shown in every tab.
+
+The module is long because it is the one place for a stream: what it declares, how it is read, and what it refuses.
+"""
 
 from __future__ import annotations
 

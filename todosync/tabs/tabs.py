@@ -3,6 +3,8 @@
 A carried tab's NiceGUI client is registered with a virtual socket id. What NiceGUI sends to it goes to the leader's
 socket, wrapped with the tab's address; what the tab sends comes over the leader's socket, numbered, and is handed to
 NiceGUI exactly once. See ``docs/protocol.md``.
+
+The module is long because it holds all promises about the order of what is sent and received, which only hold together.
 """
 
 from __future__ import annotations
