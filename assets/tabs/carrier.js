@@ -92,10 +92,11 @@ export class Carrier {
       this.#hear();
       tab.election.announce(); // message handlers run in time even where this tab's timers do not
     });
-    real.onAny((/** @type {string} */ event, /** @type {any} */ data) => {
+    real.onAny((/** @type {string} */ event, /** @type {any[]} */ ...args) => {
       this.#hear();
-      if (event === "todosync_down") this.#post("down", { to: data.tab, event: data.event, data: data.data });
-      else if (!tab.relay?.fromServer(event, data)) this.socket.dispatch(event, data);
+      const [data] = args;
+      if (event === "todosync_down") this.#post("down", { to: data.tab, event: data.event, args: data.args });
+      else if (!tab.relay?.fromServer(event, data)) this.socket.dispatch(event, ...args);
     });
   }
 
@@ -120,7 +121,7 @@ export class Carrier {
       this.socket.attach(
         {
           deliver: (frame) => this.#deliver(tab.id, clientId, documentId, frame),
-          post: (event, data, acknowledge) => real.emit(event, data, ...(acknowledge ? [acknowledge] : [])),
+          post: (event, args, answer) => real.emit(event, ...args, ...(answer ? [answer] : [])),
         },
         answer.received,
       );
@@ -202,11 +203,10 @@ export class Carrier {
   }
 
   /** A follower's frame that may be lost. @param {Message} message */
-  #emit({ from, event, data, question }) {
+  #emit({ from, event, args, question }) {
     if (!this.ready) return;
-    if (question === undefined) this.real.emit(event, data);
-    else
-      this.real.emit(event, data, (/** @type {any[]} */ ...args) => this.#post("answer", { to: from, question, args }));
+    const answer = (/** @type {any[]} */ ...args) => this.#post("answer", { to: from, question, args });
+    this.real.emit(event, ...args, ...(question === undefined ? [] : [answer]));
   }
 
   /** @param {string} tabId @param {string} clientId @param {string} documentId @param {import("./tab_socket.js").Frame} frame */

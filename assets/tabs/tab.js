@@ -16,6 +16,7 @@ export const CHANNEL = "todosync-2";
 export const LOCK = "todosync-2-leader";
 export const JOIN_TIMEOUT_MS = 1000;
 export const HERE_INTERVAL_MS = 10000; // with locks; without them each ping is answered, else a tab counts as ended
+export const RECONNECT_MS = 1000; // a page that breaks its connection has it again after this, half more or less
 export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not asked by all its browsers at once
 
 /**
@@ -55,12 +56,14 @@ export class Tab {
     this.releaseTabLock = () => {};
     this.hereAt = 0;
     this.joinedTo = ""; // the leader, its term and its connection, of the last join
-    /** @type {Map<number, import("./tab_socket.js").Acknowledge>} what waits for an answer to a frame that may be lost */
+    /** @type {Map<number, import("./question.js").Acknowledge>} what waits for an answer to a frame that may be lost */
     this.questions = new Map();
     this.lastQuestion = 0;
     /** @type {any} */
     this.joinTimer = null;
     this.expired = false;
+    this.isOpen = false; // it knows its session
+    this.isAway = false; // its page has been left, is frozen, or wants no connection
     this.lostAt = 0;
     this.election = this.#makeElection();
   }
@@ -72,6 +75,7 @@ export class Tab {
   async open(socket, connectReal) {
     this.socket = socket;
     this.connectReal = connectReal;
+    this.#watchPage();
     socket.control = {
       leave: () => this.#leave("the page disconnected"),
       comeBack: () => this.#comeBack("the page connects again"),
@@ -79,12 +83,9 @@ export class Tab {
     };
     restoreDrafts();
     if (!this.session.tag) await this.session.settle(socket.clientId);
-    if (typeof BroadcastChannel === "undefined") {
-      this.#goAlone("this browser has no BroadcastChannel");
-      return;
-    }
-    this.#watchPage();
-    this.#takePart();
+    this.isOpen = true;
+    if (typeof BroadcastChannel === "undefined") this.#goAlone("this browser has no BroadcastChannel");
+    else this.#takePart();
   }
 
   /** The page keeps NiceGUI's own socket. @param {any} socket @param {string} clientId @param {string} reason */
@@ -148,6 +149,7 @@ export class Tab {
   }
 
   #takePart() {
+    if (this.isAway || !this.isOpen) return;
     this.channel = new BroadcastChannel(CHANNEL);
     this.channel.onmessage = (event) => this.#receive(event.data);
     // a lock of its own for each stay: a leader that waited for the last one may hold it, and hang
@@ -191,7 +193,7 @@ export class Tab {
   #receiveFromLeader(message) {
     if (message.type === "joined") this.#onJoined(message);
     else if (message.type === "ack") this.socket?.acknowledge(message.received);
-    else if (message.type === "down") this.socket?.dispatch(message.event, message.data);
+    else if (message.type === "down") this.socket?.dispatch(message.event, ...message.args);
     else if (message.type === "answer") this.#onAnswer(message);
     else if (message.type === "rejoin") this.#onRejoin();
     else this.relay?.fromTab(message, "leader", (type, content) => this.post({ type, to: message.from, ...content }));
@@ -208,6 +210,7 @@ export class Tab {
 
   /** @param {number} term */
   #carry(term) {
+    if (this.isAway) return; // `#comeBack` connects it
     this.carrier = new Carrier({ tab: this, term, connectReal: /** @type {any} */ (this.connectReal) });
   }
 
@@ -265,8 +268,13 @@ export class Tab {
     if (!leader || !this.socket || this.expired) return;
     const query = { ...this.socket.query() };
     this.post({ type: "join", to: leader.id, lock: this.tabLock, query, ...this.relay?.versions() });
+    this.#joinIn(JOIN_TIMEOUT_MS);
+  }
+
+  /** @param {number} ms */
+  #joinIn(ms) {
     clearTimeout(this.joinTimer);
-    this.joinTimer = setTimeout(() => this.#join(), JOIN_TIMEOUT_MS);
+    this.joinTimer = setTimeout(() => this.#join(), ms);
   }
 
   #onRejoin() {
@@ -311,10 +319,10 @@ export class Tab {
     this.questions.clear(); // of another link: nobody answers them any more
     return {
       deliver: (frame) => this.post({ type: "up", to: leader, clientId, documentId, frame }),
-      post: (event, data, acknowledge) => {
-        const question = acknowledge && ++this.lastQuestion;
-        if (question) this.questions.set(question, acknowledge);
-        this.post({ type: "post", to: leader, event, data, question });
+      post: (event, args, answer) => {
+        const question = answer && ++this.lastQuestion;
+        if (question) this.questions.set(question, answer);
+        this.post({ type: "post", to: leader, event, args, question });
       },
     };
   }
@@ -348,9 +356,8 @@ export class Tab {
 
   /** @param {string} reason */
   #leave(reason) {
-    if (this.election.leader) {
-      this.post({ type: "leave", to: this.election.leader.id, clientId: this.socket?.clientId });
-    }
+    this.isAway = true;
+    this.#sayLeave();
     if (this.status.role === "alone") {
       this.carrier?.close();
       this.carrier = null; // else a look at the page would connect it again
@@ -364,18 +371,24 @@ export class Tab {
 
   /** The page has its connection broken: a leader the browser's, a follower only its own. */
   #drop() {
-    if (this.carrier) {
-      this.carrier.drop();
-    } else {
-      this.socket?.detach();
-      this.#join();
+    if (this.carrier) this.carrier.drop();
+    else {
+      this.#sayLeave();
+      this.setConnected(false);
+      this.#joinIn(RECONNECT_MS * (0.5 + Math.random()));
     }
+  }
+
+  #sayLeave() {
+    const { leader } = this.election;
+    if (leader) this.post({ type: "leave", to: leader.id, clientId: this.socket?.clientId });
   }
 
   /** @param {string} reason */
   #comeBack(reason) {
-    if (this.channel || this.carrier) return; // it had not left
     if (this.socket?.hasLeft) return; // its page wants no connection
+    this.isAway = false;
+    if (this.channel || this.carrier) return; // it had not left
     this.log.add("cable", reason);
     if (this.status.role === "alone") this.#carry(0);
     else this.#takePart();

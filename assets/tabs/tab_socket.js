@@ -5,50 +5,59 @@
  * kept until the server has acknowledged them, and repeated over the next link; the server drops repetitions.
  */
 
+import { Emitter } from "./emitter.js";
+import { Question } from "./question.js";
+
 export const LOST_CONNECTION_GRACE_MS = 1000; // a hand-over is over before a person is told of anything
 export const REFUSED = "Implicit handshake failed"; // in NiceGUI's words
 const EXACTLY_ONCE = new Set(["event", "javascript_response", "log"]);
+const RESERVED = new Set(["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]);
 
 /**
- * @typedef {(...args: any[]) => void} Acknowledge
+ * @typedef {import("./question.js").Acknowledge} Acknowledge
  * @typedef {{ number: number, event: string, data: any }} Frame
- * @typedef {{ deliver(frame: Frame): void, post(event: string, data: any, acknowledge?: Acknowledge): void }} Link
+ * @typedef {{ event: string, args: any[], question?: Question }} Loose a frame that may be lost with its link
+ * @typedef {{ deliver(frame: Frame): void, post(event: string, args: any[], answer?: Acknowledge): void }} Link
  *   `deliver` hands over a numbered frame, to be answered by `acknowledge`; `post` one that may be lost
  * @typedef {{ leave(): void, comeBack(): void, drop(): void }} Control what a page may ask for: to have no connection, to
  *   have one again, and to lose the one it has, as by a fault of the network
  */
 
-export class TabSocket {
+export class TabSocket extends Emitter {
   /** @param {Record<string, any>} options as NiceGUI passes them to `io(url, options)` */
   constructor(options) {
+    super();
     this.options = options;
     // a prerendered page would make its handshake by a frame of its own; here every link makes it when it is set up
     options.query.implicit_handshake = true;
     /** @type {string | undefined} as on the real socket, there is none without a connection */
     this.id = undefined;
     this.connected = false;
+    this.recovered = false;
+    this.nsp = "/";
     /** @type {Control | null} */
     this.control = null;
     this.hasLeft = false; // the page has asked for no connection
-    /** @type {Map<string, Function[]>} */
-    this.handlers = new Map();
-    /** @type {Map<string, Function[]>} */
-    this.managerHandlers = new Map();
-    /** @type {(Frame & { acknowledge?: Acknowledge })[]} */
+    /** @type {{ volatile?: boolean, timeout?: number }} of the next frame */
+    this.flags = {};
+    /** @type {Function[]} */
+    this.anyListeners = [];
+    /** @type {Function[]} */
+    this.anyOutgoingListeners = [];
+    /** @type {(Frame & { question?: Question })[]} */
     this.unacknowledged = [];
+    /** @type {Loose[]} that wait for a link */
+    this.sendBuffer = [];
+    /** @type {Set<Question>} that travelled over the present link, without a number */
+    this.asked = new Set();
     this.lastNumber = 0;
     this.linkNumber = 0;
+    this.attempts = 0; // to get a link, since the last one
     /** @type {Link | null} */
     this.link = null;
     /** @type {any} */
     this.graceTimer = null;
-    this.io = {
-      opts: { ...options }, // NiceGUI changes them to fall back to polling, which is the real socket's affair here
-      engine: { transport: this.#makeTransport(), close: () => this.control?.drop() },
-      on: (/** @type {string} */ event, /** @type {Function} */ handler) => {
-        append(this.managerHandlers, event, handler);
-      },
-    };
+    this.io = new TabManager(this);
   }
 
   get clientId() {
@@ -59,38 +68,60 @@ export class TabSocket {
     return this.options.query.document_id;
   }
 
-  /** @param {string} event @param {Function} handler */
-  on(event, handler) {
-    append(this.handlers, event, handler);
+  get disconnected() {
+    return !this.connected;
+  }
+
+  /** Whether it has a connection, or gets one again by itself. */
+  get active() {
+    return !this.hasLeft;
+  }
+
+  /** The next frame is only worth sending now. */
+  get volatile() {
+    this.flags.volatile = true;
     return this;
   }
 
-  /** @param {string} event @param {Function} handler */
-  once(event, handler) {
-    const only = (/** @type {any[]} */ ...args) => {
-      this.off(event, only);
-      handler(...args);
-    };
-    return this.on(event, only);
-  }
-
-  /** @param {string} [event] all without one @param {Function} [handler] all of the event without one */
-  off(event, handler) {
-    if (event === undefined) this.handlers.clear();
-    else this.handlers.set(event, handler ? (this.handlers.get(event) ?? []).filter((other) => other !== handler) : []);
+  /** The next frame's acknowledgement is called with an error if no answer has come in time. @param {number} ms */
+  timeout(ms) {
+    this.flags.timeout = ms;
     return this;
   }
 
-  /** @param {string} event @param {any} [data] @param {Acknowledge} [acknowledge] called with the server's answer */
-  emit(event, data, acknowledge) {
-    if (typeof data === "function") [data, acknowledge] = [undefined, data];
+  /** Nothing is compressed here. */
+  compress() {
+    return this;
+  }
+
+  /** @param {string} event @param {any[]} args data, and at last a function that is called with the server's answer */
+  emit(event, ...args) {
+    if (RESERVED.has(event)) throw new Error(`"${event}" is a reserved event name`);
+    const flags = this.flags;
+    this.flags = {};
+    const answered = typeof args.at(-1) === "function" ? args.pop() : undefined;
     if (event === "handshake") {
-      acknowledge?.(true);
+      answered?.(true);
       return this;
     }
+    if (flags.volatile && !this.link) return this;
+    const question = answered && new Question(answered, flags.timeout);
     // NiceGUI wraps `send` to refuse what the server would not take, replacing it by a frame that says so
-    this.io.engine.transport.ws.send(`42${JSON.stringify([event, data])}`, acknowledge);
+    this.io.engine.transport.ws.send(`42${JSON.stringify([event, ...args])}`, question);
     return this;
+  }
+
+  /** @param {string} event @param {any[]} args @returns {Promise<any>} of the server's answer */
+  emitWithAck(event, ...args) {
+    return new Promise((resolve, reject) => {
+      const settle = (/** @type {any} */ error, /** @type {any} */ answer) => (error ? reject(error) : resolve(answer));
+      this.emit(event, ...args, Object.assign(settle, { withError: true }));
+    });
+  }
+
+  /** @param {any[]} args */
+  send(...args) {
+    return this.emit("message", ...args);
   }
 
   /** The page wants its connection back, after it has asked for none. */
@@ -105,16 +136,66 @@ export class TabSocket {
   disconnect() {
     this.hasLeft = true;
     this.control?.leave();
-    this.detach();
-    clearTimeout(this.graceTimer);
-    this.graceTimer = null;
-    if (this.connected) this.#lose("io client disconnect");
+    this.#lose("io client disconnect");
     return this;
+  }
+
+  open() {
+    return this.connect();
+  }
+
+  close() {
+    return this.disconnect();
+  }
+
+  /** @param {Function} listener */
+  onAny(listener) {
+    this.anyListeners = [...this.anyListeners, listener];
+    return this;
+  }
+
+  /** @param {Function} listener */
+  prependAny(listener) {
+    this.anyListeners = [listener, ...this.anyListeners];
+    return this;
+  }
+
+  /** @param {Function} [listener] all without one */
+  offAny(listener) {
+    this.anyListeners = listener ? this.anyListeners.filter((other) => other !== listener) : [];
+    return this;
+  }
+
+  listenersAny() {
+    return this.anyListeners;
+  }
+
+  /** @param {Function} listener */
+  onAnyOutgoing(listener) {
+    this.anyOutgoingListeners = [...this.anyOutgoingListeners, listener];
+    return this;
+  }
+
+  /** @param {Function} listener */
+  prependAnyOutgoing(listener) {
+    this.anyOutgoingListeners = [listener, ...this.anyOutgoingListeners];
+    return this;
+  }
+
+  /** @param {Function} [listener] all without one */
+  offAnyOutgoing(listener) {
+    this.anyOutgoingListeners = listener ? this.anyOutgoingListeners.filter((other) => other !== listener) : [];
+    return this;
+  }
+
+  listenersAnyOutgoing() {
+    return this.anyOutgoingListeners;
   }
 
   /** Before a link is set up: what its handshake must say. @returns {Record<string, any>} */
   query() {
-    this.#fire(this.managerHandlers, "reconnect_attempt"); // has NiceGUI update next_message_id
+    // has NiceGUI update next_message_id
+    if (this.linkNumber > 0) this.io.emitReserved("reconnect_attempt", ++this.attempts);
     this.options.query.link_number = ++this.linkNumber; // a handshake that arrives after a later one counts no more
     return this.options.query;
   }
@@ -124,80 +205,132 @@ export class TabSocket {
    * @param {Link} link @param {number} received the number of the last frame that the server has
    */
   attach(link, received) {
-    clearTimeout(this.graceTimer);
-    this.graceTimer = null;
+    this.#endGrace();
+    this.#forgetQuestions();
     this.link = link;
-    this.io.engine.transport = this.#makeTransport();
+    this.io.engine.transport = this.io.makeTransport();
     this.acknowledge(received);
     for (const { number, event, data } of this.unacknowledged) link.deliver({ number, event, data });
     this.id = this.options.query.document_id;
     this.connected = true;
-    this.#fire(this.handlers, "connect");
+    for (const frame of this.sendBuffer.splice(0)) this.#post(link, frame);
+    const { attempts } = this;
+    this.attempts = 0;
+    if (attempts) this.io.emitReserved("reconnect", attempts);
+    this.emitReserved("connect");
   }
 
   /** The link is gone. NiceGUI's page is told only if no other takes its place soon. */
   detach() {
     this.link = null;
+    this.#forgetQuestions();
     if (!this.connected || this.graceTimer !== null) return;
-    this.graceTimer = setTimeout(() => {
-      this.graceTimer = null;
-      this.#lose("transport close");
-    }, LOST_CONNECTION_GRACE_MS);
+    this.graceTimer = setTimeout(() => this.#lose("transport close"), LOST_CONNECTION_GRACE_MS);
+  }
+
+  /** The page itself breaks its connection, which is made again. @param {string} reason */
+  break(reason) {
+    if (!this.link) return;
+    this.control?.drop();
+    this.#lose(reason);
   }
 
   /** The server knows this page no more; NiceGUI reloads it. */
   expire() {
-    this.#fire(this.handlers, "connect_error", new Error(REFUSED));
+    this.emitReserved("connect_error", new Error(REFUSED));
   }
 
   /** A message from the server. @param {string} event @param {any[]} args */
   dispatch(event, ...args) {
-    this.#fire(this.handlers, event, ...args);
+    for (const listener of this.anyListeners) listener.apply(this, [event, ...args]);
+    this.emitReserved(event, ...args);
   }
 
   /** @param {number} received the number of the last frame that the server has */
   acknowledge(received) {
     while (this.unacknowledged.length && this.unacknowledged[0].number <= received) {
-      this.unacknowledged.shift()?.acknowledge?.();
+      this.unacknowledged.shift()?.question?.answer();
     }
-  }
-
-  #makeTransport() {
-    return {
-      ws: { send: (/** @type {any[]} */ ...args) => this.#send(args[0], args[1]) },
-      onClose: () => this.control?.drop(),
-    };
   }
 
   /**
    * Send what JSON makes of a frame, as the real socket does: a function in it, say, could not be posted to another tab.
-   * @param {string} text @param {Acknowledge} [acknowledge]
+   * @param {string} text @param {Question} [question]
    */
-  #send(text, acknowledge) {
-    const [event, data] = JSON.parse(text.slice(2));
-    if (!EXACTLY_ONCE.has(event)) {
-      this.link?.post(event, data, acknowledge);
-      return;
-    }
-    const frame = { number: ++this.lastNumber, event, data };
-    this.unacknowledged.push({ ...frame, acknowledge });
-    this.link?.deliver(frame);
+  transmit(text, question) {
+    const [event, ...args] = JSON.parse(text.slice(2));
+    if (EXACTLY_ONCE.has(event) && args.length === 1) {
+      const frame = { number: ++this.lastNumber, event, data: args[0] };
+      this.unacknowledged.push({ ...frame, question });
+      this.#tellOutgoing(event, args);
+      this.link?.deliver(frame);
+    } else if (this.link) this.#post(this.link, { event, args, question });
+    else this.sendBuffer.push({ event, args, question });
+  }
+
+  /** @param {Link} link @param {Loose} frame */
+  #post(link, { event, args, question }) {
+    if (question?.isOver) return; // its time was over before there was a link
+    this.#tellOutgoing(event, args);
+    if (question) this.asked.add(question);
+    link.post(event, args, question && ((...answer) => this.#onAnswer(question, answer)));
+  }
+
+  /** @param {string} event @param {any[]} args */
+  #tellOutgoing(event, args) {
+    for (const listener of this.anyOutgoingListeners) listener.apply(this, [event, ...args]);
+  }
+
+  /** @param {Question} question @param {any[]} answer */
+  #onAnswer(question, answer) {
+    this.asked.delete(question);
+    question.answer(...answer);
+  }
+
+  /** The link over which they travelled is gone: nobody answers them any more. */
+  #forgetQuestions() {
+    const { asked } = this;
+    this.asked = new Set();
+    for (const question of asked) question.fail("socket has been disconnected");
+  }
+
+  #endGrace() {
+    clearTimeout(this.graceTimer);
+    this.graceTimer = null;
   }
 
   /** @param {string} reason */
   #lose(reason) {
+    this.link = null;
+    this.#endGrace();
+    this.#forgetQuestions();
+    if (!this.connected) return;
     this.connected = false;
     this.id = undefined;
-    this.#fire(this.handlers, "disconnect", reason);
-  }
-
-  /** @param {Map<string, Function[]>} handlers @param {string} event @param {any[]} args */
-  #fire(handlers, event, ...args) {
-    for (const handler of handlers.get(event) ?? []) handler(...args);
+    this.emitReserved("disconnect", reason);
+    this.io.emitReserved("close", reason);
   }
 }
 
-/** @param {Map<string, Function[]>} handlers @param {string} event @param {Function} handler */
-function append(handlers, event, handler) {
-  handlers.set(event, [...(handlers.get(event) ?? []), handler]);
+/** Stands for the connection itself, as `socket.io`. */
+class TabManager extends Emitter {
+  /** @param {TabSocket} socket */
+  constructor(socket) {
+    super();
+    this.socket = socket;
+    this.opts = { ...socket.options }; // NiceGUI changes them to fall back to polling, which is the real socket's affair
+    this.engine = Object.assign(new Emitter(), {
+      transport: this.makeTransport(),
+      close: () => socket.break("forced close"),
+    });
+  }
+
+  makeTransport() {
+    const { socket } = this;
+    return {
+      name: "websocket",
+      ws: { send: (/** @type {any[]} */ ...args) => socket.transmit(args[0], args[1]) },
+      onClose: () => socket.break("transport close"),
+    };
+  }
 }

@@ -9,6 +9,7 @@ todosync.setup(settings)
 
 
 core.sio.on('double', lambda sid, number: 2 * number)
+core.sio.on('sum', lambda sid, *numbers: sum(numbers))
 
 
 @ui.page('/')
@@ -39,6 +40,7 @@ def features() -> None:
         log.set_text(f'answered {await dialog}')
 
     ui.button('ask', on_click=ask)
+    ui.button('pair', on_click=lambda: core.sio.emit('pair', ('left', 'right'), to=ui.context.client.id))
     ui.button('notify', on_click=lambda: ui.notify('a notification'))
 
     async def measure() -> None:

@@ -159,9 +159,47 @@ def test_a_page_that_disconnects_comes_back_when_it_connects(page: Page, feature
     says(page, "got {'answer': 42}")
 
 
-@pytest.mark.parametrize('loss', ['socket.io.engine.close()', 'socket.io.engine.transport.onClose("transport close")'])
-def test_a_page_whose_connection_breaks_connects_again_and_loses_no_click(page: Page, loss: str) -> None:
+@pytest.mark.parametrize(
+    ('loss', 'reason'),
+    [
+        ('socket.io.engine.close()', 'forced close'),
+        ('socket.io.engine.transport.onClose("transport close")', 'transport close'),
+    ],
+)
+def test_a_page_whose_connection_breaks_connects_again_and_loses_no_click(page: Page, loss: str, reason: str) -> None:
     eventually(lambda: page.evaluate('socket.connected'))
+    page.evaluate(
+        """() => {
+            window.told = [];
+            socket.once('disconnect', (reason) => told.push(reason));
+            socket.io.once('reconnect_attempt', () => told.push('tries'));
+            socket.io.once('reconnect', () => told.push('again'));
+            socket.once('connect', () => told.push('connected'));
+        }"""
+    )
     page.evaluate(f'{loss}; [...document.querySelectorAll("button")].find((b) => b.innerText === "COMPUTE").click()')
+    assert page.evaluate('told[0]') == reason
     says(page, 'computed 42')
-    eventually(lambda: page.evaluate('socket.connected'))
+    eventually(lambda: page.evaluate('told') == [reason, 'tries', 'again', 'connected'])
+
+
+def test_the_page_speaks_to_its_socket_as_to_a_real_one(page: Page) -> None:
+    assert page.evaluate("socket.emitWithAck('double', 21)") == 42
+    assert page.evaluate("socket.timeout(10000).emitWithAck('sum', 1, 2, 3)") == 6
+    refused = "socket.timeout(50).emitWithAck('nobody listens').catch((error) => error.message)"
+    assert page.evaluate(refused) == 'operation has timed out'
+    page.evaluate(
+        "socket.on('pair', (...args) => { window.pair = args; }); socket.onAny((name) => { window.heard = name; })"
+    )
+    press(page, 'pair')
+    eventually(lambda: page.evaluate('window.pair') == ['left', 'right'])
+    assert page.evaluate('[socket.active, socket.disconnected]') == [True, False]
+    assert page.evaluate('socket.offAny().listenersAny()') == []
+
+
+def test_what_is_emitted_without_a_connection_is_sent_when_there_is_one(page: Page) -> None:
+    assert page.evaluate('socket.close().active') is False
+    page.evaluate("socket.emit('double', 4, (answer) => { window.doubled = answer; })")
+    page.evaluate("socket.volatile.emit('double', 5, () => { window.doubled = 'not worth waiting for'; })")
+    page.evaluate('socket.open()')
+    eventually(lambda: page.evaluate('window.doubled') == 8)

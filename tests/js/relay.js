@@ -355,9 +355,9 @@ class RelayTab extends SimulatedTab {
     this.asked = 0; // how many things the person in front of it has done
   }
 
-  open() {
+  /** @param {any} [session] */
+  open(session = { tag: "session", mark: { session: "session", opened: null }, meet: () => {} }) {
     const { Tab, TabSocket, EventLog } = modules[this.id];
-    const session = { tag: "session", mark: { session: "session", opened: null }, meet: () => {} };
     this.tab = new Tab({ id: this.id, session, log: new EventLog() });
     const query = { client_id: this.clientId, document_id: "document", tab_id: "tab", next_message_id: 0 };
     this.socket = new TabSocket({ query });
@@ -406,10 +406,10 @@ export class RelayWorld extends World {
     currentWorld = this;
   }
 
-  /** @param {string} id */
-  open(id) {
+  /** @param {string} id @param {any} [session] what the tab knows of its session */
+  open(id, session) {
     const tab = /** @type {RelayTab} */ (super.open(id));
-    tab.open();
+    tab.open(session);
     return tab;
   }
 

@@ -143,7 +143,7 @@ class Socket:
             element['text']
             for event, data in self.received
             if event == 'todosync_down' and data['tab'] == page.tab_id and data['event'] == 'update'
-            for element in data['data'].values()
+            for element in data['args'][0].values()
             if isinstance(element, dict) and str(element.get('text', '')).startswith('clicked')
         ]
 

@@ -307,7 +307,8 @@ class Tabs:
         if page is None or (route := page.route) is None:
             await self._emit(event, data, to=to, room=room, **options)
         else:
-            await self._emit('todosync_down', {'tab': route.tab, 'event': event, 'data': data}, to=route.leader_sid)
+            args = list(data) if isinstance(data, tuple) else [] if data is None else [data]  # as Socket.IO sends them
+            await self._emit('todosync_down', {'tab': route.tab, 'event': event, 'args': args}, to=route.leader_sid)
 
 
 def _speaks_for(sid: str, page: Page) -> bool:
