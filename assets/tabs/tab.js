@@ -85,6 +85,7 @@ export class Tab {
     if (!this.session.tag) await this.session.settle(socket.clientId);
     this.isOpen = true;
     if (typeof BroadcastChannel === "undefined") this.#goAlone("this browser has no BroadcastChannel");
+    else if (/** @type {any} */ (document).prerendering) this.#waitUntilShown();
     else this.#takePart();
   }
 
@@ -394,9 +395,20 @@ export class Tab {
     else this.#takePart();
   }
 
+  /** The browser has loaded this page before anybody went there: it gets no lock, and hears no other tab. */
+  #waitUntilShown() {
+    this.#goAlone("it is not shown yet");
+    document.addEventListener("prerenderingchange", () => this.#takePartAnew("this page is shown"), { once: true });
+  }
+
   /** This page belongs to another session than it was thought to: take part in that one's election. */
   #changeSession() {
-    this.#takeNoPart("this page belongs to another session");
+    this.#takePartAnew("this page belongs to another session");
+  }
+
+  /** @param {string} reason */
+  #takePartAnew(reason) {
+    this.#takeNoPart(reason);
     this.carrier?.close(); // it may have gone alone meanwhile
     this.carrier = null;
     this.#disconnect();

@@ -9,8 +9,16 @@ import todosync
 
 LONGEST = 1_000_000 - 242
 """Characters that a text area may hold so that two more can be typed, as in NiceGUI's own test."""
-connected: list[str] = []
-app.on_connect(lambda client: connected.append(client.page.path))
+CLICK_LATER = """
+    const click = setInterval(() => {
+        const {role, connected} = window.todosync.status;
+        if (!connected || role === 'alone') return;
+        clearInterval(click);
+        document.getElementById('more').click();
+    }, 100);
+"""
+events: list[str] = []
+app.on_connect(lambda client: events.append(client.page.path))
 
 
 @ui.page('/')
@@ -23,25 +31,24 @@ def index() -> None:
 
 @ui.page('/start')
 def start() -> None:
-    """Have the browser load the next page in advance."""
+    """Have the browser load the next page in advance, and go there as soon as that is connected."""
     rules = {'prerender': [{'source': 'list', 'urls': ['/next'], 'eagerness': 'immediate'}]}
     ui.add_head_html(f'<script type="speculationrules">{json.dumps(rules)}</script>')
-    ui.link('Next', '/next')
+    ui.timer(0.1, lambda: ui.navigate.to('/next') if '/next' in events else None)
 
 
 @ui.page('/next')
 async def next_page() -> None:
-    """Show what the browser has answered."""
-    answer = await ui.run_javascript('1 + 41')
-    ui.label(f'answered {answer}').classes('answer')
-    count = ui.label('0').classes('count')
-    ui.button('more', on_click=lambda: count.set_text(str(int(count.text) + 1)))
+    """Note what the browser answers while nobody has gone there yet, and a click once somebody has."""
+    ui.button('more', on_click=lambda e: events.append('clicked')).props('id=more')
+    ui.add_body_html(f'<script>document.addEventListener("prerenderingchange", () => {{{CLICK_LATER}}})</script>')
+    events.append(await ui.run_javascript('`prerendering: ${document.prerendering}`'))
 
 
-@app.get('/connected')
-def tell_connected() -> list[str]:
-    """Return the paths of the pages that were connected."""
-    return connected
+@app.get('/events')
+def tell_events() -> list[str]:
+    """Return what has happened: the paths of the pages that were connected, answers and clicks."""
+    return events
 
 
 todosync.share_socket()

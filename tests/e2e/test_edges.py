@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Page
 
-from tests.e2e.browser import Chromium, eventually, status
+from tests.e2e.browser import ARGUMENTS, CHROMIUM, Chromium, eventually, status
 from tests.server import ROOT, free_port, outer_environment
 
 
@@ -27,7 +30,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             stderr=output,
         )
     try:
-        eventually(lambda: httpx.get(f'http://127.0.0.1:{port}/connected').is_success)
+        eventually(lambda: events(f'http://127.0.0.1:{port}') == [])
         yield f'http://127.0.0.1:{port}'
     finally:
         process.terminate()
@@ -61,3 +64,23 @@ def test_the_longest_text_arrives_and_a_longer_one_harms_nobody(pages: list[Page
         other.get_by_role('button', name='more').click()
         eventually(lambda other=other: other.locator('.changes').inner_text() == 'clicked')
     assert sorted(status(page)['role'] for page in pages) == ['follower', 'follower', 'leader']
+
+
+def test_a_page_that_is_loaded_in_advance_is_served_and_joins_the_others_when_it_is_shown(
+    url: str, tmp_path: Path
+) -> None:
+    # a browser that is driven loads nothing in advance: this one is only told where to begin
+    arguments = [*ARGUMENTS, f'--user-data-dir={tmp_path}', f'{url}/start']
+    browser = subprocess.Popen(
+        [CHROMIUM, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        eventually(lambda: 'clicked' in events(url))
+    finally:
+        os.killpg(browser.pid, signal.SIGKILL)
+        browser.wait()
+    assert [event for event in events(url) if not event.startswith('/')] == ['prerendering: true', 'clicked']
+
+
+def events(url: str) -> list[str]:
+    return httpx.get(f'{url}/events').json()
