@@ -3,6 +3,7 @@ from .database import Database, DatabaseUnavailableError, UnknownOutcomeError, s
 from .elements import BrowserList, LiveElement, LiveList, LiveText, LiveTitle, stream_expression, total_expression
 from .http import RefusalRoute, RefusedError, allow_methods, json_response, read_json, run_options
 from .jobs import FailedExecution, JobInterruptedError, job
+from .package import MissingExtraError, __version__
 from .production import ProcessReport, add_production
 from .runtime import broadcast_later, current_server, enqueue, read_rows
 from .settings import Settings
@@ -24,6 +25,7 @@ __all__ = [
     'LiveText',
     'LiveTitle',
     'LogEntry',
+    'MissingExtraError',
     'ProcessReport',
     'RefusalRoute',
     'RefusedError',
@@ -40,6 +42,7 @@ __all__ = [
     'View',
     'Write',
     'Writer',
+    '__version__',
     'add_production',
     'allow_methods',
     'broadcast_later',

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import make_url
 
+from todosync.package import extra
+
 from .base import BUSY_TIMEOUT, Dialect
 
 
@@ -13,7 +15,7 @@ def dialect_of(url: str, busy_timeout: float = BUSY_TIMEOUT) -> Dialect:
     :param url: SQLAlchemy URL
     :param busy_timeout: seconds that a writer waits for another program's transaction
     :raises ValueError: of a kind that is not supported
-    :raises ImportError: what speaks to this kind is not installed
+    :raises MissingExtraError: what speaks to this kind is not installed
     """
     parsed = make_url(url)
     match parsed.get_backend_name():
@@ -22,10 +24,8 @@ def dialect_of(url: str, busy_timeout: float = BUSY_TIMEOUT) -> Dialect:
 
             return SqliteDialect(parsed, busy_timeout)
         case 'postgresql':
-            try:
+            with extra('postgres', 'PostgreSQL'):
                 from .postgres import PostgresDialect
-            except ImportError as error:
-                raise ImportError(f"PostgreSQL needs psycopg; pip install 'todosync[postgres]' ({error})") from error
             return PostgresDialect(parsed, busy_timeout)
         case other:
             raise ValueError(f'DATABASE_URL must name a SQLite file or a PostgreSQL database, not {other}')

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from todosync.database import Database, DatabaseUnavailableError
+from todosync.package import MissingExtraError, __version__, extra
 from todosync.settings import PREFIX, Settings
 
 from .backup import BackupError, Backups, MissingProgramError, NoBackupError
 from .maintenance import backups_of
 
 
-@click.group(context_settings={'help_option_names': ['-h', '--help']})
-@click.version_option(package_name='todosync')
+class Commands(click.Group):
+    """Commands that say in a line which extra they need."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(context)
+        except MissingExtraError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={'help_option_names': ['-h', '--help']})
+@click.version_option(__version__)
 def cli() -> None:
     """Serve and look after a todosync app.
 
@@ -39,7 +52,8 @@ def serve(main: Path, caddyfile: Path) -> None:
 
     MAIN is the program of an app process.
     """
-    from .supervision import serve
+    with extra('production', 'todosync serve'):
+        from .supervision import serve
 
     settings = Settings.from_environment()
     where = f'https://{settings.domain}' if settings.domain else f'http://{settings.host}:{settings.port}'
@@ -53,7 +67,8 @@ def serve(main: Path, caddyfile: Path) -> None:
 @cli.command()
 def restart() -> None:
     """Restart the app processes one after the other, so that somebody answers all the time."""
-    from .supervision import restart
+    with extra('production', 'todosync restart'):
+        from .supervision import restart
 
     try:
         for name in restart(Settings.from_environment()):
@@ -65,7 +80,8 @@ def restart() -> None:
 @cli.command()
 def health() -> None:
     """Ask the app processes of this machine how they are; fails when none of them is healthy."""
-    from .supervision import HEALTHY, ask_health
+    with extra('production', 'todosync health'):
+        from .supervision import HEALTHY, ask_health
 
     answers = ask_health(Settings.from_environment())
     for name, answer in answers.items():
@@ -125,7 +141,8 @@ def migrate() -> None:
 @cli.command('collect-static')
 def collect_static() -> None:
     """Put the browser's files where Caddy finds them, compressed; `serve` does so by itself."""
-    from .static_files import collect
+    with extra('production', 'todosync collect-static'):
+        from .static_files import collect
 
     directory = Settings.from_environment().static_dir
     click.echo(f'{collect(directory)} files written to {directory}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from todosync.jobs import JobInterruptedError, job
+from todosync.package import extra
 from todosync.runtime import current_server
 from todosync.settings import Settings
 
@@ -25,6 +26,7 @@ def backups_of(settings: Settings) -> Backups:
     directory, keep, migrations = settings.backup_dir, settings.backups_kept, settings.migrations
     if (path := settings.database_path) is not None:
         return SqliteBackups(path, directory, keep, migrations=migrations)
-    from .backup.postgres import PostgresBackups
+    with extra('postgres', 'PostgreSQL'):
+        from .backup.postgres import PostgresBackups
 
     return PostgresBackups(settings.data_url, directory, keep, migrations=migrations)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_correlation_id import CorrelationIdMiddleware
 from nicegui import app, core
 
-from . import metrics
+from todosync.package import extra
+
 from .idle import IdleOutboxes
 from .maintenance import BACKUP_TIME, back_up_database
 from .serving import drain_on_signal, load_all_elements
@@ -28,6 +28,7 @@ def add_production(server: SyncServer) -> None:
     and the allocator and the garbage collector are set for a server that runs for months.
 
     :param server: what ``setup()`` has returned
+    :raises MissingExtraError: the packages of the extra ``production`` are not installed
 
     Example::
 
@@ -36,6 +37,10 @@ def add_production(server: SyncServer) -> None:
     """
     if server.status is not None:
         return  # in an app without a page function, which runs for each client
+    with extra('production', 'add_production()'):
+        from asgi_correlation_id import CorrelationIdMiddleware
+
+        from . import metrics
     settle_allocator()
     if server.settings.is_production:
         load_all_elements()

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from prometheus_client import ProcessCollector
 
 from todosync.cable import Cable
 
@@ -91,6 +90,8 @@ def take_report(server: SyncServer) -> ProcessReport:
 
     :raises sqlalchemy.exc.OperationalError: the store of the jobs cannot be read
     """
+    from prometheus_client import ProcessCollector
+
     queue = server.jobs.queue()
     system = {metric.name: metric.samples[0].value for metric in ProcessCollector(registry=None).collect()}
     return ProcessReport(

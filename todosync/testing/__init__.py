@@ -13,7 +13,10 @@ then gets what the browser would send::
         await notes.trigger('delete-note', 'click', notes.row(text='Call Ann')['id'])
 """
 
-from .rows import RowUser
-from .storage import todosync_storage
+from todosync.package import extra
+
+with extra('test', 'todosync.testing'):
+    from .rows import RowUser
+    from .storage import todosync_storage
 
 __all__ = ['RowUser', 'todosync_storage']

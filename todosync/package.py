@@ -1,0 +1,33 @@
+"""The package itself: its version, and what is missing where one of its extras is not installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__version__ = '0.1.0'
+
+
+class MissingExtraError(ImportError):
+    """What was asked for needs packages that only an extra installs; the message says which.
+
+    Example::
+
+        except MissingExtraError as error:
+            print(error)  # add_production() needs ... pip install 'todosync[production]'
+    """
+
+
+@contextmanager
+def extra(name: str, what: str) -> Iterator[None]:
+    """Say which extra is missing when an import in the block fails.
+
+    :param name: the extra, of those in ``pyproject.toml``
+    :param what: what needs it, the subject of the message
+    :raises MissingExtraError: it is not installed
+    """
+    try:
+        yield
+    except ImportError as error:
+        remedy = f"pip install 'todosync[{name}]'"
+        raise MissingExtraError(f'{what} needs packages that are not installed: {remedy} ({error})') from error
