@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.server import RunningServer, running_server
+from tests.server import ROOT, RunningServer, running_server
 from tests.waiting import wait_until
 
 MAIN = """
@@ -124,6 +125,12 @@ def todosync_command(server: RunningServer, *arguments: str) -> str:
     )
     assert found.returncode == 0, found.stdout + found.stderr
     return found.stdout
+
+
+def test_every_room_is_in_the_wheel() -> None:
+    listed = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['setuptools']['packages']
+    rooms = {'.'.join(path.parent.relative_to(ROOT).parts) for path in (ROOT / 'todosync').rglob('__init__.py')}
+    assert set(listed) == rooms | {'todosync.assets'}
 
 
 def test_a_project_may_have_a_table_that_is_called_as_the_apps(server: RunningServer) -> None:
