@@ -35,9 +35,9 @@ async def measure(short: bool) -> Chapter:
     return Chapter(
         f'Fan-out to {browsers} browsers',
         f'The median of {rounds * repeats} messages of the size of one change, sent inside the server in three ways in '
-        'turns to the same sockets: *floor* writes a finished frame to each transport, *app* is the channel, '
-        '`sio.emit` goes to a room. Processor time of the event loop until all is written, less that of an idle '
-        'interval of the same length; time until a load process has received it on the last socket.',
+        'turns to the same sockets: *floor* writes a finished frame to each transport, *app* is the fan-out of the '
+        'channels, `sio.emit` goes to a room. Processor time of the event loop until all is written, less that of an '
+        'idle interval of the same length; time until a load process has received it on the last socket.',
         [
             _figure('server CPU per browser', times, us),
             _figure('time to the last browser', delays, ms),

@@ -18,24 +18,27 @@ PACKAGES = ('nicegui', 'python-socketio', 'uvicorn', 'sqlmodel', 'playwright')
 NOTES = """
 ## What the figures are made of
 
-- **Fan-out.** A message is encoded once and the finished WebSocket frame written to each transport, which is the floor
-  itself. `sio.emit` makes a task and a timer for each recipient. See `todosync/streams/fanout.py`, and
-  `tests/streams/test_fanout.py` for what that relies on; where it does not hold, messages go by `sio.emit`.
+- **Fan-out.** The server encodes a message once and writes the finished WebSocket frame to each transport. That is all
+  that the floor does, too. `sio.emit` makes a task and a timer for each recipient. See `todosync/streams/fanout.py`.
+  It uses internals of other libraries, which `tests/streams/test_fanout.py` checks; where they differ, messages go by
+  `sio.emit`.
 - **Writes.** NiceGUI wraps three `BaseHTTPMiddleware` layers around every request, which take longer than the insert.
-  Requests for the API skip them (`todosync/production/tuning.py`), and a burst is broadcast once per 10 ms.
-- **Pages.** Of a long list the newest 128 kB are part of the page, so a page costs the same from about 1,100 todos on;
-  the rest comes over the browser's one socket. The remaining time is NiceGUI building some forty elements.
-- **Idle.** NiceGUI wakes once a second for each page to look for messages; here the loops of idle pages are ended until
-  there is one (`todosync/production/idle.py`). What remains is mostly pings, every 10 s: the system tells when another
-  program writes (`todosync/database/file_watch.py`), so nobody has to look all the time.
-- **Painted.** The five tabs take some 4 ms of processor time each, of 2 cores: a fifth of it renders the one row that
-  the change concerns, and neither the list nor NiceGUI's page (see `todosync/elements/browser_list.js`); with the rest
-  the browser paints a frame. The server takes 2 to 3 ms until the change is sent.
-- **Memory.** What closed pages leave to the garbage collector piles up, and pages of memory that once were full stay
-  partly in use. So cycles are broken when a page is deleted, the collector comes more often, the allocator gives back
-  what is large (`todosync/production/tuning.py`), and connections to SQLite keep little: the soak ends with half of the
-  284 MB that it took before. In an hour of it (`make soak`, 25,650 visits) memory went from 143.1 MB to 145.9, by 1.0
-  of it in the last half; files +0, threads +1, tasks and pages +0.
+  Requests for the API skip them (`todosync/production/tuning.py`). Many changes in a row are broadcast once per 10 ms.
+- **Pages.** Only the newest 128 kB of a long list are part of the page, so from about 1,100 todos on all pages cost the
+  same. The other rows come over the browser's one socket. Most of the time is NiceGUI's, which builds some forty
+  elements.
+- **Idle.** NiceGUI wakes once a second for each page to look for messages. Here the loop of an idle page ends, and
+  starts again with the next message (`todosync/production/idle.py`). The server does not look for writes of other
+  programs either, because the system reports them (`todosync/database/file_watch.py`). Most of what remains is the ping
+  of each socket, every 10 s.
+- **Painted.** Each of the five tabs takes some 4 ms of processor time, on 2 cores. A fifth of it renders the one row
+  that has changed, and neither the list nor NiceGUI's page (see `todosync/elements/browser_list.js`). In the rest the
+  browser paints a frame. The server takes 2 to 3 ms until the change is sent.
+- **Memory.** Closed pages leave work to the garbage collector, and memory that was once full stays partly in use. So
+  the server breaks the cycles of a deleted page, collects more often, gives large blocks back to the system
+  (`todosync/production/tuning.py`), and keeps little for each SQLite connection. With that, memory after the soak is
+  half of the 284 MB before. In an hour of it (`make soak`, 25,650 visits) memory grew from 143.1 MB to 145.9 MB, by
+  1.0 MB of that in the second half. There were no more files, tasks and pages than before, and one more thread.
 """
 
 

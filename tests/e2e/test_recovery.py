@@ -25,14 +25,9 @@ def forgetful_server(tmp_path: Path, new_database: Callable[[], str]) -> Iterato
         yield server
 
 
-def is_left_alone(server: RunningServer, seconds: float) -> bool:
-    """Return whether no socket is connected for some time; one that just came in before its tab went offline counts."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if server.connections()['sockets']:
-            return False
-        time.sleep(0.1)
-    return True
+def is_known(server: RunningServer, client_id: str) -> bool:
+    """Return whether a server still has a page: only then does it tell the page's session."""
+    return bool(server.request('POST', '/_nicegui/todosync/session', {'client_id': client_id})[1]['tag'])
 
 
 def draft(page: Page) -> str:
@@ -115,8 +110,10 @@ def test_a_page_that_the_server_forgot_comes_back_with_draft_and_scroll_position
         scroll_list(page, 700)
         page.evaluate('window.marked = true')
     eventually(lambda: all(list_position(page) > 600 for page in pages))
+    client_ids = [page.evaluate('window.clientId') for page in pages]
+    assert all(is_known(forgetful_server, client_id) for client_id in client_ids)
     with offline(*pages):
-        eventually(lambda: is_left_alone(forgetful_server, seconds=6))  # longer than the server keeps a page
+        eventually(lambda: not any(is_known(forgetful_server, client_id) for client_id in client_ids))
     eventually(lambda: not any(page.evaluate('window.marked') for page in pages))
     tabs.should_agree()
     assert [draft(page) for page in pages] == ['kept', 'kept']
