@@ -31,10 +31,10 @@ class EventLog(ui.element):
                 LiveElement('span', {'textContent': f'{LOG}.entries.length || null'}).classes('event-count')
             with ui.element('div').classes('event-panel'):
                 with BrowserList(f'{LOG}.isOpen ? {LOG}.entries : []', key='key', row_height=ROW_HEIGHT) as entries:
-                    ui.element('time').props(':textContent=props.item.time')
-                    category = ui.element('span').props(':textContent=props.item.category')
-                    category.props[':class'] = '`event-category event-${props.item.category}`'
-                    ui.element('span').props(':textContent=props.item.text').classes('event-text')
+                    ui.element('time').props(':textContent=props.row.time')
+                    category = ui.element('span').props(':textContent=props.row.category')
+                    category.props[':class'] = '`event-category event-${props.row.category}`'
+                    ui.element('span').props(':textContent=props.row.text').classes('event-text')
                 entries.classes('event-entries').props('aria-label="Event log"')
                 entries.row.classes('event')
                 clear = ui.element('button').classes('event-clear').props('type=button textContent=Clear')

@@ -14,7 +14,7 @@ FILTERS = {'All': {}, 'Active': {'completed': False}, 'Done': {'completed': True
 NOTHING_SHOWN = {'All': 'Nothing to do yet.', 'Active': 'All done.', 'Done': 'Nothing done yet.'}
 
 # The box shows what the todo is, not what was clicked: it changes when the todo has changed.
-TOGGLE = '() => emit(props.item.id, !props.item.completed)'
+TOGGLE = '() => emit(props.row.id, !props.row.completed)'
 # An editor is open while its row says so. The row's field is nobody's but the person's who types into it: what others
 # do to the todo meanwhile does not touch it. A title in which nothing was typed is not sent, since it would undo what
 # others have done to it.
@@ -22,7 +22,7 @@ OPEN_EDITOR = """(event) => {
     const row = event.currentTarget.closest('.todo');
     const field = row.querySelector('.todo-edit');
     row.dataset.editing = '';
-    field.value = field.defaultValue = props.item.title;
+    field.value = field.defaultValue = props.row.title;
     field.focus();
     field.select();
 }"""
@@ -34,7 +34,7 @@ CLOSE_EDITOR = """(event) => {
 SAVE = """(event) => {
     if (event.isComposing) return;
     const field = event.currentTarget;
-    if (field.value !== field.defaultValue) return emit(props.item.id, field.value);
+    if (field.value !== field.defaultValue) return emit(props.row.id, field.value);
     event.preventDefault(); // of the key, which would press the button that gets the focus
     const row = field.closest('.todo');
     delete row.dataset.editing;
@@ -44,7 +44,7 @@ SAVE_OR_CLOSE = """(event) => {
     const row = event.currentTarget.closest('.todo');
     if (row?.dataset.editing === undefined) return;
     const field = event.currentTarget;
-    if (field.value !== field.defaultValue) emit(props.item.id, field.value);
+    if (field.value !== field.defaultValue) emit(props.row.id, field.value);
     else delete row.dataset.editing;
 }"""
 SAVED = """(id) => {
@@ -60,7 +60,7 @@ DELETE = """(event) => {
     if (event.detail > 1) return;
     const row = event.currentTarget.closest('.todo');
     (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('.icon-delete').focus();
-    emit(props.item.id);
+    emit(props.row.id);
 }"""
 
 
@@ -85,7 +85,7 @@ class TodoList(ui.element):
                 'todo-filter'
             )
             self.rows = LiveList(view, text='title', row_height=ROW_HEIGHT).classes('todo-rows')
-            self.rows.row.classes('todo').props[':id'] = '`todo-${props.item.id}`'
+            self.rows.row.classes('todo').props[':id'] = '`todo-${props.row.id}`'
             with self.rows:
                 self._make_row()
             self.nothing = _NothingShown(self)
@@ -93,11 +93,11 @@ class TodoList(ui.element):
     def _make_row(self) -> None:
         # elements of plain html: while a person scrolls, rows are rendered by the dozen
         checkbox = ui.element('input').mark('todo-completed').classes('todo-checkbox')
-        checkbox.props('type=checkbox :checked=props.item.completed :aria-label=props.item.title')
+        checkbox.props('type=checkbox :checked=props.row.completed :aria-label=props.row.title')
         checkbox.on('click.prevent', self._toggle, js_handler=TOGGLE)
 
-        title = ui.element('span').mark('todo-title').props(':textContent=props.item.title dir=auto')
-        title.props[':class'] = "props.item.completed ? 'todo-title todo-title-done' : 'todo-title'"
+        title = ui.element('span').mark('todo-title').props(':textContent=props.row.title dir=auto')
+        title.props[':class'] = "props.row.completed ? 'todo-title todo-title-done' : 'todo-title'"
         title.on('dblclick', js_handler=OPEN_EDITOR)
 
         field = ui.element('input').mark('todo-edit').classes('todo-edit')
@@ -107,11 +107,11 @@ class TodoList(ui.element):
         field.on('keydown.esc', js_handler=CLOSE_EDITOR)
 
         edit = ui.element('button').classes('icon icon-edit').props('type=button title=Edit')
-        edit.props[':aria-label'] = '`Edit ${props.item.title}`'
+        edit.props[':aria-label'] = '`Edit ${props.row.title}`'
         edit.on('click', js_handler=OPEN_EDITOR)
 
         delete = ui.element('button').mark('todo-delete').classes('icon icon-delete').props('type=button title=Delete')
-        delete.props[':aria-label'] = '`Delete ${props.item.title}`'
+        delete.props[':aria-label'] = '`Delete ${props.row.title}`'
         delete.on('click', self._delete, js_handler=DELETE)
 
     def _show(self, e: ValueChangeEventArguments[str]) -> None:

@@ -40,7 +40,7 @@ todosync.setup(settings, streams=[TODOS])
 def index():
     view = todosync.use_stream(TODOS)
     with todosync.LiveList(view, text='what', row_height=24):
-        ui.element('span').props(':textContent=props.item.what')
+        ui.element('span').props(':textContent=props.row.what')
 
 
 @app.get('/process')

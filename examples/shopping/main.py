@@ -34,8 +34,8 @@ def index() -> None:
     name = ui.input('What is missing?').mark('new-item').on('keydown.enter', add).classes('w-full')
     with LiveList(view, text='name', row_height=40).classes('w-full h-96'):
         checkbox = ui.element('q-checkbox').mark('bought')
-        checkbox.props(':model-value=props.item.bought :label=props.item.name')
-        checkbox.on('update:model-value', mark, js_handler='(value) => emit(props.item.id, value)')
+        checkbox.props(':model-value=props.row.bought :label=props.row.name')
+        checkbox.on('update:model-value', mark, js_handler='(value) => emit(props.row.id, value)')
 
 
 ui.run(**todosync.run_options(settings, title='Shopping'))

@@ -26,7 +26,7 @@ def live() -> None:
     with LiveElement('output', {'title': 'todosync.stream("todos").items.length'}):
         ui.element('span').props[':data-live'] = counting('live')
     with LiveList(sync, text='title', row_height=24).style('height: 300px'):
-        ui.element('span').props(':textContent=props.item.title').props[':data-row'] = counting('row')
+        ui.element('span').props(':textContent=props.row.title').props[':data-row'] = counting('row')
         mark = ui.element('b')
     ui.button('mark', on_click=lambda: mark.props('textContent=marked'))
 

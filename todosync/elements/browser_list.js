@@ -1,22 +1,22 @@
 // @ts-check
 /**
- * A virtual-scrolled list of what an expression returns. Its slot is the row; a change of one item renders that row and
- * nothing else, neither its neighbours nor the page.
+ * A list with virtual scrolling, of the items that a JavaScript expression returns. Its slot is the template of a row.
+ * When one item is replaced, only its row is rendered: neither the other rows nor the page.
  */
 
 import { cloneVNode, h, markRaw, resolveComponent, shallowReactive } from "vue";
 
-const REST = 40; // so many rows at the end of a list are all rendered, whether in view or not
-const SCROLL_PAUSE_MS = 45; // longer than the 35 ms without an event that Quasar waits for before it renders
+const REST = 40; // the last rows of a list, up to this number, are always rendered, in view or not
+const SCROLL_PAUSE_MS = 45; // Quasar renders after 35 ms without a scroll event, so this must be longer
 
 /** @typedef {{ key: any, index: number, item: any }} Place where a row is rendered, and what it shows */
 
-/** Rendered anew when the item in its place is another, or Python's rendering of rows is. */
+/** A row. It is rendered again when another item is in its place, or when Python has changed the template. */
 const Row = {
   props: ["place", "places", "renderRow"],
   /** @this {any} */
   render() {
-    const [row] = this.renderRow({ item: this.place.item });
+    const [row] = this.renderRow({ row: this.place.item });
     return cloneVNode(row, { onFocusout: letFocusMove });
   },
   /** @this {any} */
@@ -38,13 +38,13 @@ export default {
   created() {
     /** @type {Map<any, Place>} by key */
     this.places = new Map();
-    // in an array that is always a new one: what is returned may be the old one, with other items in it
+    // wrapped in a new array each time: the expression may return the same array with other items in it
     const source = () => [this.evaluate()];
     this.$watch(source, (/** @type {[any[]]} */ [items]) => this.show(items), { immediate: true });
   },
   methods: {
     /**
-     * Have the rows rendered whose items are others, and the whole list only if any have come, gone or moved.
+     * Show these items: render the rows whose item was replaced, or the whole list if items have come, gone or moved.
      * @this {any} @param {any[]} items
      */
     show(items) {
@@ -59,7 +59,7 @@ export default {
     },
     /** @this {any} @param {number} index @returns {Place} */
     placeAt(index) {
-      const item = this.list.items[index]; // the one that Quasar has kept may be an old one
+      const item = this.list.items[index]; // the item that Quasar has kept may be an old one
       const key = item[this.itemKey];
       const place = this.places.get(key) ?? shallowReactive({ key, index, item });
       this.places.set(key, place);
@@ -74,8 +74,8 @@ export default {
       resolveComponent("q-virtual-scroll"),
       {
         ref: "qRef",
-        // Quasar notices a new length after it has rendered: what stands at the end of a short list would be gone for a
-        // moment, and the focus with it
+        // Quasar renders once before it notices a new length. Without this, the last rows of a short list, and the focus
+        // in them, would disappear for a moment
         itemsSize: list.length,
         itemsFn: (/** @type {number} */ from, /** @type {number} */ size) =>
           list.items.slice(from, list.length - from > REST ? from + size : undefined),
@@ -93,8 +93,8 @@ export default {
 };
 
 /**
- * While Quasar renders other rows, it takes the focus from a row that loses it to the list, so that it is not lost with
- * a row that is gone. If somebody has moved it elsewhere, it is to arrive there.
+ * Quasar moves the focus from a row to the list when it renders other rows, because the row may disappear. But if a
+ * person has moved the focus to another element, it must arrive there; so Quasar does not hear of it.
  * @param {FocusEvent} event
  */
 function letFocusMove(event) {
@@ -102,8 +102,8 @@ function letFocusMove(event) {
 }
 
 /**
- * Quasar renders rows when no scroll event has come for a while, so that a long scroll leaves them behind. An event
- * that stands for many, at this distance, has them follow.
+ * Quasar renders rows after a pause without scroll events, so a long scroll would show no rows. This function replaces
+ * many scroll events by one per pause, so that the rows follow the scroll.
  * @param {Event & { currentTarget: any }} event
  */
 function followScroll(event) {

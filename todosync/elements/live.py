@@ -2,7 +2,8 @@
 
 The server keeps one set of elements for each page, whatever the number of rows. It does nothing for a tab when a row
 changes. A prop whose name begins with a colon holds JavaScript that NiceGUI's page evaluates. There,
-``todosync.stream(name)`` is the browser's copy of a stream. Inside a row, ``props.item`` is the row.
+``todosync.stream(name)`` is the browser's copy of a stream. In the template of a row, ``props.row``
+is the row.
 """
 
 from __future__ import annotations
@@ -80,14 +81,14 @@ class BrowserList(ui.element, component='browser_list.js'):
     Only the rows in view are in the document. A row keeps its elements while other rows come and go, so the focus and a
     half-typed text stay in it. A row is rendered again only when its own item is replaced.
 
-    :param items: a JavaScript expression that returns an array
+    :param items: a JavaScript expression that returns an array; in the template, ``props.row`` is one of them
     :param key: the field whose value is different in each item
     :param row_height: the usual height of a row in pixels; a row may be higher or lower
 
     Example::
 
         with BrowserList('todosync.log.view.entries', key='key', row_height=24):
-            ui.element().props(':textContent="props.item.text"')
+            ui.element().props(':textContent="props.row.text"')
     """
 
     def __init__(self, items: str, *, key: str, row_height: int) -> None:
@@ -119,7 +120,7 @@ class LiveList(BrowserList):
     Example::
 
         with LiveList(view, text='title', row_height=48):
-            ui.element().props(':textContent="props.item.title"')
+            ui.element().props(':textContent="props.row.title"')
     """
 
     def __init__(self, view: View, *, text: str, row_height: int) -> None:
