@@ -1,4 +1,4 @@
-"""Answers to the sockets that ask what they lack: one under way for each, however often it asks."""
+"""Answers to sockets that ask for what they lack. Each socket has one answer at a time, however often it asks."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import logging
 from collections.abc import Awaitable, Callable
 
 RETRY_INTERVAL = 1.0
-"""Seconds from an answer that failed to the next attempt."""
+"""Seconds from a failed answer to the next attempt."""
 
 log = logging.getLogger(__name__)
 
 
 class Answers:
-    """Answers the asks of sockets. Belongs to the event loop.
+    """Answers the questions of sockets. Belongs to the event loop.
 
-    What a socket asks before it has taken its answer becomes one ask, the newest, which is answered next. So nothing
-    piles up for a socket that asks and does not read.
+    While a socket has not taken its answer, only its newest question is kept, and answered next. So no answers pile up
+    for a socket that asks and does not read.
 
-    :param name: what is asked for, for the log
-    :param answer: answers the ask of a socket (Socket.IO id and version); returns when the socket has taken the answer
-    :param is_connected: returns whether the socket with a Socket.IO id is still there
+    :param name: the name of the stream, for the log
+    :param answer: answers a socket, given its Socket.IO id and its version; returns when the socket has the answer
+    :param is_connected: returns whether the socket with a Socket.IO id is connected
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class Answers:
         self._is_failing = False
 
     def ask(self, sid: str, version: int | None) -> None:
-        """Have a socket answered. Returns at once.
+        """Have a socket answered soon. Returns at once.
 
         :param sid: its Socket.IO id
-        :param version: what it holds
+        :param version: the version that the browser has, ``None`` for none
         """
         self._asked[sid] = version
         if sid not in self._tasks:
             self._tasks[sid] = asyncio.create_task(self._run(sid))
 
     async def stop(self) -> None:
-        """Answer nobody any more; safe to call twice."""
+        """Stop answering; safe to call twice."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -56,7 +56,7 @@ class Answers:
                 version = self._asked.pop(sid)
                 try:
                     await self._answer(sid, version)
-                except Exception:  # whatever it is, no browser may stay behind because of it
+                except Exception:  # whatever the error is: without another attempt the browser would miss changes
                     self._note_failure()
                     self._asked.setdefault(sid, version)
                     await asyncio.sleep(RETRY_INTERVAL)

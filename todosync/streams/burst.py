@@ -1,4 +1,4 @@
-"""When the changes of a stream go to the browsers: one alone at once, many in a row as one message per interval."""
+"""Decides when changes go to the browsers: a single one at once, many in a row as one message per interval."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from .messages import Delta
 
 
 class Burst:
-    """The deltas that the browsers have not been sent, and when the next message may go out.
+    """The deltas that were not yet sent to the browsers, and the time of the next message.
 
-    It neither waits nor sends: whoever holds it tells it the time, in seconds of any clock that only goes forward.
+    It neither waits nor sends. Its owner tells it the time, in seconds of any clock that never goes back.
 
     :param interval: seconds between two messages
     """
 
     def __init__(self, interval: float) -> None:
         self.sent_version = -1
-        """The version that the last message led to."""
+        """The version that a browser has after the last message."""
         self._interval = interval
         self._sent_at = float('-inf')
         self._unsent: list[Delta] = []
 
     def add(self, delta: Delta) -> None:
-        """Note a change that is to be sent; it continues what was added or sent before."""
+        """Note a change to be sent. It must continue what was added or sent before."""
         self._unsent.append(delta)
 
     def wait(self, now: float) -> float:
@@ -29,7 +29,7 @@ class Burst:
         return max(0.0, self._sent_at + self._interval - now)
 
     def take(self, now: float) -> Delta | None:
-        """Return all that is unsent as one delta, which counts as sent; ``None`` if nothing is."""
+        """Return all unsent changes as one delta, and note them as sent; ``None`` if there are none."""
         if not self._unsent:
             return None
         delta = Delta.joined(self._unsent)
@@ -37,6 +37,6 @@ class Burst:
         return delta
 
     def note_sent(self, version: int, now: float) -> None:
-        """Note that the whole list at a version has been sent: what was unsent is part of it."""
+        """Note that all rows at a version have been sent: they include all unsent changes."""
         self.sent_version, self._sent_at = version, now
         self._unsent.clear()

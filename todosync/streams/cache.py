@@ -1,4 +1,4 @@
-"""The cache: JSON bytes, each with its version. The contract, and the adapter for one process."""
+"""The cache of JSON values, each with its version: the contract, and the adapter for one process."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from todosync.database import forbid_event_loop
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """A cached value and the version that it is of.
+    """A cached value, and the version of the rows from which it was made.
 
     :param version: the version
-    :param value: JSON
+    :param value: the value, as JSON bytes
 
     Example::
 
@@ -30,39 +30,39 @@ class CacheEntry:
 
 @dataclass
 class Usage:
-    """How often a cache had what was asked for, in this process."""
+    """How often a cache had the value (hits) and had not (misses), in this process."""
 
     hits: int = 0
     misses: int = 0
 
 
 class Cache(Protocol):
-    """What every cache adapter promises. Calls may come from any thread but an event loop's, and may block.
+    """What every cache adapter promises. Any thread without an event loop may call it. Calls may block.
 
-    A value is never served for a version newer than its own, and never replaced by one of an older version; so a
-    value stored late, by a reader that loaded it before somebody else's commit, can do no harm. A miss is always
-    safe, and so the cache may lose everything at any time without anybody being told.
+    An entry is never returned for a version newer than its own, and never replaced by an older one. So it does no harm
+    if a slow reader stores rows that it read before another program's commit. A missing entry does no harm either, so
+    the cache may lose all entries at any time.
     """
 
     usage: Usage
 
     def fetch(self, key: str, version: int, compute: Callable[[], CacheEntry]) -> CacheEntry:
-        """Return the entry if it is of ``version`` or newer; otherwise compute it, once for concurrent callers."""
+        """Return the entry if it is of this version or newer; otherwise compute it, once for concurrent callers."""
 
     def invalidate(self, key: str) -> None:
-        """Drop an entry; a missing one is fine."""
+        """Delete an entry if there is one."""
 
     def cull(self) -> None:
-        """Drop what has expired, and what exceeds the size limit."""
+        """Delete expired entries, and old ones as long as the cache exceeds its size limit."""
 
     def close(self) -> None:
-        """Release what the adapter holds; safe to call twice."""
+        """Release all files and memory; safe to call twice."""
 
 
 class MemoryCache:
     """A cache in this process.
 
-    :param ttl: seconds that an entry lives
+    :param ttl: seconds for which an entry is valid
     :param clock: returns the time in seconds
     """
 
@@ -74,7 +74,7 @@ class MemoryCache:
         self._computing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def fetch(self, key: str, version: int, compute: Callable[[], CacheEntry]) -> CacheEntry:
-        """Return the entry if it is of ``version`` or newer; otherwise compute it, once for concurrent callers."""
+        """Return the entry if it is of this version or newer; otherwise compute it, once for concurrent callers."""
         forbid_event_loop('The cache')
         if (entry := self._load(key, version)) is None:
             with self._computing[key]:
@@ -87,17 +87,17 @@ class MemoryCache:
         return entry
 
     def invalidate(self, key: str) -> None:
-        """Drop an entry; a missing one is fine."""
+        """Delete an entry if there is one."""
         self._entries.pop(key, None)
 
     def cull(self) -> None:
-        """Drop what has expired."""
+        """Delete expired entries."""
         for key, (expires, _) in list(self._entries.items()):
             if expires <= self._clock():
                 self._entries.pop(key, None)
 
     def close(self) -> None:
-        """Drop everything."""
+        """Delete all entries."""
         self._entries.clear()
 
     def _load(self, key: str, version: int) -> CacheEntry | None:

@@ -1,4 +1,4 @@
-"""Catching up: something is brought up to date, once for all who ask at the same time, until it succeeds."""
+"""Catching up: reads the newest changes, once for all who ask at the same time, and again after errors."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import logging
 from collections.abc import Awaitable, Callable
 
 RETRY_INTERVAL = 1.0
-"""Seconds from an attempt that failed to the next."""
+"""Seconds from a failed attempt to the next."""
 
 log = logging.getLogger(__name__)
 
 
 class CatchingUp:
-    """Runs ``read`` whenever it is asked to, and again after an error. Belongs to the event loop.
+    """Runs ``read`` when it is asked to, and again after an error. Belongs to the event loop.
 
-    :param name: what is read, for the log
-    :param read: brings it up to what is committed when it is called
+    :param name: the name of the stream, for the log
+    :param read: reads everything that is committed when it is called
     """
 
     def __init__(self, name: str, read: Callable[[], Awaitable[None]]) -> None:
@@ -26,11 +26,11 @@ class CatchingUp:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
-        """Begin to catch up with what is committed by now.
+        """Begin to read everything that is committed now.
 
-        A reading that is under way may have begun before that commit, so it is followed by another.
+        If a read is running, another one follows, because the running one may have begun before the last commit.
 
-        :return: ends when everything that was committed before this call has been read
+        :return: a task that ends when everything that was committed before this call has been read
         """
         self._is_wanted = True
         if self._task is None or self._task.done():
@@ -38,7 +38,7 @@ class CatchingUp:
         return self._task
 
     async def stop(self) -> None:
-        """Give up; safe to call twice."""
+        """Stop reading; safe to call twice."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -48,7 +48,7 @@ class CatchingUp:
             self._is_wanted = False
             try:
                 await self._read()
-            except Exception:  # whatever it is, no browser may stay behind because of it
+            except Exception:  # whatever the error is: without another attempt the browsers would miss changes
                 log.exception('the %s could not be read; trying again in %g s', self._name, RETRY_INTERVAL)
                 self._is_wanted = True
                 await asyncio.sleep(RETRY_INTERVAL)

@@ -1,4 +1,4 @@
-"""The channel: from the cable to the sockets of the connected browsers, a snapshot on subscribe and deltas after."""
+"""The channel: brings a stream's changes from the cable to the browsers, to each first a snapshot and then deltas."""
 
 from __future__ import annotations
 
@@ -26,20 +26,24 @@ from .stream import Stream
 
 EVENT = 'todosync_data'
 BURST_INTERVAL = 0.01
-"""Seconds between two messages to the browsers. A change after a pause goes out at once, a burst once per interval."""
+"""Seconds between two messages to the browsers. A single change is sent at once, many in a row once per interval."""
 
 log = logging.getLogger(__name__)
 
 
 class Channel:
-    """One stream in this process: its replica, and the sockets that are subscribed to it.
+    """One stream in this process: its replica, and the sockets that have subscribed to it.
 
-    Belongs to the event loop, except where a method says otherwise. Each message continues the one before it, and
-    every change reaches every subscribed browser in one of these ways: a message, the answer to :meth:`subscribe`, or
-    an empty message by which the browser notices that it missed something, so that it subscribes again and says which
-    version it has.
+    Belongs to the event loop, except where a method says otherwise. Each message to the browsers continues the one
+    before it. A change reaches a subscribed browser in one of three ways: in a message; in the answer when it
+    subscribes; or after an empty message, which tells the browser that it missed changes. Then the browser subscribes
+    again and says which version it has.
 
     :param stream: the stream
+    :param database: has the stream's table and its change log
+    :param cache: keeps the JSON of the last snapshot
+    :param cable: brings the messages of all processes
+    :param sio: the Socket.IO server of the browsers
     :param embed_limit: bytes of JSON beyond which :meth:`embed` gives only the first rows
     :param burst_interval: seconds between two messages to the browsers, see :data:`BURST_INTERVAL`
     :param clock: returns the time in seconds
@@ -74,11 +78,11 @@ class Channel:
 
     @property
     def behind(self) -> int:
-        """How many browsers do not take now what is sent to them."""
+        """How many browsers get no messages now, because they have not yet taken earlier ones."""
         return self._fanout.behind
 
     async def start(self) -> None:
-        """Subscribe to the cable and load the list."""
+        """Subscribe to the cable and load the rows."""
         self._loop = asyncio.get_running_loop()
         self._unsubscribe = self._cable.subscribe(self.stream.topic, self._receive)
         await self._read_newer()
@@ -91,9 +95,9 @@ class Channel:
         await self._catching_up.stop()
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have ``listener`` called after each message to the browsers.
+        """Call ``listener`` after each message to the browsers.
 
-        :return: a function that ends this; safe to call twice
+        :return: a function that ends these calls; safe to call twice
         """
         self._listeners.append(listener)
 
@@ -104,16 +108,17 @@ class Channel:
         return stop
 
     async def answer(self, sid: str, version: int | None) -> None:
-        """Add a socket and send it what it lacks, see :meth:`subscribe`; returns when it has taken that, or is gone."""
+        """Add a socket, and send it what :meth:`subscribe` returns. Ends when the socket has taken it, or is gone."""
         await self._fanout.send_to(sid, await self.subscribe(sid, version))
 
     async def subscribe(self, sid: str, version: int | None) -> bytes:
-        """Add a socket and return what it lacks, as JSON. A socket that missed something calls this again.
+        """Add a socket and return what it lacks, as JSON. A browser that missed changes subscribes again.
 
         :param sid: the Socket.IO id
-        :param version: the version that the browser holds, ``None`` for none
+        :param version: the version that the browser has, ``None`` for none
         """
-        # first the socket, then the reading: a change in between arrives twice, and versions sort that out
+        # the socket is added before the rows are read, so no change is lost; one in between comes twice, and the
+        # browser ignores a version that it has
         await self._fanout.add(sid)
         missed = await asyncio.to_thread(self.source.read_since, version)
         if isinstance(missed, CacheEntry):
@@ -124,23 +129,23 @@ class Channel:
         return orjson.dumps(missed.message(self.replica.totals if has_its_totals else None))
 
     async def catch_up(self) -> None:
-        """Bring the replica, and the browsers, up to what is committed by now, without waiting for a message."""
+        """Bring replica and browsers up to date with all that is committed now, without waiting for a message."""
         await asyncio.shield(self._catching_up.start())
 
     def flush(self) -> None:
-        """Send what the browsers have not been sent, without waiting for the interval to end."""
+        """Send all unsent changes to the browsers now, without waiting for the end of the interval."""
         if delta := self._burst.take(self._clock()):
             self._send(delta.message(self.replica.totals))
 
     def embed(self) -> str:
-        """Return the list as JSON for a script element, so that a page shows it before it has a socket.
+        """Return the rows as JSON for a script element, so that a page shows them before its socket is open.
 
-        Of a list beyond the limit only the first rows, marked ``partial``: the rest comes over the socket.
+        Beyond the limit there are only the first rows, and the message has ``partial``. The socket brings the others.
         """
         return self._embedding.text
 
     def _share(self, snapshot: bytes) -> bytes:
-        """Return the one copy of a snapshot that all sockets are sent that ask at the same version."""
+        """Return one copy of a snapshot for all sockets that ask at the same version, which saves memory."""
         if snapshot != self._shared_snapshot:
             self._shared_snapshot = snapshot
         return self._shared_snapshot
@@ -198,5 +203,5 @@ class Channel:
         for listener in list(self._listeners):
             try:
                 listener()
-            except Exception:  # one page's mistake must not keep the others from their refresh
+            except Exception:  # an error in one page must not keep the change from other pages
                 log.exception('a listener of the %s failed', self.stream.name)

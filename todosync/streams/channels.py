@@ -1,4 +1,4 @@
-"""The channels of a process, by the names of their streams, and what a browser's leader asks of them."""
+"""The channels of a process, by the names of their streams. They answer when a browser's leader asks for rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Channels:
         return channel
 
     async def start(self) -> None:
-        """Load the lists and listen to the cable."""
+        """Load the rows of all streams and listen to the cable."""
         for channel in self:
             await channel.start()
 

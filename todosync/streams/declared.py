@@ -1,4 +1,4 @@
-"""What may be written to a stream, as its declaration says. The writes room acts on it."""
+"""What a stream declares to be writable. The writes room checks each write against it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Verb = TypeVar('Verb', bound='Callable[..., None]')
 
 @dataclass(eq=False)
 class Declared:
-    """The fields that can be set, the rules that every write has to pass, and the verbs."""
+    """The fields that can be set, the rules that check every write, and the verbs."""
 
     fields: tuple[str, ...] = ()
     rules: list[Callable[[Write], None]] = field(default_factory=list)
     verbs: dict[str, Callable[..., None]] = field(default_factory=dict)
 
     def add_rule(self, rule: Callable[[Write], None]) -> None:
-        """Add a rule. One that is declared again, as by a module that is run anew for each test, replaces the first."""
+        """Add a rule. It replaces a rule of the same name, because a test may run the module of a rule again."""
         self.rules[:] = [known for known in self.rules if _name(known) != _name(rule)]
         self.rules.append(rule)
 

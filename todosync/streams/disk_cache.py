@@ -56,7 +56,7 @@ class DiskCache:
         self._computing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def fetch(self, key: str, version: int, compute: Callable[[], CacheEntry]) -> CacheEntry:
-        """Return the entry if it is of ``version`` or newer; otherwise compute it, once for concurrent callers."""
+        """Return the entry if it is of this version or newer; otherwise compute it, once for concurrent callers."""
         forbid_event_loop('The cache')
         if (entry := self._load(key, version)) is None:
             # the first lock keeps out other threads of this process, the second one other processes

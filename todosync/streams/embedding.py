@@ -1,4 +1,4 @@
-"""The list as part of a page, so that it shows before the page has a socket."""
+"""The rows as part of a page, so that they show before the page's socket is open."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SCRIPT_ESCAPES = {
     '\u2028': r'\u2028',
     '\u2029': r'\u2029',
 }
-"""Characters that could end a script element or be misread in it, and the JSON escapes that replace them."""
+"""Characters that could end a script element, or have another meaning there, and the JSON escapes for them."""
 
 
 class Embedding:
-    """The JSON of a replica for a script element, encoded once per version.
+    """The JSON of a replica for a script element. It is encoded once per version.
 
     :param replica: the replica
-    :param limit: bytes of JSON beyond which only the first rows are given; the message then says ``partial``
+    :param limit: the largest size in bytes; of more rows only the first ones are given, and the message has ``partial``
     """
 
     def __init__(self, replica: Replica, limit: int) -> None:
@@ -38,7 +38,7 @@ class Embedding:
 
 
 def encode_for_page(replica: Replica, limit: int) -> str:
-    """Return a list as JSON that can stand in a script element, see :class:`Embedding`."""
+    """Return the rows as JSON for a script element, see :class:`Embedding`."""
     rows, size = [], 0
     for row in replica.rows:
         encoded = orjson.dumps(row)
@@ -59,7 +59,7 @@ def encode_for_page(replica: Replica, limit: int) -> str:
 
 
 def escape_for_script(json_text: str) -> str:
-    """Return JSON in which no character can end the script element around it or be misread there."""
+    """Return JSON in which no character can end the script element around it, or have another meaning there."""
     for character, escape in SCRIPT_ESCAPES.items():
         json_text = json_text.replace(character, escape)
     return json_text

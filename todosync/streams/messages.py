@@ -1,4 +1,4 @@
-"""The messages that carry a stream: a snapshot is the whole list, a delta is what has changed."""
+"""The messages of a stream: a snapshot holds all rows, a delta the rows that have changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The whole list at a version. ``rows`` are in the order of the stream."""
+    """All rows at a version, in the order of the stream."""
 
     stream: str
     version: int
@@ -31,9 +31,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Delta:
-    """What became of the rows that changed after version ``base``, up to and including ``version``.
+    """The rows that have changed after version ``base``, up to and including ``version``.
 
-    It holds the rows' states, not the steps that led there, so it may be applied to any version from ``base`` on.
+    It holds the rows as they are at ``version``, not each change. So it may be applied to any version from ``base`` on.
+
+    :ivar put: the rows that were inserted or updated
+    :ivar deleted: the ids of the rows that were deleted
     """
 
     stream: str
@@ -44,14 +47,14 @@ class Delta:
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self | None:
-        """Return the delta in a message, ``None`` if the message is an announcement, which holds no rows."""
+        """Return the delta in a message; ``None`` if the message is an announcement, which has no rows."""
         if 'base' not in message:
             return None
         return cls(message['stream'], message['base'], message['version'], message['put'], message['del'])
 
     @classmethod
     def joined(cls, deltas: Iterable[Self]) -> Self:
-        """Return one delta that leads where several lead that follow each other; a lone one is returned as it is."""
+        """Return one delta with the effect of all of them. Each must continue the one before it."""
         first, *others = deltas
         if not others:
             return first
@@ -65,7 +68,7 @@ class Delta:
 
     @classmethod
     def nothing(cls, stream: str, version: int) -> Self:
-        """Return the delta that says only which version there is; whoever has an older one finds a gap, and asks."""
+        """Return a delta without rows. It tells a browser with an older version that it missed changes, so it asks."""
         return cls(stream, version, version, [], [])
 
     def message(self, totals: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -84,5 +87,5 @@ class Delta:
 
 
 def announcement(stream: str, version: int) -> dict[str, Any]:
-    """Return the message to other processes that a version is there, without its rows: each reads them itself."""
+    """Return the message that tells other processes of a version without its rows, which each process then reads."""
     return {'stream': stream, 'version': version}

@@ -12,10 +12,10 @@ from .stream import Stream
 
 
 class Source:
-    """Reads a stream. All methods block; they are for threads only.
+    """Reads a stream. All methods block, so call them in threads.
 
     :param stream: the stream
-    :param database: where its table and its change log are
+    :param database: has the stream's table and its change log
     :param cache: keeps the JSON of the last snapshot
     """
 
@@ -25,19 +25,19 @@ class Source:
         self._cache = cache
 
     def read(self) -> CacheEntry:
-        """Return the version and JSON of the snapshot message.
+        """Return the snapshot message as JSON, with its version.
 
-        Never older than the last commit: the version is asked of the database each time, which costs next to
-        nothing, and only the list itself comes from the cache.
+        It is never older than the last commit: only the rows come from the cache. The version is read from the database
+        each time, which costs next to nothing.
         """
         with self._database.read() as session:
             version = self.stream.version(session)
         return self._cache.fetch(self.stream.topic, version, self._compute)
 
     def read_since(self, version: int | None) -> Delta | CacheEntry:
-        """Return what has changed since a version; the snapshot where the change log does not reach back to it.
+        """Return what has changed since a version, or the snapshot if the change log does not reach back that far.
 
-        :param version: the version that somebody holds, ``None`` or -1 for none
+        :param version: the version that the caller has; ``None`` or -1 for none
         """
         if version is not None and version >= 0:
             with self._database.read() as session:

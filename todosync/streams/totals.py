@@ -11,9 +11,9 @@ from .messages import Row
 class Total:
     """What one row adds to a total: 1, or 1 if a field is true, or the number in a field.
 
-    Data, not a function, so that whoever holds the rows can compute the same total.
+    It is data and not a function, so that the browser can compute the same total.
 
-    :param field: the name of the field, empty where each row counts
+    :param field: the name of the field; empty if every row counts
     :param is_sum: whether the numbers in the field are added up
     """
 
@@ -28,7 +28,7 @@ class Total:
 
 
 def count(field: str = '') -> Total:
-    """Return the total that counts all rows, or those in which a field is true.
+    """Return a total that counts all rows, or the rows in which a field is true.
 
     :param field: the name of the field, one of the stream's ``fields`` (default: every row counts)
 
@@ -40,7 +40,7 @@ def count(field: str = '') -> Total:
 
 
 def total(field: str) -> Total:
-    """Return the total that adds up a field of whole numbers; a number with a fraction is cut off to a whole one.
+    """Return a total that adds up the whole numbers of a field; a fraction is cut off.
 
     :param field: the name of the field, one of the stream's ``fields``
 
