@@ -3,6 +3,8 @@
  * What NiceGUI's page takes for its Socket.IO socket. Its frames travel over whatever link the tab has at the moment:
  * a socket of its own, the leader's socket, or none for a while. Frames that must arrive exactly once are numbered,
  * kept until the server has acknowledged them, and repeated over the next link; the server drops repetitions.
+ *
+ * The module is long because a page must find all that a Socket.IO socket has.
  */
 
 import { Emitter } from "./emitter.js";
