@@ -1,4 +1,4 @@
-"""What the view layer did in this tab, for a developer to follow."""
+"""The panel with the event log of a tab, for developers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROW_HEIGHT = 22
 
 
 class EventLog(ui.element):
-    """The event log of this tab, newest first, rendered in the browser, so that it goes on without a connection.
+    """Shows the event log of this tab, newest first. The browser renders it, so it also works without a connection.
 
     :param view: the page's view of a stream
 

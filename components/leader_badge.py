@@ -1,4 +1,4 @@
-"""Which part this tab has in sharing the browser's one socket."""
+"""The badge that shows a tab's role: whether it holds the browser's socket or uses that of another tab."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXPLANATIONS: dict[Role, str] = {
 
 
 class LeaderBadge(LiveElement):
-    """Shows the role of this tab, rendered in the browser, so that it is right even without a connection.
+    """Shows the role of this tab. The browser renders it, so it is right even without a connection.
 
     :param view: the page's view of a stream
 

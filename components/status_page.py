@@ -1,4 +1,4 @@
-"""The page for operators: how all processes are doing, now and in the last ten minutes."""
+"""The page for operators: the state of all processes, now and in the last ten minutes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFRESH_INTERVAL = 2.0
 FAILURES_SHOWN = 20
 CHART_SIZE = (160, 36)
 HEADROOM = 1.1
-"""How much higher than the highest value a chart reaches."""
+"""The top of a chart, as a multiple of its highest value."""
 MEGABYTE = 2**20
 
 History = Sequence[ProcessReport]
@@ -41,7 +41,7 @@ CHARTS: Mapping[str, tuple[Callable[[History], list[float]], Callable[[Iterable[
     'Processor': (lambda history: _rates(history, lambda report: 100 * report.cpu_seconds), sum, '{:.0f} %'),
     'Memory': (lambda history: [report.memory_bytes / MEGABYTE for report in history], sum, '{:.0f} MB'),
 }
-"""What to read of one process, how to put processes together, and how to write it."""
+"""For each chart: the values of one process, how the values of several processes become one, and their format."""
 COLUMNS: Mapping[str, Callable[[ProcessReport], str]] = {
     'Process': lambda report: report.process + (' (runs the jobs)' if report.owns_jobs else ''),
     'Up': lambda report: str(timedelta(seconds=int(report.at - report.started_at))),
@@ -56,7 +56,7 @@ COLUMNS: Mapping[str, Callable[[ProcessReport], str]] = {
 
 
 def status_page() -> None:
-    """Build the page; it keeps itself up to date.
+    """Build the status page. It refreshes itself every two seconds.
 
     Example::
 
@@ -100,7 +100,7 @@ def status_page() -> None:
 
 
 class _Tiles:
-    """Numbers over all processes."""
+    """Tiles with numbers over all processes."""
 
     def __init__(self) -> None:
         self._values: dict[str, ui.label] = {}
@@ -116,7 +116,7 @@ class _Tiles:
 
 
 class _Charts:
-    """Lines over the last minutes, all processes together."""
+    """Charts of the last ten minutes, for all processes together."""
 
     def __init__(self) -> None:
         self._parts: dict[str, tuple[ui.label, ui.html]] = {}
@@ -163,12 +163,12 @@ def _share(hits: int, misses: int) -> str:
 
 
 def _rates(history: History, read: Callable[[ProcessReport], float]) -> list[float]:
-    """Return what a count has grown by, per second, from each report to the next."""
+    """Return the growth per second of a counter, from each report to the next."""
     return [(read(later) - read(earlier)) / max(later.at - earlier.at, 0.001) for earlier, later in pairwise(history)]
 
 
 def _combined(series: Sequence[list[float]], combine: Callable[[Iterable[float]], float]) -> list[float]:
-    """Put series together that end at the same time and may have begun at different ones."""
+    """Make one series of several that end at the same time, and may have begun at different times."""
     length = max(map(len, series), default=0)
     return [combine(values[n] for values in series if -n <= len(values)) for n in range(-length, 0)]
 

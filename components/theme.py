@@ -12,7 +12,7 @@ MODE_NAMES: dict[bool | None, str] = {None: 'auto', False: 'light', True: 'dark'
 
 
 class ThemeToggle(ui.element):
-    """A button that goes from following the system to light, to dark, and back; remembered for the browser.
+    """A button that switches the colours: as the system has them, light, dark. The choice is kept for the browser.
 
     Example::
 
@@ -24,7 +24,7 @@ class ThemeToggle(ui.element):
         self._dark = ui.dark_mode(app.storage.user.get('dark'))
         self.props('type=button').mark('theme').on('click', self._switch, js_handler='() => emit()')
         self._show()
-        if self._dark.value is not None:  # before the scripts are there to say so
+        if self._dark.value is not None:  # until the scripts run, only this style sets the colours
             ui.add_head_html(f'<style>:root {{ color-scheme: {MODE_NAMES[self._dark.value]} }}</style>')
 
     def _switch(self) -> None:
@@ -39,7 +39,7 @@ class ThemeToggle(ui.element):
 
 
 def use_theme() -> None:
-    """Give the page the app's look.
+    """Add the app's style sheet to the page.
 
     Example::
 

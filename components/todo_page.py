@@ -1,4 +1,4 @@
-"""The page: what is on it, from top to bottom."""
+"""The todo page: its parts, from top to bottom."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from todosync import LiveText, LiveTitle
 
 
 def todo_page() -> None:
-    """Build the page of the todos.
+    """Build the todo page.
 
     Example::
 
