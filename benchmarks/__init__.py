@@ -1,1 +1,1 @@
-"""Measures what the app costs, against stated alternatives, on the machine it runs on: ``make bench``."""
+"""``make bench``: measures what the app costs on this machine, and compares it with named alternatives."""

@@ -1,4 +1,4 @@
-"""What a page, a tab and a change cost the server, and how that grows with the list."""
+"""What a page, a tab and a change cost the server, with lists of different lengths."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .report import Chapter, Figure, median, ms, size, us
 from .servers import post, serving_plain, serving_todos
 
 SETTLE = 0.15
-"""Seconds until what was begun is over."""
+"""Seconds to wait until all work in the server has ended."""
 PATIENCE = 60.0
 """Seconds that a change to a long list may take in plain NiceGUI."""
 FLAT = 1.2
-"""How much more a change may cost with the longest list than with the shortest."""
+"""The allowed ratio of the cost of a change with the longest list to that with the shortest."""
 
 
 async def measure(short: bool) -> Chapter:
@@ -129,7 +129,7 @@ async def changes_in_turns(
 
 
 async def held_memory(server: RunningServer) -> int:
-    """Return the memory that a server holds when the garbage has been collected."""
+    """Return the memory of a server after a garbage collection."""
     await post(server, '/benchmark/counts')
     return memory_bytes(server.pid)
 
@@ -191,7 +191,7 @@ class Changes:
 
 
 class Plain:
-    """What plain NiceGUI takes."""
+    """The costs in plain NiceGUI."""
 
     page: float
     memory: float

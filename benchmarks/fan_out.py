@@ -11,7 +11,7 @@ from .servers import post, serving
 BROWSERS = 1000
 WAYS = ('floor', 'app', 'emit')
 TARGET = 2.0
-"""How many times the floor the app may take."""
+"""The allowed ratio of the app's cost to that of the floor."""
 
 
 async def measure(short: bool) -> Chapter:
@@ -24,7 +24,7 @@ async def measure(short: bool) -> Chapter:
         await browser_load.call('open', count=browsers)
         version = 1
         for _ in range(repeats):
-            for way in WAYS:  # in turns, so that what else the machine does falls on all of them
+            for way in WAYS:  # in turns, so that other work on the machine slows down all of them alike
                 sent = await post(server, f'/benchmark/fanout/{way}', first=version, rounds=rounds)
                 cpu[way] += [one['cpu'] / browsers for one in sent]
                 arrived = await _last(browser_load, version, rounds)

@@ -1,4 +1,4 @@
-"""What the server does while nobody does anything, and how soon it notices what another process does."""
+"""The processor time of an idle server, and the time until it notices another process's commit."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def measure(short: bool) -> Chapter:
 
 
 async def idle_share(server: RunningServer, seconds: float) -> float:
-    """Return which part of a core the server uses."""
+    """Return how much of a core the server uses, as a share of 1."""
     await asyncio.sleep(1)
     before, began = cpu_seconds(server.pid), time.monotonic()
     await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""A browser without a screen: it opens pages, holds the leader's socket, and carries follower tabs over it."""
+"""A simulated browser: it opens pages, holds the leader's socket, and carries follower tabs over it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many browsers in a process of their own, so that their work is not the server's.
+"""Many browsers in a process of their own, so that their work does not count as the server's.
 
 The process reads requests from its standard input and writes answers to its standard output, a line of JSON each.
 """
@@ -62,7 +62,7 @@ class Load:
         return max(self._arrivals.pop(version))
 
     async def forget_news(self) -> None:
-        """Have :meth:`news`, :meth:`news_count` and :meth:`lags` mean what comes from now on."""
+        """Count messages from now on, for :meth:`news`, :meth:`news_count` and :meth:`lags`."""
         self._news.clear()
         self._lags.clear()
 
@@ -92,7 +92,7 @@ class Load:
         return sum(socket.received_bytes for browser in self._browsers for socket in browser.sockets)
 
     async def stall(self, count: int) -> None:
-        """Have some browsers read nothing any more."""
+        """Make some browsers stop reading."""
         for browser in self._browsers[:count]:
             browser.sockets[0].stall()
 
@@ -107,7 +107,7 @@ class Load:
             return
         self._arrivals[data['version']].append(at)
         self._news.append((at, size))
-        if data.get('put') and len(self._news) % len(self._browsers) == 0:  # for one browser is enough
+        if data.get('put') and len(self._news) % len(self._browsers) == 0:  # it is enough to measure one browser
             made_at = datetime.fromisoformat(data['put'][0]['created_at']).timestamp()
             self._lags.append(time.time() - made_at)
 

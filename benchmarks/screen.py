@@ -18,11 +18,11 @@ from .servers import post, serving, serving_plain, serving_todos
 
 TABS = 5
 SETTLED = 0.5
-"""Seconds after which the tabs have nothing to do any more."""
+"""Seconds to wait until the tabs have done all their work."""
 FLOOR = ['#socket', '', '', '', '']
 """The first of the windows of the floor holds the socket."""
 FLAT = 1.2
-"""How much more a change may cost with the longest list than with the shortest."""
+"""The allowed ratio of the cost of a change with the longest list to that with the shortest."""
 WATCH = """
 window.seen = {};
 const now = () => (performance.timeOrigin + performance.now()) / 1000;
@@ -146,7 +146,7 @@ async def measure(short: bool) -> Chapter:
 
 
 def note_sockets(context: BrowserContext) -> list[WebSocket]:
-    """Return the list of the WebSockets that the browser will have opened."""
+    """Return a list to which each WebSocket is added that the browser opens."""
     sockets: list[WebSocket] = []
     context.on('page', lambda page: page.on('websocket', lambda socket: sockets.append(socket)))  # noqa: PLW0108 - playwright sets an attribute on it
     return sockets
@@ -161,7 +161,7 @@ async def open_tab(context: BrowserContext, server: RunningServer) -> Page:
 
 
 async def open_window(context: BrowserContext, url: str) -> Page:
-    """Open a window: of the tabs in one window, a headless Chromium hardly paints those that are not in front."""
+    """Open a page in a window of its own, because a headless Chromium paints only the front tab of a window."""
     session = await context.new_cdp_session(context.pages[0])
     async with context.expect_page() as opened:
         await session.send('Target.createTarget', {'url': 'about:blank', 'newWindow': True})
@@ -199,7 +199,7 @@ async def times_of(tab: Page, last_title: str) -> dict[str, dict[str, float]]:
 
 
 def shown_at(titles: list[str], times: dict[str, dict[str, float]], kind: str) -> float:
-    """Return when the first of some titles was shown: a tab that is late may go on to the next one at once."""
+    """Return the time at which the first of these titles was shown. A slow tab may skip a title and show the next."""
     return min(times[title][kind] for title in titles if title in times)
 
 
@@ -208,7 +208,7 @@ async def change_in_browser(count: int, rounds: int) -> float:
     async with serving_todos(count) as server, chromium() as context:
         tab = await open_tab(context, server)
         await tab.wait_for_function('(count) => todosync.stream("todos").items.length === count', arg=count)
-        await tab.evaluate(CHANGE, rounds // 3)  # what is compiled once is not measured
+        await tab.evaluate(CHANGE, rounds // 3)  # the browser compiles the code meanwhile
         return float(await tab.evaluate(CHANGE, rounds))
 
 

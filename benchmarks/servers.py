@@ -74,6 +74,6 @@ def _fill(path: Path, count: int) -> None:
     connection = sqlite3.connect(path)
     with connection:
         connection.executemany('INSERT INTO todos(title) VALUES (?)', ((f'todo {number}',) for number in range(count)))
-        # as on every day but the first: the change log holds the last day, not the whole list
+        # as on most days: the change log has the changes of the last day, and not the inserts of all todos
         connection.execute('DELETE FROM changes WHERE version < (SELECT max(version) FROM changes)')
     connection.close()

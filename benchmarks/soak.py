@@ -1,4 +1,4 @@
-"""Tabs that come and go while todos are written: what is left of them."""
+"""Tabs come and go while todos are written; measures what stays in the server afterwards."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .servers import post, serving
 BROWSERS_AT_ONCE = 10
 TABS = 3
 VISIT_TIME = 1.0
-"""Seconds for each visit; as fast as they can be, the memory would say how many pages a machine serves at a time."""
+"""Seconds that each visit lasts. Without a limit, the memory would depend on the speed of the machine."""
 FORGOTTEN_AFTER = 3.0
-"""Seconds after which the server forgets a page here, so that a short soak sees it happen."""
+"""Seconds after which the server forgets a page; short, so that it happens in a short soak, too."""
 OWN_READERS = 6
 """How many threads of the server may read the database while each browser writes."""
 LEAST_ROUNDS = 4
@@ -52,8 +52,8 @@ async def measure(short: bool, minutes: float = 0) -> Chapter:
             visits += await come_and_go(server, seconds)
             held_after.append(await held(server, settle))
             print(f'soak round {len(held_after)}: {visits} visits, {held_after[-1]}', file=sys.stderr)
-    # what is made once, and the room for as many pages as there are at a time, is there after the second; the files of
-    # the database, which stay open for as many readers as ever there were at once, are from the beginning
+    # the growth is counted from the second measurement: by then everything exists that is made only once. The files of
+    # the database are opened before, because they stay open for the largest number of readers that there ever was
     before, after = held_after[1], held_after[-1]
     growth = after.memory - before.memory
     return Chapter(

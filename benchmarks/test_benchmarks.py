@@ -1,4 +1,4 @@
-"""The benchmarks work: a short version of each, in which no time is judged."""
+"""The benchmarks work. A short version of each runs here; its times are not checked."""
 
 from __future__ import annotations
 

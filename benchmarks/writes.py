@@ -19,7 +19,7 @@ from .servers import serving
 CONNECTIONS = 8
 BROWSERS = 20
 RATE_SHARE = 0.7
-"""Which part of the bare endpoint's rate has to be reached."""
+"""The share of the bare endpoint's rate that must be reached."""
 MAX_LAG = 0.25
 
 
@@ -37,7 +37,7 @@ class Written:
 
 
 async def measure(short: bool) -> Chapter:
-    """Measure the rate of writes, and what they do to the rest."""
+    """Measure the rate of writes, and their effect on browsers and memory."""
     seconds, turns, count = (1.0, 1, 2) if short else (60.0, 6, BROWSERS)
     bare, ours = Written(), Written()
     async with serving('bare_api') as bare_server, serving('instrumented') as server, load(server.url) as browsers:
@@ -47,7 +47,7 @@ async def measure(short: bool) -> Chapter:
         before, written_before = memory_bytes(server.pid), ours.answered
         ours.seconds = ours.answered = 0
         await browsers.call('forget_news')
-        for _ in range(turns):  # so that what else the machine does falls on both
+        for _ in range(turns):  # in turns, so that other work on the machine slows down both alike
             await write(bare_server, bare, seconds / turns)
             await write(server, ours, seconds / turns)
         lags = await browsers.call('lags', version=written_before + ours.answered)

@@ -1,4 +1,4 @@
-"""A browser's socket without a browser: WebSocket, Engine.IO and Socket.IO, as little of each as a client needs.
+"""A browser's socket without a browser: the parts of WebSocket, Engine.IO and Socket.IO that a client needs.
 
 Written out rather than taken from a library, so that a thousand of them fit into one load process and its own work does
 not drown what is measured.
@@ -22,7 +22,7 @@ Listener = Callable[[str, Any, float, int], None]
 CONNECT_TIMEOUT = 60.0
 LARGEST_SHORT_LENGTH = 125
 MASK = b'\0\0\0\0'
-"""A client has to mask its frames; with zeros that costs nothing."""
+"""A client must mask its frames. A mask of zeros costs nothing."""
 
 
 class LightSocket(asyncio.Protocol):
@@ -84,7 +84,7 @@ class LightSocket(asyncio.Protocol):
         return await asyncio.wait_for(self._acknowledgements[number], CONNECT_TIMEOUT)
 
     def stall(self) -> None:
-        """Read nothing any more, like a browser whose network is gone."""
+        """Stop reading, like a browser without a network."""
         self._transport.pause_reading()
 
     def recover(self) -> None:
@@ -96,7 +96,7 @@ class LightSocket(asyncio.Protocol):
         self._transport.close()
 
     def abort(self) -> None:
-        """End the connection without a word, like a browser that crashes."""
+        """End the connection without a closing message, like a browser that crashes."""
         self._transport.abort()
 
     @property

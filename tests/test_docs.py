@@ -1,4 +1,4 @@
-"""The documentation says what is so: its code runs, its tables are complete, every public name shows how it is used."""
+"""The documentation is true: its code runs, its tables are complete, and every public name has an example."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_every_exported_name_exists_and_is_in_order() -> None:
 
 
 def public() -> Iterator[tuple[str, Any]]:
-    """What teams use: exported names, the methods of what they get in hand, and the components."""
+    """The names that teams use: exported names, the methods of views and testers, and the components."""
     for name in todosync.__all__:
         yield name, getattr(todosync, name)
     modules = [

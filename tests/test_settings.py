@@ -1,4 +1,4 @@
-"""Settings: what the environment says, what is refused, and the secret that is made once."""
+"""Settings: values from the environment, refused values, and the secret, which is made once."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from todosync.streams.fanout import Fanout, find_connection, text_frame
 
 MAIN = Path(__file__).parent.parent.parent / 'main.py'
 PAUSE = 0.15
-"""Seconds from one change to the next, or that are timed for one round of a fan-out; all work is done long before."""
+"""Seconds between two changes, and the length of a round of the fan-out. All work has ended long before."""
 ROOM = 'benchmark'
 EVENT = 'todosync_data'
 HOUR = 3600.0
@@ -48,7 +48,7 @@ def note_commit(session: Session) -> None:
 
 @app.post('/benchmark/renames/{todo_id}')
 async def rename(todo_id: int, rounds: int, floor: bool) -> dict[str, float]:
-    """Change a title as a handler does, again and again, while nobody else has anything to do.
+    """Change a title as a handler does, again and again, while the server has no other work.
 
     :param floor: tell it to the pages of the floor, too, at once
     :return: when each of the titles was committed
@@ -68,13 +68,13 @@ async def rename(todo_id: int, rounds: int, floor: bool) -> dict[str, float]:
 
 @app.get('/benchmark/floor', response_class=HTMLResponse)
 async def floor() -> str:
-    """Show one line of text, the quickest way there is."""
+    """Show one line of text in the quickest way."""
     return FLOOR_PAGE
 
 
 @app.websocket('/benchmark/floor')
 async def open_floor_socket(socket: WebSocket) -> None:
-    """Have a page of the floor get what is renamed."""
+    """Send renamed todos to a page of the floor."""
     await socket.accept()
     floor_sockets.add(socket)
     with suppress(WebSocketDisconnect):
@@ -84,7 +84,7 @@ async def open_floor_socket(socket: WebSocket) -> None:
 
 @app.post('/benchmark/counts')
 async def counts() -> dict[str, int]:
-    """Count what could be left behind."""
+    """Count everything that could stay in memory."""
     gc.collect()
     return {'tasks': len(asyncio.all_tasks()), 'clients': len(Client.instances)}
 
@@ -104,7 +104,7 @@ def _read_at_once(count: int) -> None:
 
 @app.post('/benchmark/quiet')
 async def be_quiet() -> None:
-    """Send no pings from now on, for sockets that connect from now on: they would be measured, too."""
+    """Send no pings to sockets that connect from now on, because pings would be measured, too."""
     core.sio.eio.ping_interval = HOUR
 
 
@@ -138,7 +138,7 @@ async def timed(work: Coroutine[Any, Any, None] | None) -> float:
 
 
 def message(version: int) -> dict[str, Any]:
-    """Return a message of the usual size that changes nothing: browsers take it for old news."""
+    """Return a message of the usual size. It changes nothing, because no browser shows its stream."""
     todo = {'id': 1, 'title': 'Buy milk', 'completed': True, 'created_at': '2026-11-22T18:00:00.000000Z'}
     return {'stream': 'benchmark', 'base': version - 1, 'version': version, 'put': [todo], 'del': []}
 
@@ -162,7 +162,7 @@ async def by_emit() -> Callable[[Any], Coroutine[Any, Any, None]]:
 
 
 async def by_floor() -> Callable[[Any], Coroutine[Any, Any, None]]:
-    """The least that can be done: a finished frame, written to each transport."""
+    """Return the floor: write a finished frame to each transport, and nothing else."""
     connections = [connection for sid in sids() if (connection := find_connection(core.sio, sid))]
 
     async def send(content: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who may change something, as far as a browser tells."""
+"""Requests that a browser sends from another site are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The promises of the cable, kept by every adapter."""
+"""Every adapter keeps the promises of the cable."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Inbox:
 
 
 class Store:
-    """A place that cables of one kind meet in."""
+    """The file or database that cables of one kind share."""
 
     def __init__(self, kind: str, where: str) -> None:
         self.kind = kind

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures('page_database')
 
 LONG = 'x' * 500
 PATIENCE = 100
-"""How often NiceGUI looks, every 0.1 s, where nobody says when a change has arrived."""
+"""How often NiceGUI checks the page, every 0.1 s, for a change of another program, which no event announces."""
 HOSTILE = '</script><img src=x onerror=alert(1)>'
 
 

@@ -1,4 +1,4 @@
-"""What SQLite does not tell its triggers: rows that a write replaces because something else in them is unique."""
+"""Rows that a write replaces because of another unique column: SQLite calls no trigger for their deletion."""
 
 from __future__ import annotations
 

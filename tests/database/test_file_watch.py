@@ -1,4 +1,4 @@
-"""How long to wait before another look at a file: the system's word on writes, and what holds without it."""
+"""When a file is checked again: after the system has reported a write, and where it cannot report writes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ as_told = pytest.mark.skipif(sys.platform != 'linux', reason='only Linux tells o
 
 @pytest.fixture(autouse=True)
 def only_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a look just to be safe, whatever is not told is missed."""
+    """Switches off the safety check, so that a write which the system does not report is missed."""
     monkeypatch.setattr(file_watch, 'SAFETY_INTERVAL', NEVER)
 
 
@@ -41,7 +41,7 @@ def watch(path: Path) -> Iterator[FileWatch]:
 
 @contextmanager
 def waiting(watch: FileWatch, times: int = 1, *, found: bool = False) -> Iterator[Future[list[bool]]]:
-    """Have another thread wait for some times, and see to it that it ends."""
+    """Let another thread wait several times, and make sure that it ends."""
     with ThreadPoolExecutor(1) as thread:
         waits = thread.submit(lambda: [watch.wait(found=found) for _ in range(times)])
         yield waits

@@ -93,7 +93,7 @@ class Chromium:
         self.connect()
 
     def connect(self) -> None:
-        """Connect the driver, anew where it does not know all pages."""
+        """Connect the driver; again, if it does not know all pages."""
         port = (self._profile / 'DevToolsActivePort').read_text().splitlines()[0]
         # without defaults: with them every page believes that it is visible and focused, whatever it is
         self._browser = self._playwright.chromium.connect_over_cdp(f'http://127.0.0.1:{port}', no_defaults=True)
@@ -108,7 +108,7 @@ class Chromium:
         self._process = None
 
     def show_each_tab(self) -> None:
-        """Show one tab after the other: what a browser restores it loads only then."""
+        """Show one tab after the other, because a browser loads a restored tab only when it is shown."""
         session = self.browser.new_browser_cdp_session()
         for target in session.send('Target.getTargets')['targetInfos']:
             if target['type'] == 'page':
@@ -267,7 +267,7 @@ def renderer_pid(page: Page) -> int:
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Stop a process for the time of a block, as a machine does that is out of memory."""
+    """Stop a process during a block, like a machine without free memory."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

@@ -41,7 +41,7 @@ from tests.server import RunningServer, running_server
 MAX_TABS = 6
 STEPS_BETWEEN_CHECKS = 12
 PAUSE_MAX = 0.4
-"""Seconds between two steps at the most: hand-overs take less, so that steps fall before, into and after them."""
+"""The longest time in seconds between two steps. Hand-overs are shorter, so steps come before, in and after them."""
 AGREEMENT_TIMEOUT = 60.0
 
 
@@ -104,7 +104,7 @@ class Chaos:
         ]
 
     def run(self, seconds: float) -> None:
-        """Take steps for a time, and end with everything healed and in agreement.
+        """Take steps for a time. Then end all faults, and check that everything agrees.
 
         :raises ViolationError: what must hold did not
         """

@@ -1,4 +1,4 @@
-"""Firefox and WebKit, to run the same tests in: what is opened in either can be used like a page of Playwright."""
+"""Firefox and WebKit, for the same tests: a tab of either can be used like a page of Playwright."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIREFOX_PREFERENCES: dict[str, str | float | bool] = {
 WEBKIT = '/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser'
 WEBKIT_DRIVER = '/usr/bin/WebKitWebDriver'
 WORK_MS = 400
-"""How long a tab is kept busy to find out its process; much longer than what other tabs do meanwhile."""
+"""How long a tab is kept busy to find its process: much longer than other tabs work meanwhile."""
 
 
 class Firefox:
@@ -110,7 +110,7 @@ class WebKit:
 
 
 class WebKitProfile:
-    """A MiniBrowser that remembers nothing, and its driver.
+    """A MiniBrowser with an empty profile, and its driver.
 
     :param display: the X display that it is shown on
     """
@@ -137,7 +137,7 @@ class WebKitProfile:
         return int(self._service.process.pid)
 
     def new_page(self) -> WebKitPage:
-        """Open a tab, which one that is open already hides."""
+        """Open a tab behind the tab that is open already."""
         if self._unused:
             return WebKitPage(self, self._unused.pop())
         self.driver.switch_to.window(self.driver.window_handles[0])  # the driver may be at a tab that has been closed

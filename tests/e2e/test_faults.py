@@ -1,4 +1,4 @@
-"""Whatever happens to a tab, a browser or the server: one leader, one socket, and every tab right, by itself."""
+"""After any fault of a tab, a browser or the server there is one leader with one socket, and every tab is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change of the list renders in a tab: what shows it, and no more."""
+"""When the rows change, a tab renders the parts that show the change and no others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rows(page: Page) -> list[str]:
 
 
 def settled(page: Page) -> dict[str, int]:
-    """Return how often each part has been rendered, once nothing is rendered any more."""
+    """Wait until nothing is being rendered, and return how often each part was rendered."""
     before: dict[str, int] = page.evaluate('new Promise((done) => setTimeout(() => done({ ...renders }), 300))')
     eventually(lambda: page.evaluate('renders') == before)
     return before

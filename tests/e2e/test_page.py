@@ -1,4 +1,4 @@
-"""The page under a person's hands: what only a browser can show."""
+"""The page in a real browser: what a person does with mouse and keyboard, and sees."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_in_a_tall_window_every_row_is_there_without_scrolling(tabs: Tabs, page:
     page.locator('.todo', has_text='todo 99').wait_for()
 
     def rows_to_the_bottom() -> bool:
-        """Whether a row stands at the lower end of the list, where grey bars stood."""
+        """Whether there is a row at the lower end of the list; once there were grey bars."""
         return bool(
             page.evaluate("""() => {
                 const { left, width, bottom } = document.querySelector('.todo-rows').getBoundingClientRect();

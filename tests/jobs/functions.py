@@ -1,4 +1,4 @@
-"""What the jobs of the tests do: functions that can be imported by name, as durable jobs have to be."""
+"""The functions of the durable jobs in tests. A durable job must be importable by name."""
 
 from __future__ import annotations
 

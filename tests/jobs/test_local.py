@@ -1,4 +1,4 @@
-"""Local jobs: of one process, run when woken."""
+"""Local jobs: jobs of one process that run when they are woken."""
 
 from __future__ import annotations
 

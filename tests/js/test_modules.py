@@ -18,7 +18,7 @@ from tests.e2e.browser import CHROMIUM
 
 HERE = Path(__file__).parent
 ORIGIN = 'http://localhost'
-"""Nothing listens there: every request is answered by :func:`_serve`."""
+"""No server listens at this address: :func:`_serve` answers every request."""
 DIRECTORIES = {
     'assets': HERE.parent.parent / 'assets',
     'tests': HERE,

@@ -1,4 +1,4 @@
-"""The outboxes of idle pages sleep, and nothing that is put into one is left lying."""
+"""The outboxes of idle pages sleep, and every message that is put into one is sent."""
 
 from __future__ import annotations
 

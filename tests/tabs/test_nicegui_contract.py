@@ -1,4 +1,4 @@
-"""NiceGUI's internals are what the shared socket rests on; where one has moved, this says which."""
+"""The shared socket uses internals of NiceGUI. If one of them changes, a test here names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/protocol.md says what the code says."""
+"""docs/protocol.md has the same names and numbers as the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One added line that may run again, and brings nothing else of todosync."""
+"""``share_socket()``: one added line that may run again and starts nothing else of todosync."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server's side of the shared socket, spoken to by sockets that are no browsers and may say anything."""
+"""The server's side of the shared socket. The clients here are no browsers, so they can send anything."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @dataclass
 class OpenPage:
-    """A page as the server gave it, and what its tab would say of itself."""
+    """A page as the server sent it, and what its tab would tell the server about itself."""
 
     client_id: str
     tab_id: str

@@ -1,4 +1,4 @@
-"""The todo: what may be one, and what the database itself refuses."""
+"""The todo: which values the model accepts, and which the database itself refuses."""
 
 from __future__ import annotations
 
