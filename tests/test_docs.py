@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib
 import inspect
@@ -9,6 +10,7 @@ import itertools
 import pkgutil
 import re
 import sys
+import textwrap
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -17,7 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
-from nicegui import core
+from nicegui import core, run, ui
 from nicegui.testing import User
 from nicegui.testing.user_simulation import prepare_simulation, user_simulation
 from sqlmodel import SQLModel
@@ -39,6 +41,23 @@ __all__ = ['todosync_storage']
 CALLED_BY_THE_SERVER = {'refresh', 'set_role', 'close'}
 LONG = 260
 """Lines of a module, above which a reader may ask whether it holds several things."""
+NAMES_OF_EXAMPLES = {
+    'todosync': [todosync],
+    'server': [todosync.SyncServer],
+    'settings': [todosync.Settings],
+    'database': [todosync.Database],
+    'writer': [todosync.Writer],
+    'write': [todosync.Write],
+    'view': [todosync.View, todos.TodoView],
+    'NOTES': [todosync.Stream],
+    'notes': [RowUser, todosync.LiveList],
+    'todos': [todos.testing.TodoUser],
+    'failed': [todosync.FailedExecution],
+    'report': [todosync.ProcessReport],
+    'ui': [ui],
+    'run': [run],
+}
+"""What the names stand for in the examples of docstrings."""
 README = (ROOT / 'README.md').read_text()
 ARCHITECTURE = (ROOT / 'docs' / 'architecture.md').read_text()
 PYTHON = {
@@ -262,6 +281,30 @@ def test_every_public_docstring_explains_every_parameter(name: str, value: Any) 
     for parameter in parameters:
         explained = re.search(rf':(param|ivar) {parameter}: ', value.__doc__)
         assert explained or parameter in {'self', 'cls'}, f'{name}: {parameter}'
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """The code of the examples in public docstrings, by name."""
+    for name, value in with_methods(public()):
+        if inspect.isclass(value) or inspect.isfunction(value):
+            _, _, code = (inspect.getdoc(value) or '').partition('Example::\n')
+            if code:
+                yield name, textwrap.dedent(code)
+
+
+def attributes_of(owner: Any) -> set[str]:
+    """The names in an object, those of an instance too, where it is a class."""
+    set_in_methods = re.findall(r'self\.(\w+)(?:: .*)? =', inspect.getsource(owner)) if inspect.isclass(owner) else []
+    return {*dir(owner), *getattr(owner, '__dataclass_fields__', ()), *set_in_methods}
+
+
+@pytest.mark.parametrize(('name', 'code'), [pytest.param(*found, id=found[0]) for found in examples()])
+def test_every_example_of_a_docstring_uses_names_that_exist(name: str, code: str) -> None:
+    tree = compile(code, name, 'exec', ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in NAMES_OF_EXAMPLES:
+            owners = NAMES_OF_EXAMPLES[node.value.id]
+            assert any(node.attr in attributes_of(owner) for owner in owners), ast.unparse(node)
 
 
 @pytest.mark.parametrize(('name', 'value'), [pytest.param(*found, id=found[0]) for found in public()])

@@ -9,10 +9,12 @@ __version__ = '0.1.0'
 
 
 class MissingExtraError(ImportError):
-    """What was asked for needs packages that only an extra installs; the message says which.
+    """A part of todosync needs packages that only an extra installs. The message names the extra.
 
     Example::
 
+        try:
+            todosync.add_production(server)
         except MissingExtraError as error:
             print(error)  # add_production() needs ... pip install 'todosync[production]'
     """

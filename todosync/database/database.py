@@ -30,16 +30,20 @@ class DatabaseUnavailableError(Exception):
 
     Example::
 
+        try:
+            await view.insert(text='Call Ann')
         except DatabaseUnavailableError as error:
             ui.notify(f'Not saved: {error}')
     """
 
 
 class UnknownOutcomeError(DatabaseUnavailableError):
-    """The database went away during the commit: nobody knows whether something was written. Look before a retry.
+    """The connection was lost during the commit, so nobody knows whether it was made. Look before you try again.
 
     Example::
 
+        try:
+            await view.insert(text='Call Ann')
         except UnknownOutcomeError:
             ui.notify('The connection was lost. Look whether the note is there before you add it again.')
     """

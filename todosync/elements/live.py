@@ -137,7 +137,7 @@ class LiveList(BrowserList):
 
         Example::
 
-            todos.show_where(completed=False)
+            notes.show_where(urgent=True)
         """
         self._where = fields
         self.props['items'] = self.items_expression
