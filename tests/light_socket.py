@@ -179,9 +179,15 @@ class LightSocket(asyncio.Protocol):
 
     def send(self, payload: bytes) -> None:
         """Send a packet as it is."""
-        length = len(payload)
+        self.send_frame(0x1, payload)
+
+    def send_frame(self, opcode: int, payload: bytes) -> None:
+        """Send a WebSocket frame."""
+        length, start = len(payload), 0x80 | opcode
         if length <= LARGEST_SHORT_LENGTH:
-            header = struct.pack('!BB', 0x81, 0x80 | length)
+            header = struct.pack('!BB', start, 0x80 | length)
+        elif length < 2**16:
+            header = struct.pack('!BBH', start, 0x80 | 126, length)
         else:
-            header = struct.pack('!BBH', 0x81, 0x80 | 126, length)
+            header = struct.pack('!BBQ', start, 0x80 | 127, length)
         self._transport.write(header + MASK + payload)

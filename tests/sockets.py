@@ -41,10 +41,15 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(sio: socketio.AsyncServer, **options: Any) -> AsyncIterator[uvicorn.Server]:
-    """Serve as NiceGUI does: uvicorn with wsproto."""
-    config = uvicorn.Config(
-        socketio.ASGIApp(sio), host='127.0.0.1', port=0, ws='wsproto', log_level='warning', lifespan='off', **options
-    )
+    """Serve Socket.IO as NiceGUI does."""
+    async with serving_app(socketio.ASGIApp(sio), **options) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def serving_app(app: Any, **options: Any) -> AsyncIterator[uvicorn.Server]:
+    """Serve an ASGI app as NiceGUI does: uvicorn with wsproto."""
+    config = uvicorn.Config(app, host='127.0.0.1', port=0, ws='wsproto', log_level='warning', lifespan='off', **options)
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]  # pytest keeps its own
     running = asyncio.create_task(server.serve())

@@ -319,3 +319,14 @@ async def test_pages_opened_at_once_without_a_cookie_settle_on_the_session_that_
     async with first.lead(pages[0]) as socket:
         assert (await socket.join(pages[1]))['ok']
         assert (await socket.join(later))['ok']
+
+
+async def test_the_question_which_session_a_page_belongs_to_has_to_be_short(browser: Browser) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b'x' * 2**16
+
+    url = '/_nicegui/todosync/session'
+    assert (await browser.http.post(url, content=endless())).status_code == 413
+    for odd in (b'', b'[]', b'3', b'{"client_id": ', b'\xff'):
+        assert (await browser.http.post(url, content=odd)).status_code == 422

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from todosync.settings import Settings
 
 from .log_lines import READS_STRANGERS, TextFormatter, json_formatter
+from .patience import PatientHttp
 
 GZIP_LEVEL = 4
 """A tenth larger than at best, in a quarter of the time, and the event loop waits meanwhile."""
@@ -37,6 +38,7 @@ def run_options(settings: Settings, **own: Any) -> dict[str, Any]:
         'show': False,
         'timeout_graceful_shutdown': STOP_GRACE,
         'log_config': log_configuration(settings),
+        'http': PatientHttp,
         # messages are small; a compressor for each socket takes 90 kB, and most of the time that sending one takes
         'ws_per_message_deflate': False,
         'ws_ping_interval': None,  # Engine.IO has pings of its own

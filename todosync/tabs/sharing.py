@@ -6,6 +6,7 @@ and the :class:`Tabs` between NiceGUI and its Socket.IO server. So the line may 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,7 +14,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 from nicegui import Client, app, core
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .backlog import lift_limit, limit_backlogs
@@ -25,6 +26,8 @@ from .tabs import Role, Tabs
 
 TABS_PER_SOCKET = 100
 RECONNECT_TIMEOUT = 60.0
+QUESTION_LIMIT = 1024
+"""Bytes that the question which session a page belongs to may have."""
 ENVELOPE_SIZE = 1024
 """Characters in which a tab's frame is wrapped, at most: who the tab is, and the frame's number."""
 
@@ -177,9 +180,14 @@ class SharedSocket:
 
     async def _settle_session(self, request: Request) -> Response:
         # no forgery check: another site does not know the page's client id, which is worth a session
+        body = b''
         try:
-            client_id = str((await request.json())['client_id'])
-        except (ValueError, TypeError, KeyError):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > QUESTION_LIMIT:
+                    return Response(status_code=413)
+            client_id = str(json.loads(body)['client_id'])
+        except (ValueError, TypeError, KeyError, ClientDisconnect):
             return Response(status_code=422)
         return JSONResponse({'tag': self.sessions.settle(client_id, request)}, headers={'Cache-Control': 'no-store'})
 
