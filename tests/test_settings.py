@@ -72,6 +72,7 @@ def test_with_data_on_postgresql_the_jobs_and_the_cable_are_there_too(env: str) 
         ('DATABASE_URL', 'mysql://root:hunter2@db/todos', 'postgresql+psycopg://'),
         ('DATABASE_URL', 'sqlite://', 'sqlite:////var/lib/todos.sqlite3'),
         ('DATABASE_URL', 'nonsense', 'sqlite:////var/lib/todos.sqlite3'),
+        ('DATABASE_URL', 'sqlite:////no/such/folder/todos.sqlite3', 'there is no directory /no/such/folder'),
         ('CABLE', 'pigeon', "'memory', 'sqlite' or 'postgres'"),
         ('CABLE', 'postgres', 'TODOSYNC_DATABASE_URL'),
     ],

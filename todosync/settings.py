@@ -88,6 +88,7 @@ class Settings(BaseSettings):
         try:
             settings = cls(**given)
             settings.prepare_storage()
+            settings.refuse_missing_directory()
         except ValidationError as error:
             lines = [
                 f'{PREFIX}{str(problem["loc"][0]).upper()}: {problem["msg"]}'
@@ -182,6 +183,16 @@ class Settings(BaseSettings):
         self.storage_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(self.storage_dir, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, 'this directory cannot be written to', str(self.storage_dir))
+
+    def refuse_missing_directory(self) -> None:
+        """Refuse a SQLite file in a directory that is not there: more likely than the directory, the URL is wrong.
+
+        :raises SystemExit: the message says what to do
+        """
+        path = self.database_path
+        if path is not None and not path.parent.is_dir():
+            remedy = 'make it, or correct the path (an absolute one has four slashes: sqlite:////var/lib/todos.sqlite3)'
+            raise SystemExit(f'{PREFIX}DATABASE_URL: there is no directory {path.parent}; {remedy}')
 
     def resolve_storage_secret(self) -> str:
         """Return the secret that signs session cookies: the given one, or one made once and kept in ``storage_dir``.

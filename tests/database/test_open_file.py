@@ -44,6 +44,7 @@ def database(path: Path) -> Iterator[Database]:
 def other(tmp_path: Path) -> Path:
     """A file with three todos, longer ago and larger than the one in use."""
     other = tmp_path / 'other' / 'todos.sqlite3'
+    other.parent.mkdir()
     todos = Todos(f'sqlite:///{other}')
     todos.add('other ' + 'x' * 400)
     return other
@@ -115,6 +116,13 @@ def test_while_the_file_is_gone_nothing_is_read_or_written_and_no_empty_one_is_m
     other.replace(path)
     create_todo(database, {'title': 'answered'})
     assert titles(database) == {'other', 'answe'}
+
+
+def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    database = Database(f'sqlite:///{tmp_path}/wrong/todos.sqlite3', migrations=MIGRATIONS)
+    with pytest.raises(DatabaseUnavailableError, match='there is no directory'):
+        database.migrate()
+    assert not list(tmp_path.iterdir())
 
 
 def test_commits_to_the_new_file_are_noticed(database: Database, path: Path, other: Path) -> None:

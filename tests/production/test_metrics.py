@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import orjson
@@ -23,7 +27,7 @@ from todosync.production.status import EXPIRY, PROCESS, STREAM, ProcessReport, S
 REPORT = ProcessReport(
     process=PROCESS, at=1000.0, started_at=900.0, versions={'todos': 7, 'notes': 3}, browsers=2, leaders=2, followers=3,
     cache_hits=8, cache_misses=2, jobs_waiting=1, jobs_running=0, jobs_failed=4, owns_jobs=True, broadcast_age=1.5,
-    cpu_seconds=12.5, memory_bytes=100_000_000, open_files=42,
+    cpu_seconds=12.5, memory_bytes=100_000_000, open_files=42, open_files_limit=65_536,
 )  # fmt: skip
 
 
@@ -175,6 +179,26 @@ def test_a_running_server_answers_with_its_own_figures(server: RunningServer) ->
     assert figures['todosync_open_files'] > 3
     assert figures['todosync_owns_jobs'] == 1
     assert server.request('GET', '/up')[1]['cable']['ok']
+
+
+@pytest.mark.any_database
+@pytest.mark.skipif(sys.platform != 'linux', reason='prlimit is of Linux')
+def test_more_sockets_are_served_than_the_soft_limit_of_open_files_allows(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path, ENV='production')
+    server.command = ['prlimit', '--nofile=256:4096', *server.command]
+    server.start()
+    try:
+        with ExitStack() as opened:
+            for _ in range(400):
+                opened.enter_context(socket.create_connection(('127.0.0.1', server.port)))
+            assert server.is_up()
+            wait_until(lambda: 'todosync_open_files_limit{' in httpx.get(f'{server.url}/metrics').text)
+            text = httpx.get(f'{server.url}/metrics').text
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        assert [sample.value for sample in samples if sample.name == 'todosync_open_files_limit'] == [4096]
+        assert 'this process may have 4096 open files' in server.log_path.read_text()
+    finally:
+        server.stop()
 
 
 def test_a_log_line_of_a_request_has_the_id_that_the_answer_has(server: RunningServer) -> None:

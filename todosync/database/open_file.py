@@ -54,8 +54,10 @@ class OpenFile:
 
         :param connect: opens it
         :return: the connection, and which file it is of
-        :raises sqlite3.OperationalError: there was a file, and there is none now
+        :raises sqlite3.OperationalError: there was a file, and there is none now; or its directory is not there
         """
+        if not self._path.parent.is_dir():
+            raise sqlite3.OperationalError(f'there is no directory {self._path.parent}')
         while True:
             self._forget_file_before()
             before = self.identity()

@@ -43,7 +43,6 @@ class SqliteDialect:
         if self._path is None:
             options: dict[str, Any] = {'pool_size': 1, 'max_overflow': 0, 'connect_args': {'check_same_thread': False}}
         else:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             options = {'pool_size': 8, 'max_overflow': -1}  # threads are what bounds them; an open file costs nothing
         engine = create_engine(self._url, poolclass=QueuePool, execution_options={'begin': 'BEGIN'}, **options)
         event.listen(engine, 'connect', self._configure)

@@ -24,6 +24,7 @@ GAUGES: Mapping[str, tuple[str, Callable[[ProcessReport], float]]] = {
     'todosync_report_time_seconds': ('When the process reported this, since 1970', lambda report: report.at),
     'todosync_memory_bytes': ('Resident memory', lambda report: report.memory_bytes),
     'todosync_open_files': ('Open file descriptors, sockets included', lambda report: report.open_files),
+    'todosync_open_files_limit': ('How many of them the process may have', lambda report: report.open_files_limit),
 }
 COUNTERS: Mapping[str, tuple[str, Callable[[ProcessReport], float]]] = {
     'todosync_cache_hits': ('How often the cache had what was asked for', lambda report: report.cache_hits),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from nicegui import app, core
@@ -12,13 +13,15 @@ from .idle import IdleOutboxes
 from .maintenance import BACKUP_TIME, back_up_database
 from .serving import drain_on_signal, load_all_elements
 from .status import StatusBoard, take_report
-from .tuning import forget_unused_tab_storage, free_elements, settle_allocator, tune
+from .tuning import allow_open_files, forget_unused_tab_storage, free_elements, settle_allocator, tune
 
 if TYPE_CHECKING:
     from todosync.assembly import SyncServer
 
 CABLE_MAX_SILENCE = 30.0
 """Seconds without hearing itself after which a process takes its cable for broken; it speaks every 5."""
+
+log = logging.getLogger(__name__)
 
 
 def add_production(server: SyncServer) -> None:
@@ -61,6 +64,8 @@ class _Tuning:
         self._server = server
 
     def start(self) -> None:
+        if self._server.settings.is_production and (limit := allow_open_files()) is not None:
+            log.info('this process may have %d open files, each socket being one', limit)
         drain_on_signal(self._server.drain)
         tune(app, core.sio, self._server.api_routes)
 

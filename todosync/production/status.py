@@ -54,6 +54,7 @@ class ProcessReport:
     :param cpu_seconds: processor time since the start
     :param memory_bytes: resident memory
     :param open_files: open file descriptors, sockets included
+    :param open_files_limit: how many the process may have
 
     Example::
 
@@ -78,6 +79,7 @@ class ProcessReport:
     cpu_seconds: float
     memory_bytes: int
     open_files: int
+    open_files_limit: int
 
     @property
     def tabs(self) -> int:
@@ -112,6 +114,7 @@ def take_report(server: SyncServer) -> ProcessReport:
         cpu_seconds=system.get('process_cpu_seconds', 0.0),
         memory_bytes=int(system.get('process_resident_memory_bytes', 0)),
         open_files=int(system.get('process_open_fds', 0)),
+        open_files_limit=int(system.get('process_max_fds', 0)),
     )
 
 

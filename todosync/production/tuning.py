@@ -28,6 +28,8 @@ MMAP_THRESHOLD = 128 * 1024
 it to the largest that was freed, up to 32 MB; what is smaller leaves holes in the heap then. After 5,000 visits those
 are 17 MB, otherwise 10."""
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h, see mallopt(3)
+OPEN_FILES = 65_536
+"""How many open files a process gives itself, if it may: more than the sockets that it can serve."""
 PING_INTERVAL = 10.0
 PING_TIMEOUT = 8.0
 """Seconds between two pings to a socket, and until an answer is missed. NiceGUI takes 0.8 and 0.4 of its reconnect
@@ -45,6 +47,23 @@ def settle_allocator() -> None:
     if sys.platform == 'linux' and (mallopt := getattr(ctypes.CDLL(None), 'mallopt', None)):
         mallopt(M_ARENA_MAX, MALLOC_ARENAS)
         mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD)
+
+
+def allow_open_files() -> int | None:
+    """Let the process have as many open files as it may give itself: each socket is one, and 1,024 is a common limit.
+
+    :return: how many it may have now; ``None`` where the system has no such limit
+    """
+    try:
+        import resource
+    except ImportError:  # not a Unix
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 def tune(app: FastAPI, sio: socketio.AsyncServer, api_routes: Sequence[BaseRoute]) -> None:

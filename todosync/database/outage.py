@@ -1,0 +1,56 @@
+"""One line in the log when something stops working and one when it works again, however often it is tried meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+
+class Outage:
+    """Tells of the first failure of a row, counts the others, and tells when it is over. May be used from any thread.
+
+    :param log: where it is told
+    :param what: what does not work, as the subject of a sentence
+    :param clock: returns the time in seconds
+
+    Example::
+
+        outage = Outage(log, 'the cable')
+        outage.note(error)  # the cable fails: ...; further failures are counted
+        outage.end()  # the cable works again after 12 s and 58 failures
+    """
+
+    def __init__(self, log: logging.Logger, what: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._what = what
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._began = 0.0
+
+    def note(self, error: BaseException, *, with_traceback: bool = False) -> None:
+        """Tell of a failure if it is the first, else count it.
+
+        :param error: what was raised
+        :param with_traceback: for what is not foreseen
+        """
+        with self._lock:
+            self._failures += 1
+            if self._failures > 1:
+                return
+            self._began = self._clock()
+        self._log.warning(
+            '%s fails: %s; further failures are counted', self._what, error, exc_info=error if with_traceback else None
+        )
+
+    def end(self) -> None:
+        """Tell that it works again, if it has failed."""
+        if not self._failures:  # by far the most frequent case costs no lock
+            return
+        with self._lock:
+            failures, self._failures = self._failures, 0
+            lasted = self._clock() - self._began
+        if failures:
+            self._log.warning('%s works again after %.1f s and %d failures', self._what, lasted, failures)
