@@ -278,7 +278,8 @@ def test_the_postgres_cable_delivers_after_a_restart_of_the_server(
     postgres_of_its_own.start()
     other.publish('todos', b'after')  # at once: nobody has to wait until the connections are there again
     assert inbox.wait_for(2) == [b'before', b'after']
-    assert 'lost its connection' in caplog.text
+    assert 'the cable fails' in caplog.text
+    assert 'the cable works again' in caplog.text
     store.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -47,6 +48,7 @@ class Parts:
     """A broadcaster and what it is wired to."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.clock = Clock()
         self.database = Database(url, on_commit=self._on_commit, migrations=MIGRATIONS)
         self.database.migrate()
@@ -202,6 +204,30 @@ def test_a_failure_is_recorded_and_made_up_for_by_itself(parts: Parts) -> None:
     assert 'publish' in failure.traceback
     assert parts.messages[-1]['base'] == 0
     assert parts.messages[-1]['put'][0]['completed']
+
+
+def test_a_run_that_raises_where_nothing_is_foreseen_is_followed_by_others(parts: Parts) -> None:
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            raise ZeroDivisionError
+
+    local_jobs = LocalJobs(parts.jobs.failed)
+    local_jobs.start()
+    broadcaster = Broadcaster(
+        parts.database, parts.cable, local_jobs, parts.jobs.failed, [TODOS], clock=parts.clock, pause=pause
+    )
+    broadcaster.start()
+    with closing(Database(parts.url)) as quiet:  # which tells no broadcaster
+        create_todo(quiet, {'title': 'Buy milk'})
+        with pytest.raises(ZeroDivisionError):
+            broadcaster.run()
+        create_todo(quiet, {'title': 'Buy oats'})
+        wait_until(published_up_to(parts, 2))  # by itself
+    broadcaster.stop()
+    local_jobs.stop()
 
 
 def test_the_age_of_the_last_success_grows_while_broadcasts_fail(parts: Parts) -> None:

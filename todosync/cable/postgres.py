@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
+from todosync.database import Outage
+
 from .base import Receiver
 from .subscriptions import Subscriptions
 
@@ -61,6 +63,7 @@ class PostgresCable:
         self._subscriptions = Subscriptions()
         self._writing = threading.Lock()
         self._writer: psycopg.Connection | None = None
+        self._outage = Outage(log, 'the cable')
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -133,13 +136,13 @@ class PostgresCable:
             try:
                 if listener is None:
                     listener = self._listen()
-                    log.info('the cable is connected again')
+                    self._outage.end()
                 last = self._deliver_after(listener, last)
                 for _ in listener.notifies(timeout=self._poll_interval, stop_after=1):
                     pass
             except psycopg.Error as error:
+                self._outage.note(error)
                 if listener is not None:
-                    log.warning('the cable lost its connection, trying again: %s', error)
                     listener.close()
                     listener = None
                 self._stopping.wait(RETRY_INTERVAL)

@@ -8,6 +8,7 @@ from .database import Database, DatabaseUnavailableError, UnknownOutcomeError, e
 from .dialects import dialect_of
 from .file_watch import FileWatch
 from .log_table import LogTable
+from .outage import Outage
 from .sql import instant, iso_utc, sql_now
 from .wal import enter_wal
 
@@ -17,6 +18,7 @@ __all__ = [
     'DatabaseUnavailableError',
     'FileWatch',
     'LogTable',
+    'Outage',
     'UnknownOutcomeError',
     'dialect_of',
     'enter_wal',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,11 +19,14 @@ from .base import BUSY_TIMEOUT, DATA
 from .commits import CommitSignal
 from .dialects import dialect_of
 from .log_table import LogTable
+from .outage import Outage
 
 RAISE_EXCEPTION = 'P0001'
 """PostgreSQL's SQLSTATE of what a trigger raises."""
 IDLE_TIMEOUT = '25P03'
 """PostgreSQL's SQLSTATE of a transaction that was ended before the commit because its program was taken for hung."""
+
+log = logging.getLogger(__name__)
 
 
 class DatabaseUnavailableError(Exception):
@@ -93,6 +97,7 @@ class Database:
         self._one_writer = threading.Lock()  # the databases' own waiting polls or holds connections; a lock hands over
         self._engine = self._dialect.make_engine()
         self._writing_engine = self._dialect.for_writing(self._engine)
+        self._reads, self._writes = Outage(log, 'reading the database'), Outage(log, 'writing to the database')
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -101,7 +106,7 @@ class Database:
         :raises DatabaseUnavailableError: the database cannot be read
         """
         forbid_event_loop('Reading the database')
-        with explained(), Session(self._engine) as session:
+        with _told(self._reads), explained(), Session(self._engine) as session:
             yield session
 
     @contextmanager
@@ -115,7 +120,12 @@ class Database:
         """
         forbid_event_loop('Writing to the database')
         place = self._dialect.place()
-        with explained(), self._turn(), Session(self._writing_engine, expire_on_commit=False) as session:
+        with (
+            _told(self._writes),
+            explained(),
+            self._turn(),
+            Session(self._writing_engine, expire_on_commit=False) as session,
+        ):
             yield session
             session.flush()
             with _explained_commit():
@@ -193,6 +203,16 @@ def explained() -> Iterator[None]:
         raise DatabaseUnavailableError(reason(error)) from error
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError('too many requests are using it') from error
+
+
+@contextmanager
+def _told(outage: Outage) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseUnavailableError as error:
+        outage.note(error)
+        raise
+    outage.end()
 
 
 @contextmanager

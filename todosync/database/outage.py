@@ -41,9 +41,9 @@ class Outage:
             if self._failures > 1:
                 return
             self._began = self._clock()
-        self._log.warning(
-            '%s fails: %s; further failures are counted', self._what, error, exc_info=error if with_traceback else None
-        )
+        first_line = str(error).strip().partition('\n')[0]
+        traceback = error if with_traceback else None
+        self._log.warning('%s fails: %s; further failures are counted', self._what, first_line, exc_info=traceback)
 
     def end(self) -> None:
         """Tell that it works again, if it has failed."""

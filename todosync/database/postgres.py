@@ -13,6 +13,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from .base import DATA, begin
 from .commits import CommitSignal, Watching
 from .log_table import LogTable
+from .outage import Outage
 from .ownership import Ownership
 
 ONE_WRITER_LOCK = 715_031_883
@@ -143,15 +144,17 @@ class CommitListener(Watching):
         self._topic = topic
         self._conninfo = url.set(drivername='postgresql').render_as_string(hide_password=False)
         self._on_commit = on_commit
+        self._outage = Outage(log, f'listening to {topic}')
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
             try:
                 with _connect(self._conninfo, 'todosync commits') as connection:
                     connection.execute(f'LISTEN {self._topic}')
+                    self._outage.end()
                     self._listen(connection)
             except psycopg.Error as error:
-                log.warning('commits cannot be listened to, trying again: %s', error)
+                self._outage.note(error)
                 self._stopping.wait(RETRY_INTERVAL)
 
     def _interrupt(self) -> None:

@@ -166,7 +166,6 @@ def _refusal_of(error: Exception, request: Request) -> RefusedError:
             details = [f'{".".join(map(str, detail["loc"]))}: {detail["msg"]}' for detail in error.errors()]
             return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *details)
         case DatabaseUnavailableError():
-            log.error('%s %s was refused: %s', request.method, request.url.path, error)
             outcome = (
                 f'The database went away while it was saved ({error}); look whether it was, before you try again'
                 if isinstance(error, UnknownOutcomeError)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, String, Table, func, select
 
+from todosync.database import Outage
+
 MAX_LENGTH = 100_000
 """Characters of an error's message, and of its traceback, that are kept."""
 
@@ -55,6 +57,7 @@ class FailedExecutions:
     def __init__(self, reading: Engine, writing: Engine) -> None:
         self._reading = reading
         self._writing = writing
+        self._outage = Outage(log, 'recording failed jobs')
 
     def create_table(self, connection: Connection) -> None:
         """Create the table unless it exists."""
@@ -65,8 +68,11 @@ class FailedExecutions:
         try:
             with self._writing.begin() as connection:
                 self.add(connection, job_id, error)
-        except Exception:
-            log.exception('could not record that job %s failed', job_id)
+        except Exception as problem:
+            self._outage.note(problem)
+            log.error('job %s failed, which could not be recorded', job_id, exc_info=error)
+        else:
+            self._outage.end()
 
     def add(self, connection: Connection, job_id: str, error: BaseException) -> None:
         """Keep a failure, as part of a transaction."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from todosync.cable import Cable
+from todosync.database import Outage
 
 if TYPE_CHECKING:
     from todosync.assembly import SyncServer
@@ -135,6 +136,7 @@ class StatusBoard:
         self._reporting = threading.Lock()
         self._lock = threading.Lock()
         self._heard: dict[str, tuple[float, deque[ProcessReport]]] = {}
+        self._outage = Outage(log, 'reporting the status')
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -177,8 +179,10 @@ class StatusBoard:
         with self._reporting:  # one at a time: what was looked at later is to be heard later
             try:
                 self._cable.publish(STREAM, orjson.dumps(asdict(self._take())))
-            except Exception as error:  # the store of the jobs or the cable: both have a log line of their own to come
-                log.warning('the status could not be reported: %s', error)
+            except Exception as error:  # the store of the jobs, or the cable
+                self._outage.note(error)
+            else:
+                self._outage.end()
 
     def _report_regularly(self) -> None:
         self.report()

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from todosync.database import DatabaseUnavailableError
+
 RETRY_INTERVAL = 1.0
 """Seconds from a failed answer to the next attempt."""
 
@@ -56,8 +58,8 @@ class Answers:
                 version = self._asked.pop(sid)
                 try:
                     await self._answer(sid, version)
-                except Exception:  # whatever the error is: without another attempt the browser would miss changes
-                    self._note_failure()
+                except Exception as error:  # whatever the error is: without another attempt the browser would miss changes
+                    self._note_failure(error)
                     self._asked.setdefault(sid, version)
                     await asyncio.sleep(RETRY_INTERVAL)
                 else:
@@ -66,7 +68,8 @@ class Answers:
             self._asked.pop(sid, None)
             del self._tasks[sid]
 
-    def _note_failure(self) -> None:
+    def _note_failure(self, error: Exception) -> None:
         if not self._is_failing:  # one line for an outage, not one for each socket
-            log.exception('what browsers lack of the %s could not be read; trying on', self._name)
+            unforeseen = None if isinstance(error, DatabaseUnavailableError) else error
+            log.error('what browsers lack of the %s could not be read; trying on', self._name, exc_info=unforeseen)
         self._is_failing = True

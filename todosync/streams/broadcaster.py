@@ -11,7 +11,7 @@ from functools import partial
 import orjson
 
 from todosync.cable import Cable
-from todosync.database import Database
+from todosync.database import Database, DatabaseUnavailableError, Outage
 from todosync.jobs import SAFETY_INTERVAL, FailedExecutions, LocalJobs
 
 from .messages import announcement
@@ -62,6 +62,7 @@ class Broadcaster:
         self._running = False
         self._pending = False
         self._failures = 0
+        self._outage = Outage(log, 'broadcasting')
         self._last_success = clock()
 
     def start(self) -> None:
@@ -91,11 +92,24 @@ class Broadcaster:
         self._jobs.wake(JOB_ID)
 
     def run(self) -> None:
-        """Broadcast until no call is pending. This is the job. It logs and records errors, and never raises."""
+        """Broadcast until no call is pending. This is the job. It logs and records the errors that are foreseen."""
         with self._lock:
             if self._running:
                 return
             self._running = True
+        try:
+            self._run_until_done()
+        except BaseException:  # the local jobs record it
+            with self._lock:
+                self._running = False
+            self._jobs.wake(JOB_ID, after=RETRY_INTERVAL)
+            raise
+
+    def seconds_since_success(self) -> float:
+        """Return how many seconds ago a broadcast last succeeded."""
+        return self._clock() - self._last_success
+
+    def _run_until_done(self) -> None:
         while True:
             with self._lock:
                 self._pending = False
@@ -104,6 +118,7 @@ class Broadcaster:
             if not failed:
                 self._last_success = self._clock()
                 self._failures = 0
+                self._outage.end()
             else:
                 self._jobs.wake(JOB_ID, after=min(RETRY_INTERVAL * 2**self._failures, SAFETY_INTERVAL))
                 self._failures += 1
@@ -114,15 +129,14 @@ class Broadcaster:
                     self._running = False
                     return
 
-    def seconds_since_success(self) -> float:
-        """Return how many seconds ago a broadcast last succeeded."""
-        return self._clock() - self._last_success
-
     def _succeeds(self, stream: Stream) -> bool:
         try:
             self._broadcast(stream)
+        except DatabaseUnavailableError as error:  # nor could it be recorded
+            self._outage.note(error)
+            return False
         except Exception as error:  # whatever the error is, the next run publishes these changes, too
-            log.exception('the broadcast of the %s failed; the next one will include its changes', stream.name)
+            self._outage.note(error, with_traceback=not isinstance(error, OSError))
             self._failed.record(JOB_ID, error)
             return False
         return True

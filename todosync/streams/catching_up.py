@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from todosync.database import DatabaseUnavailableError, Outage
+
 RETRY_INTERVAL = 1.0
 """Seconds from a failed attempt to the next."""
 
@@ -22,6 +24,7 @@ class CatchingUp:
     def __init__(self, name: str, read: Callable[[], Awaitable[None]]) -> None:
         self._name = name
         self._read = read
+        self._outage = Outage(log, f'reading the {name}')
         self._is_wanted = False
         self._task: asyncio.Task[None] | None = None
 
@@ -48,7 +51,15 @@ class CatchingUp:
             self._is_wanted = False
             try:
                 await self._read()
-            except Exception:  # whatever the error is: without another attempt the browsers would miss changes
+            except DatabaseUnavailableError as error:
+                self._outage.note(error)
+                await self._try_again()
+            except Exception:  # whatever the error is: without another attempt the browser would miss changes
                 log.exception('the %s could not be read; trying again in %g s', self._name, RETRY_INTERVAL)
-                self._is_wanted = True
-                await asyncio.sleep(RETRY_INTERVAL)
+                await self._try_again()
+            else:
+                self._outage.end()
+
+    async def _try_again(self) -> None:
+        self._is_wanted = True
+        await asyncio.sleep(RETRY_INTERVAL)

@@ -1,0 +1,71 @@
+"""What does not work for a while makes two lines in the log, one when it begins and one when it ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import PostgresServer
+from tests.server import RunningServer, running_server
+from tests.waiting import wait_until
+from todosync.database import Outage
+
+log = logging.getLogger(__name__)
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_first_failure_is_told_the_others_are_counted_and_so_is_the_time(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    outage = Outage(log, 'the cable', clock=clock)
+    outage.end()
+    for number in range(58):
+        outage.note(OSError(f'cut {number}'))
+    clock.now += 12
+    outage.end()
+    outage.end()
+    assert caplog.messages == [
+        'the cable fails: cut 0; further failures are counted',
+        'the cable works again after 12.0 s and 58 failures',
+    ]
+
+
+def test_what_fails_again_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage(log, 'the cable')
+    for _ in range(2):
+        outage.note(OSError('cut'))
+        outage.end()
+    assert len(caplog.messages) == 4
+
+
+def warnings(server: RunningServer) -> list[str]:
+    lines = [json.loads(line) for line in server.log_path.read_text().splitlines() if line.startswith('{')]
+    return [f'{line["logger"]}: {line["msg"]}' for line in lines if line['level'] != 'INFO']
+
+
+def test_an_outage_of_postgresql_makes_few_lines(postgres_of_its_own: PostgresServer, tmp_path: Path) -> None:
+    with running_server(tmp_path, ENV='production', DATABASE_URL=postgres_of_its_own.create_database()) as server:
+        server.add('before')
+        known = len(warnings(server))
+        postgres_of_its_own.stop('immediate')
+        wait_until(lambda: server.request('GET', '/up')[0] == 503)
+        for number in range(40):
+            assert server.request('POST', '/todos', {'todo': {'title': f'{number}'}})[0] == 503
+            assert server.request('GET', '/todos')[0] == 503
+        postgres_of_its_own.start()
+        wait_until(server.is_up)
+        wait_until(lambda: any('listening to todosync_data works again' in line for line in warnings(server)))
+        server.add('after')
+        told = warnings(server)[known:]
+        assert len(told) <= 20, told
+        assert len(told) == len(set(told)), told
+        assert any('writing to the database works again' in line and '40 failures' in line for line in told), told
+        assert 'Traceback' not in server.log_path.read_text()
