@@ -58,7 +58,7 @@ class Answers:
                 version = self._asked.pop(sid)
                 try:
                     await self._answer(sid, version)
-                except Exception as error:  # whatever the error is: without another attempt the browser would miss changes
+                except Exception as error:  # whatever it is: without another attempt the browser misses changes
                     self._note_failure(error)
                     self._asked.setdefault(sid, version)
                     await asyncio.sleep(RETRY_INTERVAL)
