@@ -13,6 +13,7 @@ import pytest
 from tests.databases import other_program
 from tests.server import ROOT, RunningServer
 from tests.waiting import wait_until
+from todos import MIGRATIONS
 
 FIXTURES = ROOT / 'tests' / 'fixtures'
 LEFT_BEHIND = ['Written after the backup', 'Water the plants', 'Call Ann', 'Buy milk']
@@ -39,7 +40,13 @@ def version(server: RunningServer) -> int:
 def run_cli(server: RunningServer, *arguments: str) -> str:
     command = [sys.executable, '-m', 'todosync', *arguments]
     result = subprocess.run(
-        command, env=server.environment, cwd=server.storage, check=True, capture_output=True, text=True, timeout=60
+        command,
+        env={**server.environment, 'TODOSYNC_MIGRATIONS': str(MIGRATIONS)},
+        cwd=server.storage,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     return result.stdout
 

@@ -110,6 +110,13 @@ class Settings(BaseSettings):
             )
         return url
 
+    @field_validator('migrations')
+    @classmethod
+    def _check_migrations(cls, migrations: Path | None) -> Path | None:
+        if migrations is not None and not (migrations / 'env.py').is_file():
+            raise PydanticCustomError('migrations', 'should be a directory of Alembic migrations, with an env.py')
+        return migrations
+
     @field_validator('cable')
     @classmethod
     def _check_cable(cls, cable: CableAdapter | None, info: ValidationInfo) -> CableAdapter | None:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.databases import Todos, execute
+from todos import MIGRATIONS
 from todosync import Settings
 from todosync.production.backup import BackupError, Backups, NoBackupError, SqliteBackups
 from todosync.production.backup.base import VERSION_GAP, now
@@ -41,8 +42,8 @@ def todos(database_url: str) -> Todos:
 
 def backups_of(url: str, directory: Path, *, clock: Callable[[], datetime] = now) -> Backups:
     if path := sqlite_path(url):
-        return SqliteBackups(path, directory, keep=3, clock=clock)
-    return PostgresBackups(url, directory, keep=3, clock=clock)
+        return SqliteBackups(path, directory, keep=3, migrations=MIGRATIONS, clock=clock)
+    return PostgresBackups(url, directory, keep=3, migrations=MIGRATIONS, clock=clock)
 
 
 def unreadable(url: str) -> str:

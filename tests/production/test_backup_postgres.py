@@ -13,6 +13,7 @@ from tests.databases import Todos
 from tests.jobs import functions
 from tests.server import running_server
 from tests.waiting import wait_until
+from todos import MIGRATIONS
 from todosync import Settings
 from todosync.jobs import Jobs
 from todosync.production.backup import BackupError, MissingProgramError
@@ -24,7 +25,7 @@ LATER = timedelta(hours=1)
 
 @pytest.fixture
 def backups(postgres_url: str, tmp_path: Path) -> PostgresBackups:
-    return PostgresBackups(postgres_url, tmp_path / 'backups', keep=3)
+    return PostgresBackups(postgres_url, tmp_path / 'backups', keep=3, migrations=MIGRATIONS)
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_no_job_comes_back_and_none_is_lost(
 
 
 def test_while_servers_run_nothing_is_restored_and_afterwards_they_show_it(postgres_url: str, tmp_path: Path) -> None:
-    settings = Settings(env='production', storage_dir=tmp_path, database_url=postgres_url)
+    settings = Settings(env='production', storage_dir=tmp_path, database_url=postgres_url, migrations=MIGRATIONS)
     with running_server(tmp_path, ENV='production', DATABASE_URL=postgres_url) as server:
         kept = server.add('Buy milk')
         backup = backups_of(settings).create()

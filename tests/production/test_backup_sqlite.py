@@ -14,6 +14,7 @@ from tests.databases import Todos
 from tests.server import running_server
 from tests.waiting import wait_until
 from tests.writing import create_todo, delete_todo
+from todos import MIGRATIONS
 from todos.models import TODOS, Todo
 from todosync.database.database import Database
 from todosync.production.backup import BackupError, SqliteBackups
@@ -26,7 +27,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def backups(tmp_path: Path, path: Path) -> SqliteBackups:
-    return SqliteBackups(path, tmp_path / 'backups', keep=3, clock=lambda: datetime(2026, 11, 23, 3, tzinfo=UTC))
+    return SqliteBackups(
+        path, tmp_path / 'backups', keep=3, migrations=MIGRATIONS, clock=lambda: datetime(2026, 11, 23, 3, tzinfo=UTC)
+    )
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_a_database_that_only_cannot_be_read_now_is_not_replaced(
 
 def test_a_running_server_shows_what_was_restored(tmp_path: Path) -> None:
     with running_server(tmp_path, ENV='production') as server:
-        backups = SqliteBackups(tmp_path / 'production.sqlite3', tmp_path / 'backups', keep=3)
+        backups = SqliteBackups(tmp_path / 'production.sqlite3', tmp_path / 'backups', keep=3, migrations=MIGRATIONS)
         kept = server.add('Buy milk')
         backup = backups.create()
         server.add('a mistake')

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from tests.databases import execute, other_program
 from tests.server import ROOT, free_port
 from todos import MIGRATIONS
-from todosync import Settings
+from todosync import Settings, __version__
 from todosync.production import static_files, supervision
 from todosync.production.cli import cli
 from todosync.tabs import modules
@@ -90,6 +90,29 @@ def test_what_a_restore_replaces_is_kept_and_can_be_opened(run: Run, storage: Pa
     replaced = Path(run('restore', backup, '--yes').output.split()[-1])
     rows = sqlite3.connect(replaced).execute('SELECT title FROM todos ORDER BY id').fetchall()
     assert rows == [('Kept',), ('Added later',)]
+
+
+def test_without_the_migrations_nothing_is_called_up_to_date(
+    run: Run, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run('migrate')
+    backup = run('backup').output.strip()
+    add(storage, 'Still there')
+    monkeypatch.delenv('TODOSYNC_MIGRATIONS')
+    for command in (['migrate'], ['restore', backup, '--yes']):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert 'set TODOSYNC_MIGRATIONS to the directory' in result.output
+    assert titles(storage) == ['Still there']
+    result = run('migrate', MIGRATIONS=str(storage))
+    assert isinstance(result.exception, SystemExit)
+    assert (
+        str(result.exception.code) == 'TODOSYNC_MIGRATIONS: should be a directory of Alembic migrations, with an env.py'
+    )
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    assert run('--version').output == f'todosync, version {__version__}\n'
 
 
 def test_restoring_asks_first(run: Run, storage: Path) -> None:

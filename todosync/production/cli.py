@@ -12,7 +12,7 @@ from todosync.database import Database, DatabaseUnavailableError
 from todosync.package import MissingExtraError, __version__, extra
 from todosync.settings import PREFIX, Settings
 
-from .backup import BackupError, Backups, MissingProgramError, NoBackupError
+from .backup import MIGRATIONS_HINT, BackupError, Backups, MissingProgramError, NoBackupError
 from .maintenance import backups_of
 
 
@@ -28,7 +28,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={'help_option_names': ['-h', '--help']})
-@click.version_option(__version__)
+@click.version_option(__version__, prog_name='todosync')
 def cli() -> None:
     """Serve and look after a todosync app.
 
@@ -128,6 +128,8 @@ def restore(backup: Path, yes: bool) -> None:
 def migrate() -> None:
     """Run the migrations of TODOSYNC_MIGRATIONS; app processes do so by themselves when they start."""
     settings = Settings.from_environment()
+    if settings.migrations is None:
+        raise click.ClickException(f'nothing migrated: {MIGRATIONS_HINT}')
     database = Database(settings.data_url, migrations=settings.migrations)
     try:
         database.migrate()

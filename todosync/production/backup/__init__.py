@@ -3,7 +3,7 @@
 One contract, two kinds. That of PostgreSQL needs psycopg, an extra: import it from ``.postgres``.
 """
 
-from .base import BackupError, Backups, MissingProgramError, NoBackupError
+from .base import MIGRATIONS_HINT, BackupError, Backups, MissingProgramError, NoBackupError
 from .sqlite import SqliteBackups
 
-__all__ = ['BackupError', 'Backups', 'MissingProgramError', 'NoBackupError', 'SqliteBackups']
+__all__ = ['MIGRATIONS_HINT', 'BackupError', 'Backups', 'MissingProgramError', 'NoBackupError', 'SqliteBackups']

@@ -16,6 +16,8 @@ from todosync.database import Database, DatabaseUnavailableError
 VERSION_GAP = 1_000_000
 """How far versions go on after a restore: past any that a browser can hold by then, or it would keep what it has."""
 
+MIGRATIONS_HINT = 'set TODOSYNC_MIGRATIONS to the directory of the migrations of the app'
+
 DRAFT_PREFIX = '.draft-'
 DRAFT_MAX_AGE = 86_400.0
 """Seconds after which nobody is taken to write a draft any more."""
@@ -94,7 +96,10 @@ class Backups(ABC):
         """
         if not backup.is_file():
             raise FileNotFoundError(f'there is no backup {backup}')
-        self._check(backup)
+        if self._check(backup) and self._migrations is None:
+            raise BackupError(
+                f'{backup} may be of an older release, and the migrations are not known; {MIGRATIONS_HINT}'
+            )
         return self._restore(backup)
 
     @abstractmethod
@@ -102,8 +107,11 @@ class Backups(ABC):
         """Write a complete copy into a new file."""
 
     @abstractmethod
-    def _check(self, backup: Path) -> None:
-        """Raise ``NoBackupError`` unless a file is an intact backup."""
+    def _check(self, backup: Path) -> bool:
+        """Raise ``NoBackupError`` unless a file is an intact backup.
+
+        :return: whether migrations have made its tables
+        """
 
     @abstractmethod
     def _restore(self, backup: Path) -> Path | None:

@@ -68,13 +68,15 @@ class PostgresBackups(Backups):
         without = [f'--exclude-table={pattern}' for pattern in NO_DATA]
         self._run('pg_dump', '--format=custom', f'--lock-wait-timeout={LOCK_TIMEOUT}', f'--file={draft}', *without)
 
-    def _check(self, backup: Path) -> None:
+    def _check(self, backup: Path) -> bool:
         try:
             contents = self._run('pg_restore', '--list', backup)
         except BackupError as error:
             raise NoBackupError(f'{backup} is no backup: {error}') from error
-        if not re.search(r' FUNCTION \S+ \w+_on_put\(\)| TABLE DATA \S+ alembic_version ', contents):
+        has_migrations = bool(re.search(r' TABLE DATA \S+ alembic_version ', contents))
+        if not has_migrations and not re.search(r' FUNCTION \S+ \w+_on_put\(\)', contents):
             raise NoBackupError(f'{backup} is no backup: it holds neither a change log nor migrations')
+        return has_migrations
 
     def _restore(self, backup: Path) -> Path | None:
         with self._alone() as connection:

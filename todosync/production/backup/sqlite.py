@@ -52,17 +52,19 @@ class SqliteBackups(Backups):
         with _explained(self._database), _read_only(self._database) as connection:
             connection.execute('VACUUM INTO ?', (str(draft),))
 
-    def _check(self, backup: Path) -> None:
+    def _check(self, backup: Path) -> bool:
         try:
             with _read_only(backup) as connection:
                 (result,) = connection.execute('PRAGMA integrity_check').fetchone()
-                is_ours = _change_logs(connection) or _has_migrations(connection)
+                has_migrations = _has_migrations(connection)
+                is_ours = has_migrations or _change_logs(connection)
         except sqlite3.Error as error:
             raise NoBackupError(f'{backup} is no backup: {error}') from error
         if result != 'ok':
             raise NoBackupError(f'{backup} is damaged: {result}')
         if not is_ours:
             raise NoBackupError(f'{backup} is no backup: it holds neither a change log nor migrations')
+        return has_migrations
 
     def _restore(self, backup: Path) -> Path | None:
         self._database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
