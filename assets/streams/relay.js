@@ -1,6 +1,8 @@
 // @ts-check
 /** Brings the streams to all tabs: the leader gets them from the server and passes them on to those that follow. */
 
+import { isObject } from "../tabs/messages.js";
+
 /**
  * @typedef {import("./store.js").Store} Store
  * @typedef {import("../tabs/log.js").EventLog} EventLog
@@ -41,6 +43,7 @@ export class StreamRelay {
 
   /** @param {Message} message @param {"leader" | "follower"} sender @param {Post} reply */
   fromTab(message, sender, reply) {
+    if (!isWellFormed(message)) return;
     if (sender === "leader") {
       if (message.type === "data") this.#follow(message.payload, reply);
     } else if (message.type === "join") this.#join(message, reply);
@@ -99,6 +102,30 @@ export class StreamRelay {
     const question = { stream: name, version: version < 0 ? null : version };
     this.line?.request("todosync_fetch", question, () => {}); // what is missing comes as todosync_data
   }
+}
+
+/** Whether a message of another tab has the shape of one of these. @param {Message} message @returns {boolean} */
+function isWellFormed({ type, streams, stream, version, payload }) {
+  if (type === "join") return streams === undefined || (isObject(streams) && Object.values(streams).every(isHeld));
+  if (type === "ask") return typeof stream === "string" && Number.isSafeInteger(version);
+  return type === "data" && isObject(payload) && isStreamMessage(payload);
+}
+
+/** @param {any} held */
+function isHeld(held) {
+  return isObject(held) && Number.isSafeInteger(held.version) && typeof held.order === "string";
+}
+
+/** @param {StreamMessage} message */
+function isStreamMessage({ stream, version, base, put = [], del = [], ...rest }) {
+  if (typeof stream !== "string" || !Number.isSafeInteger(version)) return false;
+  if (base === undefined) return areRows(rest[stream]);
+  return Number.isSafeInteger(base) && areRows(put) && Array.isArray(del);
+}
+
+/** @param {any} rows */
+function areRows(rows) {
+  return Array.isArray(rows) && rows.every((row) => isObject(row) && row.id !== undefined);
 }
 
 /** @param {StreamMessage} message */

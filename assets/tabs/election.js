@@ -17,6 +17,7 @@ export const STEAL_BACKOFF_MS = 2000; // doubled with each steal ...
 export const STEAL_BACKOFF_MAX_MS = 60000; // ... up to this
 export const CALM_MS = 30000; // a leader heard this long after the last steal makes earlier ones forgotten
 export const TICK_MS = 1000;
+export const TERM_MAX = 2 ** 52; // beyond it, one more could be the same number
 
 /**
  * @typedef {{ type: string, from: string, term?: number } & Record<string, any>} Message
@@ -261,7 +262,7 @@ export class Election {
 
   /** @param {string} reason */
   #lead(reason) {
-    this.term = ++this.highestTerm;
+    this.term = this.highestTerm = Math.min(this.highestTerm + 1, TERM_MAX);
     this.state = "leader";
     this.leader = null;
     this.beatAt = this.clock.now(); // a frozen tab would not have come here

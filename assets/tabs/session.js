@@ -8,6 +8,7 @@
  */
 
 const SESSION_URL = new URL("../../session", import.meta.url); // beside the modules, wherever the app is
+const MEETINGS_MAX = 20; // pages of two sessions that were opened together meet at each ping
 const SETTLE_DELAY_MS = 100;
 
 export class Session {
@@ -17,6 +18,7 @@ export class Session {
     /** @type {[number, number]} when this page was asked for, and when it began to run */
     this.opened = [performance.timeOrigin, Date.now()];
     this.asking = false;
+    this.meetings = 0;
   }
 
   /** Ask the server. @param {string} clientId */
@@ -40,12 +42,13 @@ export class Session {
   }
 
   /**
-   * A message of another session was heard: if the pages were opened together, settle again.
+   * A message of another session was heard: if the pages were opened together, settle again, though not for ever.
    * @param {{ opened: [number, number] }} mark @param {string} clientId
    * @param {() => void} onChange called when this page turns out to belong elsewhere
    */
   meet(mark, clientId, onChange) {
-    if (this.asking || !overlap(this.opened, mark.opened)) return;
+    if (this.asking || !mark.opened || !overlap(this.opened, mark.opened)) return;
+    if (++this.meetings > MEETINGS_MAX) return;
     this.asking = true;
     setTimeout(async () => {
       const before = this.tag;

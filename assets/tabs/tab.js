@@ -9,11 +9,9 @@ import { reactive } from "vue";
 import { Carrier } from "./carrier.js";
 import { keepDrafts, restoreDrafts } from "./drafts.js";
 import { Election, short } from "./election.js";
+import { CHANNEL, LOCK, readMessage } from "./messages.js";
 import { holdTabLock, webLocks } from "./web_locks.js";
 
-// the number is the protocol's: tabs of builds that speak another one never hear each other
-export const CHANNEL = "todosync-2";
-export const LOCK = "todosync-2-leader";
 export const JOIN_TIMEOUT_MS = 1000;
 export const HERE_INTERVAL_MS = 10000; // with locks; without them each ping is answered, else a tab counts as ended
 export const RECONNECT_MS = 1000; // a page that breaks its connection has it again after this, half more or less
@@ -178,13 +176,15 @@ export class Tab {
     window.addEventListener("offline", () => this.#yield("this tab is offline"));
   }
 
-  /** @param {Message} message */
-  #receive(message) {
+  /** @param {any} data */
+  #receive(data) {
+    const message = readMessage(data);
+    if (!message || message.from === this.id) return;
     if (message.session !== this.session.tag) {
       this.session.meet(/** @type {any} */ (message), this.socket?.clientId, () => this.#changeSession());
       return;
     }
-    if (message.to !== undefined && message.to !== this.id) return;
+    if ((message.to ?? this.id) !== this.id) return;
     this.election.receive(message);
     if (this.election.state === "leader") this.carrier?.receive(message);
     else if (this.election.isFromLeader(message)) this.#receiveFromLeader(message);

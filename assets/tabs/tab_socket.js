@@ -8,12 +8,12 @@
  */
 
 import { Emitter } from "./emitter.js";
+import { RESERVED } from "./messages.js";
 import { Question } from "./question.js";
 
 export const LOST_CONNECTION_GRACE_MS = 1000; // a hand-over is over before a person is told of anything
 export const REFUSED = "Implicit handshake failed"; // in NiceGUI's words
 const EXACTLY_ONCE = new Set(["event", "javascript_response", "log"]);
-const RESERVED = new Set(["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]);
 
 /**
  * @typedef {import("./question.js").Acknowledge} Acknowledge
@@ -250,6 +250,7 @@ export class TabSocket extends Emitter {
 
   /** @param {number} received the number of the last frame that the server has */
   acknowledge(received) {
+    if (received > this.lastNumber) return; // nobody can have what was not sent
     while (this.unacknowledged.length && this.unacknowledged[0].number <= received) {
       this.unacknowledged.shift()?.question?.answer();
     }

@@ -1,6 +1,8 @@
 // @ts-check
 /** The browser's Web Locks, as the election wants them: https://w3c.github.io/web-locks/ */
 
+import { TAB_LOCK } from "./messages.js";
+
 /** @param {() => string} name @returns {import("./election.js").Locks | null} null where http is plain */
 export function webLocks(name) {
   if (!navigator.locks) return null;
@@ -32,8 +34,6 @@ export function webLocks(name) {
     },
   };
 }
-
-const TAB_LOCK = "todosync-2-tab"; // of this protocol only, as the channel in tab.js
 
 /**
  * Hold the lock that stands for a tab. The browser lets it go when the tab ends, however it ends.

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+from playwright.sync_api import Route
+
 from tests.e2e.browser import Tabs, eventually, shown, status
 from tests.server import RunningServer
 
@@ -29,6 +34,35 @@ def test_a_leader_whose_page_has_no_list_passes_it_on_to_those_that_have(tabs: T
     assert [status(page)['role'] for page in tabs.pages] == ['leader', 'follower']
     server.add('over REST')
     eventually(follower.get_by_text('over REST').first.is_visible)
+
+
+@pytest.mark.parametrize('locks', [True, False], ids=['with locks', 'without locks'])
+def test_tabs_of_a_build_with_another_protocol_keep_apart(tabs: Tabs, server: RunningServer, locks: bool) -> None:
+    if not locks:
+        tabs.context.add_init_script('delete Navigator.prototype.locks')
+    tabs.open_many(2)
+    tabs.context.route('**/tabs/messages.js', speak_another_protocol)
+    newer = tabs.open_many(2)
+    assert newer[0].evaluate('todosync.tab.channel.name') != tabs.pages[0].evaluate('todosync.tab.channel.name')
+    assert [status(page)['role'] for page in tabs.pages] == ['leader', 'follower', 'leader', 'follower']
+    assert server.connections() == {'sockets': 2, 'followers': 2}
+
+    server.add('for both builds')
+    for page in tabs.pages:
+        eventually(page.get_by_text('for both builds').first.is_visible)
+    tabs.close(tabs.pages[0])
+    eventually(lambda: [status(page)['role'] for page in tabs.pages] == ['leader', 'leader', 'follower'])
+    tabs.close(newer[0])
+    eventually(lambda: [status(page)['role'] for page in tabs.pages] == ['leader', 'leader'])
+    server.add('for those who are left')
+    for page in tabs.pages:
+        eventually(page.get_by_text('for those who are left').first.is_visible)
+
+
+def speak_another_protocol(route: Route) -> None:
+    """Serve a module as a later build has it."""
+    body = re.sub(r'PROTOCOL = (\d+);', lambda match: f'PROTOCOL = {int(match[1]) + 1};', route.fetch().text())
+    route.fulfill(body=body, content_type='text/javascript')
 
 
 def test_a_write_of_any_program_reaches_every_tab(tabs: Tabs, server: RunningServer) -> None:

@@ -172,10 +172,11 @@ class RealSocket {
     this.onAnything = () => {};
   }
 
-  /** @param {string} event @param {any} data @param {Function} [onAnswer] */
-  emit(event, data, onAnswer) {
-    if (this.connected) this.connection?.send(event, data, onAnswer);
-    else this.buffered.push([event, data, onAnswer]);
+  /** @param {string} event @param {any[]} args */
+  emit(event, ...args) {
+    const onAnswer = typeof args.at(-1) === "function" ? args.pop() : undefined;
+    if (this.connected) this.connection?.send(event, args[0], onAnswer);
+    else this.buffered.push([event, args[0], onAnswer]);
   }
 
   /** From the server. @param {Connection} connection @param {() => void} run */
@@ -185,7 +186,7 @@ class RealSocket {
 
   onConnect() {
     this.#setId(this.connection?.sid);
-    for (const [event, data, onAnswer] of this.buffered.splice(0)) this.emit(event, data, onAnswer);
+    for (const [event, data, onAnswer] of this.buffered.splice(0)) this.connection?.send(event, data, onAnswer);
   }
 
   onCut() {

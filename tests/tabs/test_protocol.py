@@ -12,6 +12,7 @@ NAMES = (
     'tabs/carrier.js',
     'tabs/session.js',
     'streams/relay.js',
+    'tabs/messages.js',
 )
 MODULES = {Path(name).name: (ROOT / 'assets' / name).read_text() for name in NAMES}
 SERVER = '\n'.join(
@@ -68,6 +69,8 @@ def test_timings_that_the_text_mentions_exist() -> None:
 
 
 def test_the_names_of_the_channel_and_of_the_lock_are_those_of_the_code() -> None:
-    names = dict(re.findall(r'const (CHANNEL|LOCK) = "(.*)";', MODULES['tab.js']))
-    assert f'BroadcastChannel `{names["CHANNEL"]}`' in DOCUMENT
-    assert f'`{names["LOCK"]}:<session>`' in DOCUMENT
+    [number] = re.findall(r'const PROTOCOL = (\d+);', MODULES['messages.js'])
+    names = re.findall(r'const (?:CHANNEL|LOCK|TAB_LOCK) = `todosync-\$\{PROTOCOL\}(.*)`;', MODULES['messages.js'])
+    assert names == ['', '-leader', '-tab']
+    assert f'BroadcastChannel `todosync-{number}`' in DOCUMENT
+    assert f'`todosync-{number}-leader:<session>`' in DOCUMENT
