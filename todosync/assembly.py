@@ -25,8 +25,8 @@ from todosync.http import AfterStart, ApiRoutes, check_health, make_export_route
 from todosync.jobs import Jobs, LocalJobs
 from todosync.runtime import current_server, set_current_server
 from todosync.settings import Settings
-from todosync.streams import Broadcaster, Channel, Channels, Stream, check_names, make_cache
-from todosync.tabs import Sessions, Tabs, share_socket, shared_socket
+from todosync.streams import Broadcaster, Channel, Channels, Fetch, Stream, check_names, make_cache
+from todosync.tabs import Sessions, Tabs, checked, share_socket, shared_socket
 from todosync.views import Views
 from todosync.writes import Writer
 
@@ -216,7 +216,7 @@ class SyncServer:
             return
         await self.channels.start()
         self._socket.role_listeners.append(self.views.set_role)
-        core.sio.on('todosync_fetch', self.channels.answer_fetch)
+        core.sio.on('todosync_fetch', self._socket.guard.wrap(self.channels.answer_fetch, checked(Fetch)))
         self.commits.start()
         for part in self.parts:
             part.start()

@@ -9,6 +9,7 @@ from .caches import make_cache
 from .channel import Channel
 from .channels import Channels, check_names
 from .disk_cache import DiskCache
+from .fetch import Fetch
 from .messages import Delta, Row, Snapshot
 from .replica import Replica
 from .stream import Stream
@@ -22,6 +23,7 @@ __all__ = [
     'Channels',
     'Delta',
     'DiskCache',
+    'Fetch',
     'MemoryCache',
     'Replica',
     'Row',

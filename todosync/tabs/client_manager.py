@@ -11,7 +11,7 @@ from typing import Any
 
 import socketio
 
-from .socketio_contract import difference
+from .socketio_contract import manager_difference
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def index_rooms(sio: socketio.AsyncServer) -> None:
     """
     if type(sio.manager) is not socketio.AsyncManager:
         return
-    moved = difference()
+    moved = manager_difference()
     if moved is None:
         sio.manager = IndexedManager.taking_over(sio.manager)
     else:

@@ -19,6 +19,8 @@ from starlette.responses import JSONResponse, Response
 
 from .backlog import lift_limit, limit_backlogs
 from .client_manager import index_rooms
+from .frames import Hello
+from .guard import Guard
 from .modules import Modules
 from .nicegui_contract import mismatch
 from .sessions import Sessions
@@ -89,6 +91,8 @@ class SharedSocket:
         self._build_response: Any = None
         self.limits: tuple[int, float] = (TABS_PER_SOCKET, RECONNECT_TIMEOUT)
         """How many tabs a socket may carry besides its own, and the seconds for which a page waits for its browser."""
+        self.guard = Guard(core.sio)
+        """Stands before all socket handlers."""
         self._renew()
 
     def configure(self, tabs_per_socket: int | None, reconnect_timeout: float | None) -> None:
@@ -109,14 +113,15 @@ class SharedSocket:
         self.is_running = self._has_run = True
         limit_backlogs(core.sio.eio)
         index_rooms(core.sio)
+        self.guard.start()
         if self.mismatch is None:
             self.tabs.start()
         else:
             log.warning('%s', self.mismatch)
         # the longest frame of a page that NiceGUI lets through is taken with its envelope, too
         core.sio.eio.max_http_buffer_size += ENVELOPE_SIZE
-        core.sio.on('todosync_hello', self._greet)
-        core.sio.on('todosync_probe', _answer_probe)
+        core.sio.on('todosync_hello', self.guard.wrap(self._greet, Hello.model_validate))
+        core.sio.on('todosync_probe', self.guard.wrap(_answer_probe, lambda data: data))
         app.router.routes.insert(0, self._mount)  # a page of the app may take any path that is left
         self._build_response = getattr(Client, 'build_response', None)
         if self._build_response is not None:
@@ -136,6 +141,7 @@ class SharedSocket:
         for event in ('todosync_hello', 'todosync_probe'):
             core.sio.handlers['/'].pop(event, None)
         self.tabs.stop()
+        self.guard.stop()
 
     def is_leader(self, sid: str) -> bool:
         """Return whether a socket may carry tabs."""
@@ -152,6 +158,7 @@ class SharedSocket:
         self.tabs = Tabs(
             core.sio,
             self.sessions,
+            self.guard,
             tabs_per_socket=tabs_per_socket,
             reconnect_timeout=reconnect_timeout,
             on_role=self._tell_role,
@@ -191,8 +198,8 @@ class SharedSocket:
             return Response(status_code=422)
         return JSONResponse({'tag': self.sessions.settle(client_id, request)}, headers={'Cache-Control': 'no-store'})
 
-    async def _greet(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
-        received = self.tabs.greet(sid, str(data['client_id']), str(data['document_id']))
+    def _greet(self, sid: str, hello: Hello) -> dict[str, Any]:
+        received = self.tabs.greet(sid, hello.client_id, hello.document_id, alone=hello.alone)
         return {'ok': False} if received is None else {'ok': True, 'received': received}
 
     def _tell_role(self, client: Client, role: Role) -> None:
@@ -200,7 +207,7 @@ class SharedSocket:
             listener(client, role)
 
 
-def _answer_probe(sid: str, *data: Any) -> bool:
+def _answer_probe(sid: str, data: Any) -> bool:
     return True
 
 

@@ -1,6 +1,7 @@
-"""Which internals of python-socketio :class:`IndexedManager` rests on, and whether they still are what they were.
+"""Which internals of python-socketio this room rests on, and whether they still are what they were.
 
-Where they are not, NiceGUI's server keeps the client manager that it has: everything works, and many sockets cost more.
+Where they are not, NiceGUI's server keeps what it has: everything works, but many sockets cost more, and odd packets
+reach python-socketio itself.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TOUCHED_BY_ROOMS = {
 HARMLESS = {'KeyError', 'ValueError', 'append', 'copy', 'items', 'len', 'remove'}
 
 
-def difference() -> str | None:
+def manager_difference() -> str | None:
     """Return what of python-socketio's client manager has moved, ``None`` if all is as expected."""
     manager = socketio.AsyncManager
     for name, parameters in METHODS.items():
@@ -43,4 +44,16 @@ def difference() -> str | None:
         found_names = set(getattr(manager, name).__code__.co_names) - HARMLESS
         if found_names != touched:
             return f'AsyncManager.{name} touches {sorted(found_names)}, not {sorted(touched)}'
+    return None
+
+
+def server_difference(sio: socketio.AsyncServer) -> str | None:
+    """Return what has moved of the ways by which packets reach a server, ``None`` if all is as expected."""
+    if sio.eio.handlers.get('message') is None:
+        return 'Engine.IO hands over no messages'
+    if not (isinstance(sio.packet_class, type) and issubclass(sio.packet_class, socketio.packet.Packet)):
+        return 'AsyncServer.packet_class is no Packet'
+    websocket = getattr(sio.eio, '_async', {}).get('websocket')
+    if not inspect.iscoroutinefunction(getattr(websocket, 'wait', None)):
+        return "Engine.IO's WebSocket has no wait()"
     return None

@@ -9,15 +9,20 @@ The module is long because it holds all promises about the order of what is sent
 
 from __future__ import annotations
 
+import inspect
 import itertools
-import logging
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import socketio
-from nicegui import Client, core
+from nicegui import Client
+from pydantic import ValidationError
 
+from .connections import Connections
+from .frames import READ_NICEGUI, Handshake, Join, Leave, Up
+from .guard import Guard
 from .page import Page, Route, Socket
 from .sessions import Sessions
 
@@ -30,8 +35,8 @@ Refusal = Literal['leader', 'overtaken', 'expired', 'session', 'full']
 page is forgotten, another session, too many."""
 RELAYED_EVENTS = frozenset({'event', 'javascript_response', 'log'})
 """The frames of NiceGUI's page that must arrive exactly once."""
-
-log = logging.getLogger(__name__)
+ODD_TO_NICEGUI = (json.JSONDecodeError, LookupError)
+"""What NiceGUI raises about a frame of the right shape that names nothing it knows, or holds no JSON."""
 
 
 class Tabs:
@@ -39,6 +44,7 @@ class Tabs:
 
     :param sio: NiceGUI's Socket.IO server
     :param sessions: knows which pages belong to the same browser session
+    :param guard: stands before the handlers of what browsers send
     :param tabs_per_socket: how many tabs one socket may carry
     :param reconnect_timeout: seconds that a page's server side outlives its connection
     :param on_role: called when a client's role has changed
@@ -48,6 +54,7 @@ class Tabs:
         self,
         sio: socketio.AsyncServer,
         sessions: Sessions,
+        guard: Guard,
         *,
         tabs_per_socket: int,
         reconnect_timeout: float,
@@ -55,24 +62,25 @@ class Tabs:
     ) -> None:
         self._sio = sio
         self._sessions = sessions
+        self._guard = guard
         self._tabs_per_socket = tabs_per_socket
         self._reconnect_timeout = reconnect_timeout
         self._on_role = on_role
-        self._pages: dict[str, Page] = {}
-        self._sockets: dict[str, Socket] = {}
+        self._connections = Connections(on_end=_disconnect, on_release=self._tell_role)
         self._numbers = itertools.count(1)
         self._nicegui: dict[str, Any] = {}
+        self._to_nicegui: dict[str, Callable[..., Awaitable[Any]]] = {}
         self._emit: Any = None
 
     @property
     def socket_count(self) -> int:
         """How many sockets of browsers are connected."""
-        return sum(socket.leading_page_id is not None for socket in self._sockets.values())
+        return self._connections.leading_count
 
     @property
     def carried_count(self) -> int:
         """How many tabs have no socket of their own."""
-        return sum(page.route is not None for page in self._pages.values())
+        return self._connections.carried_count
 
     @property
     def browser_count(self) -> int:
@@ -84,15 +92,19 @@ class Tabs:
         """Step between NiceGUI and its Socket.IO server; safe to call twice."""
         if self._nicegui:
             return
-        handlers = self._sio.handlers['/']
-        self._nicegui = {name: handlers[name] for name in ('connect', 'handshake', 'disconnect', *RELAYED_EVENTS)}
+        handlers, wrap = self._sio.handlers['/'], self._guard.wrap
+        self._nicegui = {name: handlers[name] for name in ('connect', 'disconnect', *READ_NICEGUI)}
+        self._to_nicegui = {
+            name: wrap(self._nicegui[name], read, odd=ODD_TO_NICEGUI) for name, read in READ_NICEGUI.items()
+        }
         handlers.update(
+            self._to_nicegui,
             connect=self._handle_connect,
-            handshake=self._handle_handshake,
+            handshake=wrap(self._handle_handshake, READ_NICEGUI['handshake']),
             disconnect=self._handle_disconnect,
-            todosync_join=self._handle_join,
-            todosync_leave=self._handle_leave,
-            todosync_up=self._handle_up,
+            todosync_join=wrap(self._handle_join, Join.model_validate),
+            todosync_leave=wrap(self._handle_leave, Leave.model_validate),
+            todosync_up=wrap(self._handle_up, Up.model_validate),
         )
         self._emit = self._sio.emit
         self._sio.emit = self._route_emit
@@ -110,66 +122,74 @@ class Tabs:
 
     def is_leader(self, sid: str) -> bool:
         """Return whether a socket has been registered by :meth:`greet`."""
-        socket = self._sockets.get(sid)
+        socket = self._connections.find_socket(sid)
         return socket is not None and socket.leading_page_id is not None
 
     def role(self, client: Client) -> Role:
         """Return what a client's tab is now."""
-        page = self._pages.get(client.id)
+        page = self._connections.find_page(client.id)
         if page is not None and page.route is not None:
             return 'follower'
-        return 'leader' if client.has_socket_connection else 'none'
+        if not client.has_socket_connection:
+            return 'none'
+        return 'alone' if page is not None and page.is_alone else 'leader'
 
-    def greet(self, sid: str, client_id: str, document_id: str) -> int | None:
+    def greet(self, sid: str, client_id: str, document_id: str, *, alone: bool = False) -> int | None:
         """Register a socket as one that may carry tabs.
 
         :param sid: the Socket.IO id
         :param client_id: the NiceGUI client whose handshake the socket made
         :param document_id: the document in which the client's page runs
+        :param alone: whether its tab keeps the socket for itself
         :return: the number of the last frame received from that document, ``None`` if the socket is not the client's
         """
-        client, socket = Client.instances.get(client_id), self._sockets.get(sid)
+        client, socket = Client.instances.get(client_id), self._connections.find_socket(sid)
         if client is None or socket is None or client_id not in socket.page_ids:
             return None
         if socket.leading_page_id is None:
             socket.leading_page_id = client_id
         self._keep_for_reconnect(client)
-        return self._page(client).last_received(document_id)
+        page = self._connections.page(client)
+        if page.is_alone != alone:
+            page.is_alone = alone
+            self._tell_role(client)
+        return page.last_received(document_id)
 
     def forget(self, client: Client) -> None:
         """Forget a client that NiceGUI has deleted."""
-        self._release(client.id)
-        if page := self._pages.pop(client.id, None):
-            for sid in page.sids:
-                self._sockets[sid].page_ids.discard(client.id)
+        self._connections.remove_page(client.id)
 
     async def _handle_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> Any:
         query = {name: values[0] for name, values in parse_qs(environ.get('QUERY_STRING', '')).items()}
-        client = Client.instances.get(query.get('client_id', ''))
-        if client is not None and self._page(client).is_overtaken(_number(query.get('link_number'))):
-            return False
-        self._sockets[sid] = Socket()
+        client = None
+        if query.get('implicit_handshake') == 'true':
+            try:
+                handshake = Handshake.model_validate(query)
+            except ValidationError:
+                self._guard.refuse()
+                return False
+            client = Client.instances.get(handshake.client_id)
+            if client is not None and self._connections.page(client).is_overtaken(handshake.link_number):
+                return False
+        self._connections.add_socket(sid)
         accepted = False
         try:
-            makes_handshake = query.get('implicit_handshake') == 'true'
-            result = await self._on_own_socket(
-                sid, client if makes_handshake else None, lambda: self._nicegui['connect'](sid, environ, auth)
-            )
+            result = await self._on_own_socket(sid, client, lambda: self._nicegui['connect'](sid, environ, auth))
             accepted = result is not False
             return result
         finally:
             if not accepted:
-                self._drop_socket(sid)
+                self._connections.remove_socket(sid)
 
     async def _handle_handshake(self, sid: str, data: dict[str, Any]) -> Any:
-        client = Client.instances.get(str(data.get('client_id')))
+        client = Client.instances.get(data['client_id'])
         return await self._on_own_socket(sid, client, lambda: self._nicegui['handshake'](sid, data))
 
     async def _on_own_socket(self, sid: str, client: Client | None, handshake: Callable[[], Awaitable[Any]]) -> Any:
         if client is None:
             return await handshake()
         # the route must be gone before NiceGUI sends again what the tab has missed
-        page = self._page(client)
+        page = self._connections.page(client)
         route, page.route = page.route, None
         accepted = False
         try:
@@ -177,117 +197,78 @@ class Tabs:
             accepted = result is not False
             return result
         finally:
-            socket = self._sockets.get(sid)
-            if accepted and socket is not None and self._pages.get(client.id) is page:
-                socket.page_ids.add(client.id)
-                page.sids.add(sid)
+            if accepted:
+                self._connections.assign(sid, client.id)
             if route is not None:
                 if accepted:
-                    self._end(client.id, route)
+                    self._connections.end(client.id, route)
                 else:
                     page.route = route
 
-    def _handle_disconnect(self, sid: str, reason: Any = None) -> None:
-        self._nicegui['disconnect'](sid)
-        for client_id in self._drop_socket(sid):
+    async def _handle_disconnect(self, sid: str, reason: Any = None) -> None:
+        result = self._nicegui['disconnect'](sid)
+        if inspect.isawaitable(result):
+            await result
+        for client_id in self._connections.remove_socket(sid):
             if client := Client.instances.get(client_id):
-                self._on_role(client, self.role(client))
+                self._tell_role(client)
 
-    async def _handle_join(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
-        client_id, tab_id = str(data['client_id']), str(data['tab_id'])
-        client, socket = Client.instances.get(client_id), self._sockets.get(sid)
+    async def _handle_join(self, sid: str, asked: Join) -> dict[str, Any]:
+        client, socket = Client.instances.get(asked.client_id), self._connections.find_socket(sid)
         leading_client = Client.instances.get(socket.leading_page_id or '') if socket else None
         if socket is None or leading_client is None:
             return _refusal('leader')
         if client is None:
             return _refusal('expired')
-        page = self._page(client)
+        page = self._connections.page(client)
         reason = self._reason_not_to_carry(client, leading_client, socket)
-        if reason is None and page.is_overtaken(_number(data.get('link_number'))):
+        if reason is None and page.is_overtaken(asked.link_number):
             reason = 'overtaken'
         if reason is not None:
             return _refusal(reason)
-        route = Route(sid, str(data['tab']), f'carried-{next(self._numbers)}')
+        route = Route(sid, asked.tab, f'carried-{next(self._numbers)}')
         # no socket environment: the leader's would carry the leader's client id, and be refused
-        if not client.accept_handshake(route.virtual_sid, tab_id, None):
+        if not client.accept_handshake(route.virtual_sid, asked.tab_id, None):
             return _refusal('expired')
-        before, page.route = page.route, route
-        socket.carried.add(client_id)
+        before = self._connections.carry(client.id, route)
+        page.is_alone = False
         client.environ = leading_client.environ
         self._keep_for_reconnect(client)
         await client.handle_handshake(
-            route.virtual_sid,
-            tab_id,
-            data.get('old_tab_id'),
-            str(data['document_id']),
-            data.get('next_message_id'),
+            route.virtual_sid, asked.tab_id, asked.old_tab_id, asked.document_id, asked.next_message_id
         )
         if before is not None:
-            self._end(client_id, before)
-        if self._pages.get(client_id) is not page or sid not in self._sockets:  # one has ended meanwhile
-            self._release(client_id)
+            self._connections.end(client.id, before)
+        if self._connections.find_page(client.id) is not page or self._connections.find_socket(sid) is not socket:
+            self._connections.release(client.id)  # one has ended meanwhile
             return _refusal('leader')
         self._on_role(client, 'follower')
-        return {'ok': True, 'received': page.last_received(str(data['document_id']))}
+        return {'ok': True, 'received': page.last_received(asked.document_id)}
 
-    def _handle_leave(self, sid: str, data: dict[str, Any]) -> None:
-        client_id = str(data['client_id'])
-        page = self._pages.get(client_id)
+    def _handle_leave(self, sid: str, asked: Leave) -> None:
+        page = self._connections.find_page(asked.client_id)
         if page is not None and page.route is not None and page.route.leader_sid == sid:
-            self._release(client_id)
+            self._connections.release(asked.client_id)
 
-    def _handle_up(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
+    async def _handle_up(self, sid: str, frame: Up) -> dict[str, Any]:
         """Hand a numbered frame to NiceGUI. Returns the number up to which frames have been received.
 
         Frames are processed in the order of their numbers, each once: a repeated one is only acknowledged again, and
         one that comes after a missing one is refused, for its sender to join again and repeat both.
         """
-        client_id, number, event, payload = str(data['client_id']), int(data['number']), data['event'], data['data']
-        page = self._pages.get(client_id)
-        if page is None or event not in RELAYED_EVENTS or payload.get('client_id') != client_id:
+        page = self._connections.find_page(frame.client_id)
+        if page is None or frame.event not in RELAYED_EVENTS or frame.data.get('client_id') != frame.client_id:
             return {'ok': False}
         if not _speaks_for(sid, page):
             return {'ok': False}
-        document_id = str(data['document_id'])
-        if page.receive(document_id, number):
-            try:
-                self._nicegui[event](sid, payload)
-            except Exception as error:  # it has been received all the same, and must not be sent again
-                core.app.handle_exception(error)
-        received = page.last_received(document_id)
-        return {'ok': number <= received, 'received': received}
+        if page.receive(frame.document_id, frame.number):
+            # whatever becomes of it, it has been received, and must not be sent again
+            await self._to_nicegui[frame.event](sid, frame.data)
+        received = page.last_received(frame.document_id)
+        return {'ok': frame.number <= received, 'received': received}
 
-    def _page(self, client: Client) -> Page:
-        return self._pages.setdefault(client.id, Page())
-
-    def _drop_socket(self, sid: str) -> set[str]:
-        """Forget a socket, and return the pages of which it was one. What it carried is carried no longer."""
-        socket = self._sockets.pop(sid, None)
-        if socket is None:
-            return set()
-        for client_id in sorted(socket.carried):
-            self._release(client_id)
-        for client_id in socket.page_ids:
-            self._pages[client_id].sids.discard(sid)
-        return socket.page_ids
-
-    def _release(self, client_id: str) -> None:
-        page = self._pages.get(client_id)
-        if page is None or page.route is None:
-            return
-        route, page.route = page.route, None
-        self._end(client_id, route)
-        if client := Client.instances.get(client_id):
-            self._on_role(client, self.role(client))
-
-    def _end(self, client_id: str, route: Route) -> None:
-        """Tell NiceGUI that a route no longer leads to the tab."""
-        if socket := self._sockets.get(route.leader_sid):
-            page = self._pages.get(client_id)
-            if page is None or page.route is None or page.route.leader_sid != route.leader_sid:
-                socket.carried.discard(client_id)
-        if client := Client.instances.get(client_id):
-            client.handle_disconnect(route.virtual_sid)
+    def _tell_role(self, client: Client) -> None:
+        self._on_role(client, self.role(client))
 
     def _keep_for_reconnect(self, client: Client) -> None:
         # per page, never globally: NiceGUI derives the ping interval of all sockets from the global value
@@ -303,7 +284,7 @@ class Tabs:
 
     async def _route_emit(self, event: str, data: Any = None, to: Any = None, room: Any = None, **options: Any) -> None:
         """Send like ``sio.emit``, but to a carried tab over its leader's socket."""
-        page = self._pages.get(to or room) if isinstance(to or room, str) else None
+        page = self._connections.find_page(to or room) if isinstance(to or room, str) else None
         if page is None or (route := page.route) is None:
             await self._emit(event, data, to=to, room=room, **options)
         else:
@@ -311,13 +292,14 @@ class Tabs:
             await self._emit('todosync_down', {'tab': route.tab, 'event': event, 'args': args}, to=route.leader_sid)
 
 
+def _disconnect(client: Client, virtual_sid: str) -> None:
+    """Tell NiceGUI that a carried client is not reached any more."""
+    client.handle_disconnect(virtual_sid)
+
+
 def _speaks_for(sid: str, page: Page) -> bool:
     """Return whether a socket may hand over what a page has to say."""
     return sid in page.sids if page.route is None else sid == page.route.leader_sid
-
-
-def _number(value: str | int | None) -> int | None:
-    return None if value is None else int(value)
 
 
 def _refusal(reason: Refusal) -> dict[str, Any]:

@@ -1,0 +1,259 @@
+"""Whatever a stranger sends, it is refused, answered where it can be, and never an exception that nobody handles."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from tests.light_socket import LightSocket
+from tests.server import ROOT, RunningServer, running_server
+from tests.tabs.test_tabs import Browser, OpenPage
+
+NOTHING = '00000000-0000-4000-8000-000000000000'
+HUGE = 10**30
+LONG = 'x' * 60_000
+DEEP = '[' * 20_000 + ']' * 20_000
+ODD_VALUES = [None, True, 7, -1, HUGE, 1.5, '', LONG, [], {}, [[]], {'client_id': {'client_id': []}}]
+TRACES = ('Traceback', 'never retrieved', 'Unknown receive error', 'handler error', 'Exception in ASGI')
+
+
+@pytest.fixture(scope='module')
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    main = ROOT / 'tests' / 'apps' / 'features.py'
+    with running_server(tmp_path_factory.mktemp('odd'), main=main) as server:
+        yield server
+
+
+class Stranger(LightSocket):
+    """A socket that sends what it likes."""
+
+    def _receive(self, packet: bytes, at: float, size: int) -> None:
+        with contextlib.suppress(KeyError, ValueError, asyncio.InvalidStateError):  # an answer to what no browser asks
+            super()._receive(packet, at, size)
+
+    def send_text(self, text: str) -> None:
+        self.send_frame(0x81, text.encode())
+
+    def send_frame(self, first_byte: int, payload: bytes) -> None:
+        length = len(payload)
+        if length < 126:
+            header = bytes([0x80 | length])
+        else:
+            size = 2 if length < 2**16 else 8
+            header = bytes([0x80 | (126 if size == 2 else 127)]) + length.to_bytes(size, 'big')
+        self._transport.write(bytes([first_byte]) + header + b'\0\0\0\0' + payload)
+
+
+@contextlib.asynccontextmanager
+async def stranger(server: RunningServer, query: str = '') -> AsyncIterator[Stranger]:
+    path = f'/_nicegui_ws/socket.io/?EIO=4&transport=websocket{query}'
+    socket = await Stranger.connect('127.0.0.1', server.port, path)
+    try:
+        yield socket
+    finally:
+        socket.abort()
+
+
+def ours(page: OpenPage) -> dict[str, dict[str, Any]]:
+    """Return a frame of each of our events as a browser sends it."""
+    return {
+        'todosync_hello': {**page.hello(), 'alone': False},
+        'todosync_join': {**page.query(), 'tab': page.tab_id},
+        'todosync_leave': {'client_id': NOTHING},
+        'todosync_up': page.click(1),
+        'todosync_fetch': {'stream': 'todos', 'version': None},
+    }
+
+
+def of_nicegui(page: OpenPage) -> dict[str, dict[str, Any]]:
+    """Return a frame of each of NiceGUI's events as a browser sends it."""
+    return {
+        'handshake': page.query(),
+        'event': page.click(1)['data'],
+        'javascript_response': {'client_id': page.client_id, 'request_id': NOTHING, 'result': 1},
+        'ack': {'client_id': page.client_id, 'next_message_id': 0},
+        'log': {'client_id': page.client_id, 'level': 'error', 'message': 'said by a page'},
+    }
+
+
+def odd_variants(frame: dict[str, Any]) -> Iterator[Any]:
+    """Return what a frame may be instead: nothing, something else, a field missing, a field of another kind."""
+    yield from ODD_VALUES
+    for name in frame:
+        yield {field: value for field, value in frame.items() if field != name}
+        for value in ODD_VALUES:
+            yield {**frame, name: value}
+
+
+ODD_PACKETS = [
+    '2',
+    '2[]',
+    '2{}',
+    '2null',
+    '2"event"',
+    '2[null]',
+    '2[7]',
+    '2[["event"]]',
+    '2[{}]',
+    f'2["{LONG}"]',
+    f'2["event",{DEEP}]',
+    f'2{DEEP}',
+    '2["disconnect"]',
+    '2["disconnect","client namespace disconnect"]',
+    '2["connect",{"QUERY_STRING":"implicit_handshake=true"}]',
+    '2["connect_error"]',
+    '2["*",1]',
+    '2["event",{"client_id":',
+    '2["event",1,2,3]',
+    '27["event",1,2,3]',
+    '2' + '9' * 100 + '["todosync_probe"]',
+    '2' + '9' * 101 + '["todosync_probe"]',
+    '2/elsewhere,["event",{}]',
+    f'2/{LONG},["event"]',
+    '3',
+    '3[]',
+    '37',
+    '37{}',
+    '37[]',
+    '37["answer"]',
+    '4{"message":"refused"}',
+    '0',
+    '0{}',
+    '0[]',
+    '0"x"',
+    '0/elsewhere,',
+    f'0/{LONG},',
+    '1/elsewhere,',
+    '51-["event",{"_placeholder":true,"num":0}]',
+    '59999999999-["event",{"_placeholder":true,"num":0}]',
+    '61-7[{"_placeholder":true,"num":0}]',
+    '5-["event"]',
+    '7[]',
+    '9',
+    'x',
+    '{}',
+    '[]',
+    '{"a":1}',
+    'null',
+    '²²',
+    '٣',
+]
+ODD_ENGINE_PACKETS = ['', 'x', 'b', 'bAAA', '²', '{}', '0{"sid":"x"}', '2probe', '5', '6', '7', '9', '4', '4\0', '\0']
+
+
+async def test_an_odd_packet_harms_nobody(server: RunningServer) -> None:
+    refused = server.connections()
+    for packet in ODD_PACKETS:
+        async with stranger(server) as socket:
+            socket.send_text(f'4{packet}')
+            assert await socket.call('todosync_probe', {}) is not None, packet
+    for payload in (b'', b'\0', b'2["event"]', b'\xff' * 100, LONG.encode()):
+        async with stranger(server) as socket:
+            socket.send_frame(0x82, payload)
+            assert await socket.call('todosync_probe', {}) is not None, payload
+    for packet in ODD_ENGINE_PACKETS:
+        async with stranger(server) as socket:
+            socket.send_text(packet)
+            with contextlib.suppress(ConnectionError):  # it may be the end of the socket
+                await socket.call('todosync_probe', {})
+    assert server.connections() == refused
+    should_have_stayed_calm(server)
+
+
+async def test_an_odd_frame_of_each_event_is_answered_and_the_page_goes_on(server: RunningServer) -> None:
+    browser = Browser(server)
+    leader, follower = await browser.open(), await browser.open()
+    async with stranger(server, f'&{httpx.QueryParams(leader.query())}') as socket:
+        assert (await socket.call('todosync_hello', leader.hello()))['ok']
+        assert (await socket.call('todosync_join', {**follower.query(), 'tab': follower.tab_id}))['ok']
+        count = 0
+        for events in (ours(follower), of_nicegui(follower)):
+            for event, frame in events.items():
+                for odd in odd_variants(frame):
+                    socket.send_text(f'42{json.dumps([event, odd])}')
+                    count += 1
+        assert count > 100
+        for event, frame in ours(follower).items():
+            wrong = next(iter(frame))
+            assert await socket.call(event, {**frame, wrong: [7]}) == {'ok': False, 'reason': 'malformed'}
+        latest = {**follower.query(), 'tab': follower.tab_id, 'link_number': 1000}
+        again = await socket.call('todosync_join', latest)
+        assert again['ok'], again
+        number = again['received'] + 1
+        assert await socket.call('todosync_up', follower.click(number)) == {'ok': True, 'received': number}
+    should_have_stayed_calm(server)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'link_number': 'many'},
+        {'link_number': str(HUGE)},
+        {'link_number': '-1'},
+        {'next_message_id': 'x'},
+        {'next_message_id': '1.5'},
+        {'tab_id': ''},
+        {'document_id': LONG},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+async def test_a_connection_with_an_odd_query_is_refused(server: RunningServer, changes: dict[str, str]) -> None:
+    page = await Browser(server).open()
+    query = httpx.QueryParams({name: str(value) for name, value in {**page.query(), **changes}.items()})
+    with pytest.raises(ConnectionError, match=r'rejected|400'):
+        async with stranger(server, f'&{query}'):
+            pass
+    should_have_stayed_calm(server)
+
+
+async def test_odd_requests_of_a_polling_browser_harm_nobody(server: RunningServer) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        path = '/_nicegui_ws/socket.io/?EIO=4&transport=polling'
+        opened = await http.get(path)
+        path += f'&sid={orjson.loads(opened.text[1:])["sid"]}'
+        for body in ('x', '', '\x1e', '4', '4{}', 'b*', 'bAAAA', 'd=', 'd', '\x1e'.join(['40'] * 99), f'4{DEEP}', '²'):
+            await http.post(path, content=body)
+    should_have_stayed_calm(server)
+
+
+async def test_attachments_are_not_kept(server: RunningServer) -> None:
+    async with stranger(server) as socket:
+        before = memory_of(server)
+        for _ in range(200):
+            socket.send_text('4599999999-["event",{"_placeholder":true,"num":0}]')
+            socket.send_frame(0x82, os.urandom(500_000))
+            await socket.call('todosync_probe', {})
+    assert memory_of(server) - before < 50e6
+
+
+async def test_what_a_page_has_logged_has_an_end(server: RunningServer) -> None:
+    browser = Browser(server)
+    async with browser.lead(await browser.open()) as socket:
+        message = {'client_id': socket.page.client_id, 'level': 'error', 'message': 'endless ' * 100_000}
+        await socket.sio.emit('log', message)
+        await socket.hear()
+    assert 'endless endless' in server.log_path.read_text()
+    assert 'endless ' * 1000 not in server.log_path.read_text()
+
+
+def should_have_stayed_calm(server: RunningServer) -> None:
+    log = server.log_path.read_text()
+    found = [line for line in log.splitlines() if any(trace in line for trace in TRACES)]
+    assert found == [], log[-5000:]
+    assert 'frames that no browser sends' in log
+
+
+def memory_of(server: RunningServer) -> int:
+    status = Path(f'/proc/{server.pid}/status').read_text()
+    (kilobytes,) = re.findall(r'VmRSS:\s+(\d+)', status)
+    return int(kilobytes) * 1000
