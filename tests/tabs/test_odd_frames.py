@@ -41,18 +41,6 @@ class Stranger(LightSocket):
         with contextlib.suppress(KeyError, ValueError, asyncio.InvalidStateError):  # an answer to what no browser asks
             super()._receive(packet, at, size)
 
-    def send_text(self, text: str) -> None:
-        self.send_frame(0x81, text.encode())
-
-    def send_frame(self, first_byte: int, payload: bytes) -> None:
-        length = len(payload)
-        if length < 126:
-            header = bytes([0x80 | length])
-        else:
-            size = 2 if length < 2**16 else 8
-            header = bytes([0x80 | (126 if size == 2 else 127)]) + length.to_bytes(size, 'big')
-        self._transport.write(bytes([first_byte]) + header + b'\0\0\0\0' + payload)
-
 
 @contextlib.asynccontextmanager
 async def stranger(server: RunningServer, query: str = '') -> AsyncIterator[Stranger]:
@@ -155,15 +143,15 @@ async def test_an_odd_packet_harms_nobody(server: RunningServer) -> None:
     refused = server.connections()
     for packet in ODD_PACKETS:
         async with stranger(server) as socket:
-            socket.send_text(f'4{packet}')
+            socket.send(f'4{packet}'.encode())
             assert await socket.call('todosync_probe', {}) is not None, packet
     for payload in (b'', b'\0', b'2["event"]', b'\xff' * 100, LONG.encode()):
         async with stranger(server) as socket:
-            socket.send_frame(0x82, payload)
+            socket.send_frame(0x2, payload)
             assert await socket.call('todosync_probe', {}) is not None, payload
     for packet in ODD_ENGINE_PACKETS:
         async with stranger(server) as socket:
-            socket.send_text(packet)
+            socket.send(packet.encode())
             with contextlib.suppress(ConnectionError):  # it may be the end of the socket
                 await socket.call('todosync_probe', {})
     assert server.connections() == refused
@@ -180,7 +168,7 @@ async def test_an_odd_frame_of_each_event_is_answered_and_the_page_goes_on(serve
         for events in (ours(follower), of_nicegui(follower)):
             for event, frame in events.items():
                 for odd in odd_variants(frame):
-                    socket.send_text(f'42{json.dumps([event, odd])}')
+                    socket.send(f'42{json.dumps([event, odd])}'.encode())
                     count += 1
         assert count > 100
         for event, frame in ours(follower).items():
@@ -230,8 +218,8 @@ async def test_attachments_are_not_kept(server: RunningServer) -> None:
     async with stranger(server) as socket:
         before = memory_of(server)
         for _ in range(200):
-            socket.send_text('4599999999-["event",{"_placeholder":true,"num":0}]')
-            socket.send_frame(0x82, os.urandom(500_000))
+            socket.send(b'4599999999-["event",{"_placeholder":true,"num":0}]')
+            socket.send_frame(0x2, os.urandom(500_000))
             await socket.call('todosync_probe', {})
     assert memory_of(server) - before < 50e6
 
