@@ -1,1 +1,1 @@
-"""NiceGUI components of the todo app, and the live elements that they are made of."""
+"""The pages of the todo app and their parts, each with its `.js` and `.css` beside it. Imports public names only."""

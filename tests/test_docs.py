@@ -235,6 +235,26 @@ def names_of_the_code() -> Iterator[tuple[str, Any]]:
                 yield from inspect.getmembers(module, lambda value: inspect.isclass(value) or inspect.isfunction(value))
 
 
+@pytest.mark.parametrize('room', [path.parent for path in sorted((ROOT / 'todosync').glob('*/__init__.py'))])
+def test_a_room_says_at_its_door_what_it_imports(room: Path) -> None:
+    doc = ast.get_docstring(ast.parse((room / '__init__.py').read_text())) or ''
+    said = re.search(r'Imports (.*?)\.', doc.replace('\n', ' '))
+    assert said is not None
+    imported = {name for path in room.rglob('*.py') for name in imported_rooms(ast.parse(path.read_text()))}
+    assert set(re.findall(r'``(\w+)``', said[1])) == imported - {room.name}, 'in the first lines of __init__.py'
+
+
+def imported_rooms(node: ast.AST) -> Iterator[str]:
+    """The rooms and modules of todosync that some code imports, except those that it needs for types only."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == 'TYPE_CHECKING':
+            continue
+        if isinstance(child, ast.ImportFrom) and child.level == 0 and (child.module or '').startswith('todosync'):
+            _, _, below = (child.module or '').partition('.')
+            yield from [below.partition('.')[0]] if below else [alias.name for alias in child.names]
+        yield from imported_rooms(child)
+
+
 def test_every_exported_name_exists_and_is_in_order() -> None:
     assert todosync.__all__ == sorted(todosync.__all__, key=lambda name: (not name.isupper(), name[0].islower(), name))
     for name in todosync.__all__:

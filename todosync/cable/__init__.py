@@ -1,6 +1,7 @@
-"""The cable room: messages between the processes of an app. One contract, three adapters. Imports ``database``.
+"""The cable room: messages between the processes of an app. One contract, three adapters.
 
-The adapter for PostgreSQL needs psycopg, which is an extra. So it is imported only when the settings ask for it.
+Imports ``database`` and ``settings``. The adapter for PostgreSQL needs psycopg, which is an extra. So it is imported
+only when the settings ask for it.
 """
 
 from .adapters import make_cable

@@ -1,6 +1,6 @@
 """The database room: engine, transactions, change logs, what differs by kind of database, and waking on commits.
 
-Imports nothing else of todosync. A change log is of a ``LogTable``: this room knows names of tables, not streams.
+Imports ``package``. This room knows tables and not streams: a change log is that of a ``LogTable``.
 """
 
 from .commits import CommitSignal

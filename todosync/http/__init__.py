@@ -1,6 +1,6 @@
 """The http room: how a process listens, how requests are refused, downloads of a stream, and health.
 
-Imports ``views``, and what that imports.
+Imports ``access``, ``database``, ``settings``, ``streams`` and ``writes``.
 """
 
 from .after_start import AfterStart

@@ -1,8 +1,8 @@
 """Jobs: functions that run in threads, apart from requests and pages.
 
 This room holds the durable jobs (:class:`Jobs`), which outlive their process, the jobs of one process
-(:class:`LocalJobs`), and the record of those that failed. It imports nothing of todosync but ``todosync.database``.
-Other rooms use the names below and no module inside.
+(:class:`LocalJobs`), and the record of those that failed. Other rooms
+use the names below and no module inside. Imports ``database``.
 """
 
 from .durable import Jobs, QueueState

@@ -1,4 +1,7 @@
-"""The production room: what a deployment adds. Imports every room but the assembly, and nothing imports it."""
+"""The production room: what a deployment adds. No other room imports it.
+
+Imports ``cable``, ``database``, ``jobs``, ``package``, ``runtime``, ``settings`` and ``tabs``.
+"""
 
 from .production import add_production
 from .status import ProcessReport, StatusBoard

@@ -1,6 +1,6 @@
 """The streams room, the read side: a table, its copy in each process, and its way to the browsers.
 
-Imports ``cable``, ``jobs``, ``access`` and ``database`` only.
+Imports ``cable``, ``database``, ``jobs`` and ``settings``.
 """
 
 from .broadcaster import Broadcaster

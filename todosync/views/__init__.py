@@ -1,4 +1,7 @@
-"""The views room: what a page holds of a stream. Imports ``tabs`` and ``streams``, and what those import."""
+"""The views room: the values of a stream that a page can read, and the writes that it can make.
+
+Imports ``access``, ``database``, ``runtime``, ``streams``, ``tabs`` and ``writes``.
+"""
 
 from .event_log import LogEntry
 from .live import Live

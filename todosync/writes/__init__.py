@@ -1,6 +1,6 @@
-"""The writes room, the write side: what is declared to be writable, checked by rules, in one transaction.
+"""The writes room, the write side: checks each write against what its stream declares, in one transaction.
 
-Imports ``streams`` and ``access``, and what those import.
+Imports ``database`` and ``streams``.
 """
 
 from .refusals import RefusedWriteError, RowGoneError
