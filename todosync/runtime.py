@@ -1,4 +1,4 @@
-"""Who runs here: finds the server that ``setup()`` made, from anywhere in the program. Imports nothing of todosync."""
+"""Finds the server that ``setup()`` made, from anywhere in the program. Imports nothing of todosync."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def set_current_server(server: SyncServer) -> None:
 
 
 def broadcast_later() -> None:
-    """Have all committed changes broadcast. Returns at once, from any thread; never raises.
+    """Have all committed changes broadcast soon. Any thread may call this. It returns at once.
 
-    Writes through todosync, and through any other program, are noticed by themselves; this is for code that wants a
-    broadcast without waiting for that.
+    todosync also notices writes by itself, its own and those of any other program. This is for code that does not want
+    to wait for that.
 
     :raises RuntimeError: ``setup()`` has not been called
 
@@ -53,19 +53,20 @@ def broadcast_later() -> None:
 def enqueue(run: Callable[..., Any], *arguments: Any, at: datetime | None = None, job_id: str | None = None) -> str:
     """Have a function run as a durable job, now or later, in one of the processes that share the jobs.
 
-    When this returns, the job is stored: in production it runs even if this process ends now. It runs once, in a
-    thread; if it raises, that is kept as a :class:`FailedExecution`, unless its :func:`job` says to try again. Blocks:
-    call it in a thread.
+    When this returns, the job is stored. In production it runs even if this process ends now. It runs once, in a
+    thread. If it raises an error, the error is kept as a :class:`FailedExecution`, unless its :func:`job` says to try
+    again. This call blocks, so call it in a thread.
 
     :param run: a function of a module that is marked with :func:`job`; only its name is stored
-    :param arguments: JSON values
-    :param at: when, with a time zone (default: now)
-    :param job_id: replaces what waits under this id, another attempt too (default: a new id)
-    :return: the id, with which ``current_server().jobs.cancel(job_id)`` takes the job back
+    :param arguments: the arguments of the function, JSON values
+    :param at: the time, with a time zone (default: now)
+    :param job_id: an id of your own; a job that waits under it, also for another attempt, is replaced (default: a new
+        id)
+    :return: the id; ``current_server().jobs.cancel(job_id)`` removes the job as long as it waits
     :raises ValueError: the function cannot be imported by name, or the time has no zone
-    :raises TypeError: it is not marked, it is a coroutine function, or an argument is no JSON value
+    :raises TypeError: the function is not marked or is a coroutine function, or an argument is no JSON value
     :raises DatabaseUnavailableError: the job could not be stored
-    :raises RuntimeError: called on an event loop, or ``setup()`` has not been called
+    :raises RuntimeError: the call comes from an event loop, or ``setup()`` was not called
 
     Example::
 
@@ -76,13 +77,13 @@ def enqueue(run: Callable[..., Any], *arguments: Any, at: datetime | None = None
 
 
 def read_rows(stream: Stream) -> list[Row]:
-    """Return a stream's rows in their order, read through the cache; never older than the last commit.
+    """Return a stream's rows in their order, through the cache. They are never older than the last commit.
 
-    Blocks: call it in a thread.
+    This call blocks, so call it in a thread.
 
-    :param stream: one of those given to ``todosync.setup()``
-    :return: the rows, as JSON-like dicts
-    :raises RuntimeError: called on an event loop, or ``setup()`` has not been called with this stream
+    :param stream: a stream that was given to ``todosync.setup()``
+    :return: the rows, as dicts of JSON values
+    :raises RuntimeError: the call comes from an event loop, or ``setup()`` was not called with this stream
 
     Example::
 

@@ -1,4 +1,4 @@
-"""The recurring jobs that keep a server that runs for months from growing."""
+"""The recurring jobs that delete old data, so that a server can run for months without growing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from todosync.runtime import current_server
 
 @job
 def trim_change_log() -> None:
-    """Forget changes that are older than the retention; a browser that was away for longer gets the whole list."""
+    """Delete changes that are older than the retention. A browser that was away for longer gets all rows."""
     server = current_server()
     limit = _ago(server.settings.change_log_retention)
     for stream in server.streams:
@@ -21,20 +21,20 @@ def trim_change_log() -> None:
 
 @job
 def trim_cable() -> None:
-    """Forget messages that have been delivered long ago."""
+    """Delete messages that are older than the retention; all processes have them."""
     server = current_server()
     server.cable.trim(server.settings.cable_retention)
 
 
 @job
 def cull_cache() -> None:
-    """Drop what has expired."""
+    """Delete expired entries of the cache."""
     current_server().cache.cull()
 
 
 @job
 def prune_failed_executions() -> None:
-    """Forget jobs that failed long ago."""
+    """Delete the records of jobs that failed longer ago than the retention."""
     server = current_server()
     server.jobs.failed.prune(_ago(server.settings.failure_retention))
 
@@ -45,7 +45,7 @@ SCHEDULE: Mapping[Callable[[], None], str] = {
     cull_cache: '27 * * * *',
     prune_failed_executions: '37 * * * *',
 }
-"""When each runs, in the five fields of cron, in UTC."""
+"""When each job runs: the five fields of cron, in UTC."""
 
 
 def _ago(seconds: float) -> datetime:

@@ -18,10 +18,12 @@ REFUSAL = (
 
 
 def token(request: Request) -> str:
-    """Return a token that proves that its sender has read a page of this browser session.
+    """Return a token. Whoever sends it proves that they have read a page of this browser session.
 
-    A new one each time: of a secret that stands in every compressed page, beside what others have written, the
-    lengths of many pages would give away letter after letter.
+    It is a new token each time. A secret that stays the same in many compressed pages, beside texts that strangers have
+    written, could be guessed letter by letter from the lengths of the pages (BREACH).
+
+    :param request: the request of the page
     """
     return _signer(_session_id(request)).sign(secrets.token_urlsafe(NONCE_BYTES)).decode()
 
@@ -29,8 +31,10 @@ def token(request: Request) -> str:
 def refusal(request: Request) -> str | None:
     """Return why a request is refused, ``None`` if it is not.
 
-    Only browsers are asked for a proof: they alone send a person's cookies along with other people's requests. They
-    tell on such requests themselves, by ``Sec-Fetch-Site`` or, on plain http, by ``Origin``.
+    Only a browser needs a proof, because only a browser sends a person's cookies with requests of other sites. It says
+    so itself, in the header ``Sec-Fetch-Site`` or, on plain http, ``Origin``.
+
+    :param request: the request
     """
     if request.method in SAFE_METHODS or _is_same_site(request) or _has_token(request):
         return None
@@ -42,7 +46,7 @@ def _is_same_site(request: Request) -> bool:
     if site is not None:
         return site in {'same-origin', 'none'}
     origin = request.headers.get('Origin')
-    # compared as text, since a forged origin need not be a URL; a page of this site has one of these two
+    # compared as text, because a forged origin may be no URL; a page of this site has one of these two origins
     return origin is None or origin in {f'{scheme}://{request.headers.get("Host")}' for scheme in ('http', 'https')}
 
 
@@ -56,5 +60,5 @@ def _session_id(request: Request) -> str:
 
 
 def _signer(session_id: str) -> Signer:
-    # NiceGUI refuses sessions without a secret; without sessions no token is ever right
+    # NiceGUI has no sessions without a secret, and without sessions no token is valid
     return Signer(Storage.secret or 'no sessions', salt=f'csrf of {session_id}')
