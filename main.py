@@ -35,6 +35,5 @@ ui.run(
         dark=None,
         language='en-US',
         tailwind=False,
-        fastapi_docs=True,
     )
 )

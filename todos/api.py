@@ -7,7 +7,9 @@ import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -25,6 +27,9 @@ from todosync import (
 )
 
 from .models import TODOS, Todo
+
+CONTRACT = '1'
+"""The version of the HTTP contract."""
 
 
 class TodoRoute(RefusalRoute):
@@ -80,7 +85,6 @@ def make_router(server: SyncServer) -> APIRouter:
     }
     missing: dict[int | str, dict[str, Any]] = {HTTPStatus.NOT_FOUND.value: {'model': Errors}}
 
-    @router.head('/todos', include_in_schema=False)
     @router.get('/todos', response_model=list[TodoOut])
     async def index(request: Request) -> Response:
         """List all todos, newest first. Answers 304 when the list is still the one of the ETag."""
@@ -113,6 +117,11 @@ def make_router(server: SyncServer) -> APIRouter:
         """Delete a todo."""
         await writer.in_thread(writer.delete, TODOS, todo_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @router.get('/openapi.json', include_in_schema=False)
+    async def description() -> Response:
+        """Describe these routes. FastAPI's pages for that are not served: they run another site's scripts."""
+        return json_response(get_openapi(title='Todos', version=CONTRACT, routes=router.routes))
 
     allow_methods(router)
     return router
@@ -154,5 +163,21 @@ def _body(shape: type[BaseModel]) -> dict[str, Any]:
 
 
 def _wants_html(scope: Scope) -> bool:
-    accept = next((value for name, value in scope['headers'] if name == b'accept'), b'')
-    return b'text/html' in accept
+    """Return whether html is asked for by name, and JSON is not liked better. A program that says nothing gets JSON."""
+    accept = ','.join(Headers(scope=scope).getlist('Accept'))
+    likes: dict[str, float] = {}
+    for choice in accept.split(','):
+        kind, _, parameters = choice.partition(';')
+        likes[kind.strip().lower()] = _weight(parameters)
+    html = likes.get('text/html', 0.0)
+    return html > 0 and html >= likes.get('application/json', 0.0)
+
+
+def _weight(parameters: str) -> float:
+    """Return the weight of a choice, such as 0.9 of ``;q=0.9``; one that is no number counts for nothing."""
+    named = (part.partition('=') for part in parameters.split(';'))
+    weights = [value for name, _, value in named if name.strip() == 'q']
+    try:
+        return float(weights[0]) if weights else 1.0
+    except ValueError:
+        return 0.0

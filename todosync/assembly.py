@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 from todosync import upkeep
 from todosync.cable import make_cable
 from todosync.database import Database, DatabaseUnavailableError
-from todosync.http import AfterStart, ApiRoutes, check_health, make_export_router, make_health_router
+from todosync.http import AfterStart, ApiRoutes, Conventions, check_health, make_export_router, make_health_router
 from todosync.jobs import Jobs, LocalJobs
 from todosync.runtime import current_server, set_current_server
 from todosync.settings import Settings
@@ -68,6 +68,7 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
     share_socket(tabs_per_socket=server.settings.tabs_per_socket, reconnect_timeout=server.settings.reconnect_timeout)
     server.add_routes(make_health_router(server))
     # these functions ask for the current server when they are called: another call of setup() may have replaced it
+    app.add_middleware(Conventions)
     app.add_middleware(AfterStart, start=_start)
     app.on_startup(_start)
     app.on_connect(_on_connect)

@@ -183,11 +183,13 @@ class Settings(BaseSettings):
         return self.storage_dir / 'exports'
 
     def prepare_storage(self) -> None:
-        """Make the storage directory, readable by its owner only.
+        """Make the storage directory; whether it is new or not, only its owner can enter it then.
 
-        :raises OSError: it cannot be made or written to
+        :raises OSError: it cannot be made or written to, or others can enter it and this user cannot change that
         """
         self.storage_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name == 'posix' and self.storage_dir.stat().st_mode & 0o077:
+            self.storage_dir.chmod(0o700)  # it keeps everybody's data, and the secret that signs sessions
         if not os.access(self.storage_dir, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, 'this directory cannot be written to', str(self.storage_dir))
 

@@ -274,6 +274,51 @@ def test_a_browser_that_asks_for_html_gets_the_page_and_a_program_the_list(clien
         assert 'Accept' in response.headers['vary']
 
 
+@pytest.mark.parametrize(
+    ('accept', 'kind'),
+    [
+        ('text/html;q=0.9, application/json', 'application/json'),
+        ('application/json;q=0.9, text/html', 'text/html'),
+        ('text/html;q=0', 'application/json'),
+        ('TEXT/HTML; q=0.5', 'text/html'),
+        ('text/html;q=much', 'application/json'),
+        ('text/htmlx', 'application/json'),
+    ],
+)
+def test_the_weights_of_what_is_accepted_count(client: httpx.Client, accept: str, kind: str) -> None:
+    assert client.get('/todos', headers={'Accept': accept}).headers['content-type'].startswith(kind)
+
+
+@pytest.mark.parametrize(
+    'path', ['/', '/todos', '/status', '/metrics', '/up', '/todos/export.csv', '/todos/export.json', '/openapi.json']
+)
+def test_head_is_answered_wherever_get_is(client: httpx.Client, path: str) -> None:
+    got, asked = client.get(path), client.head(path)
+    assert (asked.status_code, asked.headers['content-type']) == (got.status_code, got.headers['content-type'])
+    assert got.status_code == 200
+    assert asked.content == b''
+
+
+def test_no_page_runs_another_sites_scripts(client: httpx.Client) -> None:
+    for path in ('/docs', '/redoc'):
+        assert client.get(path).status_code == 404
+    for path in ('/', '/status'):
+        html = client.get(path, headers={'Accept': 'text/html'}).text
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', html)
+
+
+def test_a_file_that_is_the_same_for_everybody_starts_nobodys_session(client: httpx.Client) -> None:
+    page = httpx.get(f'{client.base_url}/')
+    assert 'session' in page.cookies
+    files = re.findall(r'"(/_nicegui/[^"]+\.(?:js|css))"', page.text)
+    assert files
+    for file in files:
+        got = httpx.get(f'{client.base_url}{file}')
+        assert 'public' in got.headers['cache-control']
+        assert 'set-cookie' not in got.headers
+        assert 'cookie' not in got.headers.get('vary', '').lower()
+
+
 def test_another_site_cannot_change_anything_in_a_persons_name(client: httpx.Client) -> None:
     todo = add(client)
     before = todos(client)
@@ -308,7 +353,6 @@ def test_up_tells_what_it_looked_at(client: httpx.Client) -> None:
 
 
 def test_the_documentation_describes_the_contract(client: httpx.Client) -> None:
-    assert client.get('/docs').status_code == 200
     paths = client.get('/openapi.json').json()['paths']
     assert set(paths['/todos']) == {'get', 'post'}
     assert set(paths['/todos/{todo_id}']) == {'patch', 'delete'}

@@ -4,7 +4,15 @@ Imports ``package``. This room knows tables and not streams: a change log is tha
 """
 
 from .commits import CommitSignal
-from .database import Database, DatabaseUnavailableError, UnknownOutcomeError, explained, forbid_event_loop, reason
+from .database import (
+    Database,
+    DatabaseUnavailableError,
+    UnknownOutcomeError,
+    explained,
+    forbid_event_loop,
+    reason,
+    reason_for_strangers,
+)
 from .dialects import dialect_of
 from .file_watch import FileWatch
 from .log_table import LogTable
@@ -27,5 +35,6 @@ __all__ = [
     'instant',
     'iso_utc',
     'reason',
+    'reason_for_strangers',
     'sql_now',
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ RAISE_EXCEPTION = 'P0001'
 """PostgreSQL's SQLSTATE of what a trigger raises."""
 IDLE_TIMEOUT = '25P03'
 """PostgreSQL's SQLSTATE of a transaction that was ended before the commit because its program was taken for hung."""
+
+NAMES_SOMETHING = re.compile(r'["/\\@]')
+"""What the messages of databases have around the names of hosts, users and files, or in them."""
 
 log = logging.getLogger(__name__)
 
@@ -229,3 +233,12 @@ def _explained_commit() -> Iterator[None]:
 def reason(error: DBAPIError) -> str:
     """Return what the database says, without the details that PostgreSQL adds in further lines."""
     return str(error.orig).strip().partition('\n')[0]
+
+
+def reason_for_strangers(error: Exception) -> str:
+    """Return what an error of the database says, if it names no host, user or file. Otherwise only the log tells it.
+
+    :param error: the error
+    """
+    text = str(error).partition('\n')[0]
+    return 'the log says why' if NAMES_SOMETHING.search(text) else text

@@ -4,6 +4,7 @@ Imports ``access``, ``database``, ``settings``, ``streams`` and ``writes``.
 """
 
 from .after_start import AfterStart
+from .conventions import Conventions
 from .exports import make_router as make_export_router
 from .health import check_health
 from .health import make_router as make_health_router
@@ -14,6 +15,7 @@ from .serving import run_options
 __all__ = [
     'AfterStart',
     'ApiRoutes',
+    'Conventions',
     'RefusalRoute',
     'RefusedError',
     'allow_methods',

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from anyio import CapacityLimiter, move_on_after, to_thread
 from fastapi import APIRouter, Response
 
+from todosync.database import reason_for_strangers
+
 from .refusals import RefusalRoute, allow_methods, json_response
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
             checks['versions'] = {stream.name: stream.version(session) for stream in server.streams}
         checks['database'] = {'ok': True, 'ms': round((time.perf_counter() - started) * 1000, 1)}
     except Exception as error:
-        checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {error}'}
+        checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {reason_for_strangers(error)}'}
     age = server.broadcaster.seconds_since_success()
     checks['broadcast'] = {'ok': age < BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
     parts_are_well = checks['database']['ok'] and checks['broadcast']['ok']

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from todosync.access import csrf_refusal
-from todosync.database import DatabaseUnavailableError, UnknownOutcomeError, reason
+from todosync.database import DatabaseUnavailableError, UnknownOutcomeError, reason, reason_for_strangers
 from todosync.writes import RefusedWriteError, RowGoneError
 
 RETRY_AFTER = '5'
@@ -166,10 +166,11 @@ def _refusal_of(error: Exception, request: Request) -> RefusedError:
             details = [f'{".".join(map(str, detail["loc"]))}: {detail["msg"]}' for detail in error.errors()]
             return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *details)
         case DatabaseUnavailableError():
+            why = reason_for_strangers(error)
             outcome = (
-                f'The database went away while it was saved ({error}); look whether it was, before you try again'
+                f'The database went away while it was saved ({why}); look whether it was, before you try again'
                 if isinstance(error, UnknownOutcomeError)
-                else f'The database cannot be used now ({error}); nothing was changed, try again later'
+                else f'The database cannot be used now ({why}); nothing was changed, try again later'
             )
             return RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, outcome)
         case _:

@@ -14,6 +14,7 @@ from todosync.settings import PREFIX, Settings
 
 from .backup import MIGRATIONS_HINT, BackupError, Backups, MissingProgramError, NoBackupError
 from .maintenance import backups_of
+from .privacy import keep_private
 
 
 class Commands(click.Group):
@@ -36,6 +37,7 @@ def cli() -> None:
     production: that is what TODOSYNC_ENV is unless it is set.
     """
     os.environ.setdefault(f'{PREFIX}ENV', 'production')
+    keep_private()  # backups, too, are for their owner
 
 
 @cli.command()

@@ -11,6 +11,7 @@ from todosync.package import extra
 
 from .idle import IdleOutboxes
 from .maintenance import BACKUP_TIME, back_up_database
+from .privacy import keep_private
 from .serving import drain_on_signal, load_all_elements
 from .status import StatusBoard, take_report
 from .tuning import allow_open_files, forget_unused_tab_storage, free_elements, settle_allocator, tune
@@ -45,6 +46,7 @@ def add_production(server: SyncServer) -> None:
 
         from . import metrics
     settle_allocator()
+    keep_private(app.storage.path)  # the names of NiceGUI's files are worth sessions
     if server.settings.is_production:
         load_all_elements()
     app.add_middleware(CorrelationIdMiddleware)

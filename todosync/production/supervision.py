@@ -19,6 +19,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from todosync.settings import PREFIX, Settings
 
+from .privacy import PRIVATE
 from .serving import DRAIN_SIGNAL
 
 STOP_TIMEOUT = 8
@@ -71,6 +72,7 @@ def serve(settings: Settings, main: Path, caddyfile: Path) -> NoReturn:
     :param caddyfile: Caddy's configuration
     :raises OSError: the storage or the runtime directory cannot be used
     """
+    os.umask(PRIVATE)
     settings.prepare_storage()
     settings.resolve_storage_secret()  # made before processes race for it
     settings.exports_dir.mkdir(exist_ok=True, mode=0o700)
