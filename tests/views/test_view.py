@@ -8,12 +8,14 @@ import time
 import weakref
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
-from nicegui import Client, app, binding, ui
+from nicegui import Client, app, binding, core, ui
 from nicegui.testing import User
 
 import todosync
+from tests.tabs.in_process import InProcessSocket
 from todos import TODOS, Todo, TodoView, use_todo_sync
 from todos.testing import TodoUser
 from todosync import Stream, SyncServer, View
@@ -180,6 +182,21 @@ async def test_the_log_keeps_fifty_entries_and_can_be_cleared(user: User, view: 
     view.clear_events()
     assert view.events == ()
     await user.should_see('0 events')
+
+
+async def test_a_tab_that_keeps_its_socket_for_itself_is_alone(user: User, view: TodoView) -> None:
+    with user:
+        ui.label().bind_text_from(view, 'role', lambda role: f'role {role}')
+    assert user.client is not None
+    page = {'client_id': user.client.id, 'tab_id': user.client.tab_id, 'document_id': 'document', 'next_message_id': 0}
+    socket = await InProcessSocket.connect(core.sio, urlencode({**page, 'implicit_handshake': 'true'}))
+    hello = {'client_id': user.client.id, 'document_id': 'document'}
+    assert (await socket.call('todosync_hello', {**hello, 'alone': True}))['ok']
+    await user.should_see('role alone')
+    assert view.is_leader
+    assert (await socket.call('todosync_hello', {**hello, 'alone': False}))['ok']
+    await user.should_see('role leader')
+    await socket.disconnect()
 
 
 async def test_the_role_of_the_tab_is_told(user: User, view: TodoView) -> None:

@@ -14,12 +14,12 @@ import socketio
 from nicegui import Client, core
 
 PAGE_SCRIPT = Path(nicegui.__file__).parent / 'static' / 'nicegui.js'
-SUPPORTED = '3.18 to 3.x'
+REQUIREMENT = 'nicegui>=3.18,<4'
+"""As in ``pyproject.toml``."""
 METHODS: list[tuple[type[Any], str, list[str]]] = [
     (Client, 'accept_handshake', ['socket_id', 'tab_id', 'environ']),
     (Client, 'handle_handshake', ['socket_id', 'tab_id', 'old_tab_id', 'document_id', 'next_message_id']),
     (Client, 'handle_disconnect', ['socket_id']),
-    (Client, 'build_response', ['request']),
     (socketio.AsyncServer, 'emit', ['event', 'data', 'to', 'room']),
 ]
 SOCKET_EVENTS = ('connect', 'handshake', 'disconnect', 'event', 'javascript_response', 'log')
@@ -34,34 +34,55 @@ PAGE_SNIPPETS = {
 
 
 def mismatch() -> str | None:
-    """Return which NiceGUI is needed and the first internal that has moved, ``None`` if all are as expected.
+    """Return a sentence that says which NiceGUI is needed, ``None`` if the one that is installed is as expected.
 
     Reads NiceGUI's page script: call it at start-up, not on a running event loop.
     """
-    detail = _server_side() or _page_side()
-    if detail is None:
+    if difference() is None:
         return None
     return (
-        f'todosync shares one socket with NiceGUI {SUPPORTED}; this is {nicegui.__version__}: '
-        f'each tab keeps its own ({detail})'
+        f'todosync needs {REQUIREMENT} to share one socket per browser: '
+        f'with NiceGUI {nicegui.__version__} each tab keeps a socket of its own'
     )
+
+
+def difference() -> str | None:
+    """Return the first of NiceGUI's internals that has moved, ``None`` if all are as expected."""
+    return _server_side() or _page_side()
+
+
+def has_heads() -> bool:
+    """Return whether the head of a page can be added to, whatever else has moved."""
+    return _of_head() is None
 
 
 def _server_side() -> str | None:
     for owner, name, parameters in METHODS:
-        method = getattr(owner, name, None)
-        if method is None:
-            return f'{owner.__name__}.{name} is gone'
-        found = list(inspect.signature(method).parameters)[1:]
-        if found[: len(parameters)] != parameters:
-            return f'{owner.__name__}.{name} takes {found}, not {parameters}'
-    if '_head_html' not in Client.__init__.__code__.co_names:
-        return 'Client._head_html is gone'
+        if moved := _of_method(owner, name, parameters):
+            return moved
+    if moved := _of_head():
+        return moved
     handlers = core.sio.handlers.get('/', {})
     for event in SOCKET_EVENTS:
         if event not in handlers:
             return f'NiceGUI handles no socket event {event!r} any more'
     return None
+
+
+def _of_head() -> str | None:
+    if '_head_html' not in Client.__init__.__code__.co_names:
+        return 'Client._head_html is gone'
+    return _of_method(Client, 'build_response', ['request'])
+
+
+def _of_method(owner: type[Any], name: str, parameters: list[str]) -> str | None:
+    method = getattr(owner, name, None)
+    if method is None:
+        return f'{owner.__name__}.{name} is gone'
+    found = list(inspect.signature(method).parameters)[1:]
+    return (
+        None if found[: len(parameters)] == parameters else f'{owner.__name__}.{name} takes {found}, not {parameters}'
+    )
 
 
 def _page_side() -> str | None:

@@ -22,7 +22,7 @@ from .client_manager import index_rooms
 from .frames import Hello
 from .guard import Guard
 from .modules import Modules
-from .nicegui_contract import mismatch
+from .nicegui_contract import has_heads, mismatch
 from .sessions import Sessions
 from .tabs import Role, Tabs
 
@@ -117,14 +117,15 @@ class SharedSocket:
         if self.mismatch is None:
             self.tabs.start()
         else:
+            self.tabs.start_apart()
             log.warning('%s', self.mismatch)
         # the longest frame of a page that NiceGUI lets through is taken with its envelope, too
         core.sio.eio.max_http_buffer_size += ENVELOPE_SIZE
         core.sio.on('todosync_hello', self.guard.wrap(self._greet, Hello.model_validate))
         core.sio.on('todosync_probe', self.guard.wrap(_answer_probe, lambda data: data))
         app.router.routes.insert(0, self._mount)  # a page of the app may take any path that is left
-        self._build_response = getattr(Client, 'build_response', None)
-        if self._build_response is not None:
+        if has_heads():
+            self._build_response = Client.build_response
             cast(Any, Client).build_response = self._wrap(self._build_response)
 
     def stop(self) -> None:
@@ -135,6 +136,7 @@ class SharedSocket:
         lift_limit(core.sio.eio)
         if self._build_response is not None:
             cast(Any, Client).build_response = self._build_response
+            self._build_response = None
         if self._mount in app.router.routes:
             app.router.routes.remove(self._mount)
         core.sio.eio.max_http_buffer_size -= ENVELOPE_SIZE

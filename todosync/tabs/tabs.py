@@ -68,6 +68,8 @@ class Tabs:
         self._on_role = on_role
         self._connections = Connections(on_end=_disconnect, on_release=self._tell_role)
         self._numbers = itertools.count(1)
+        self._is_running = False
+        self._shares = True
         self._nicegui: dict[str, Any] = {}
         self._to_nicegui: dict[str, Callable[..., Awaitable[Any]]] = {}
         self._emit: Any = None
@@ -90,8 +92,9 @@ class Tabs:
 
     def start(self) -> None:
         """Step between NiceGUI and its Socket.IO server; safe to call twice."""
-        if self._nicegui:
+        if self._is_running:
             return
+        self._is_running = self._shares = True
         handlers, wrap = self._sio.handlers['/'], self._guard.wrap
         self._nicegui = {name: handlers[name] for name in ('connect', 'disconnect', *READ_NICEGUI)}
         self._to_nicegui = {
@@ -109,16 +112,29 @@ class Tabs:
         self._emit = self._sio.emit
         self._sio.emit = self._route_emit
 
+    def start_apart(self) -> None:
+        """Only notice which sockets come and go, with a NiceGUI that is not known; safe to call twice.
+
+        Each tab keeps a socket of its own, and NiceGUI does with it what it likes.
+        """
+        if self._is_running:
+            return
+        self._is_running, self._shares = True, False
+        handlers = self._sio.handlers.setdefault('/', {})
+        self._nicegui = {name: handlers[name] for name in ('disconnect',) if name in handlers}
+        handlers['disconnect'] = self._handle_disconnect
+
     def stop(self) -> None:
         """Step aside again; safe to call twice."""
-        if not self._nicegui:
+        if not self._is_running:
             return
+        self._is_running = False
         handlers = self._sio.handlers['/']
-        for name in ('todosync_join', 'todosync_leave', 'todosync_up'):
+        for name in ('disconnect', 'todosync_join', 'todosync_leave', 'todosync_up'):
             handlers.pop(name, None)
         handlers.update(self._nicegui)
-        self._sio.emit = self._emit
-        self._nicegui = {}
+        if self._shares:
+            self._sio.emit = self._emit
 
     def is_leader(self, sid: str) -> bool:
         """Return whether a socket has been registered by :meth:`greet`."""
@@ -132,7 +148,8 @@ class Tabs:
             return 'follower'
         if not client.has_socket_connection:
             return 'none'
-        return 'alone' if page is not None and page.is_alone else 'leader'
+        is_alone = not self._shares or (page is not None and page.is_alone)
+        return 'alone' if is_alone else 'leader'
 
     def greet(self, sid: str, client_id: str, document_id: str, *, alone: bool = False) -> int | None:
         """Register a socket as one that may carry tabs.
@@ -143,16 +160,20 @@ class Tabs:
         :param alone: whether its tab keeps the socket for itself
         :return: the number of the last frame received from that document, ``None`` if the socket is not the client's
         """
-        client, socket = Client.instances.get(client_id), self._connections.find_socket(sid)
+        client = Client.instances.get(client_id)
+        if client is not None and not self._shares and client_id in self._sio.rooms(sid):  # where NiceGUI sends to it
+            self._connections.add_socket(sid)
+            self._connections.page(client)
+            self._connections.assign(sid, client_id)
+        socket = self._connections.find_socket(sid)
         if client is None or socket is None or client_id not in socket.page_ids:
             return None
         if socket.leading_page_id is None:
             socket.leading_page_id = client_id
         self._keep_for_reconnect(client)
         page = self._connections.page(client)
-        if page.is_alone != alone:
-            page.is_alone = alone
-            self._tell_role(client)
+        page.is_alone = alone
+        self._tell_role(client)
         return page.last_received(document_id)
 
     def forget(self, client: Client) -> None:
@@ -206,9 +227,11 @@ class Tabs:
                     page.route = route
 
     async def _handle_disconnect(self, sid: str, reason: Any = None) -> None:
-        result = self._nicegui['disconnect'](sid)
-        if inspect.isawaitable(result):
-            await result
+        if handler := self._nicegui.get('disconnect'):
+            takes_reason = len(inspect.signature(handler).parameters) > 1
+            result = handler(sid, reason) if takes_reason else handler(sid)
+            if inspect.isawaitable(result):
+                await result
         for client_id in self._connections.remove_socket(sid):
             if client := Client.instances.get(client_id):
                 self._tell_role(client)
