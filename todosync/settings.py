@@ -164,6 +164,13 @@ class Settings(BaseSettings):
         return self.storage_dir / f'{self.env}_queue.sqlite3'
 
     @property
+    def storage_url(self) -> str:
+        """The SQLAlchemy URL of what pages keep in ``app.storage``, where several processes share it."""
+        if self.data_url.startswith('postgresql'):
+            return self.data_url
+        return f'sqlite:///{self.storage_dir.absolute() / f"{self.env}_storage.sqlite3"}'
+
+    @property
     def cable_path(self) -> Path:
         """The SQLite file of the ``sqlite`` cable."""
         return self.storage_dir / f'{self.env}_cable.sqlite3'

@@ -9,11 +9,13 @@ from nicegui import app, core
 
 from todosync.package import extra
 
+from .fresh_storage import FreshStorage
 from .idle import IdleOutboxes
 from .maintenance import BACKUP_TIME, back_up_database
 from .privacy import keep_private
 from .serving import drain_on_signal, load_all_elements
 from .status import StatusBoard, take_report
+from .storage import SharedStorage
 from .tuning import allow_open_files, forget_unused_tab_storage, free_elements, settle_allocator, tune
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def add_production(server: SyncServer) -> None:
     keep_private(app.storage.path)  # the names of NiceGUI's files are worth sessions
     if server.settings.is_production:
         load_all_elements()
+        _share_storage(server)
     app.add_middleware(CorrelationIdMiddleware)
     server.status = board = StatusBoard(server.cable, lambda: take_report(server))
     server.jobs.add_recurring(back_up_database.__name__, back_up_database, BACKUP_TIME)
@@ -57,6 +60,15 @@ def add_production(server: SyncServer) -> None:
     server.parts += [IdleOutboxes(), board, _Tuning(server)]
     app.on_delete(forget_unused_tab_storage)
     app.on_delete(free_elements)
+
+
+def _share_storage(server: SyncServer) -> None:
+    if app.storage.redis_url:
+        return  # NiceGUI shares it by itself
+    storage = SharedStorage(server.settings.storage_url, server.cable)
+    storage.install()
+    app.add_middleware(FreshStorage, storage=storage)
+    server.parts.append(storage)
 
 
 class _Tuning:

@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from .base import VERSION_GAP, BackupError, Backups, MissingProgramError, NoBackupError, bring_up_to_date, now
 
-NO_DATA = ('apscheduler_jobs', 'cable_messages', 'executions', 'failed_executions*', 'todosync_jobs')
+NO_DATA = ('apscheduler_jobs', 'cable_messages', 'executions', 'failed_executions*', 'nicegui_storage', 'todosync_jobs')
 """The tables of the jobs and of the cable, as patterns: going back must not run a job twice, or repeat a message."""
 LOCK_TIMEOUT = '60s'
 """How long a table may be locked by somebody who changes it before a backup gives up."""
