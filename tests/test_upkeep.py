@@ -19,6 +19,7 @@ def test_each_is_scheduled(open_server: SyncServer) -> None:
         'trim_cable',
         'cull_cache',
         'prune_failed_executions',
+        'forget_done_writes',
     }
 
 
@@ -40,3 +41,13 @@ def test_the_cable_the_cache_and_the_failures_are_kept_small(open_server: SyncSe
     upkeep.cull_cache()
     upkeep.prune_failed_executions()
     assert open_server.jobs.failed.count() == 1  # too young
+
+
+def test_the_keys_of_writes_are_kept_for_a_day(open_server: SyncServer) -> None:
+    first = open_server.writer.insert(TODOS, {'title': 'Buy milk'}, key='a')
+    upkeep.forget_done_writes()
+    assert open_server.writer.insert(TODOS, {'title': 'Buy milk'}, key='a').id == first.id
+    with open_server.database.write() as session:
+        session.connection().execute(text('UPDATE todosync_done SET at = at - 86500'))
+    upkeep.forget_done_writes()
+    assert open_server.writer.insert(TODOS, {'title': 'Buy milk'}, key='a').id != first.id

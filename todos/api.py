@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import orjson
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
@@ -30,6 +30,8 @@ from .models import TODOS, Todo
 
 CONTRACT = '1'
 """The version of the HTTP contract."""
+Key = Annotated[str | None, Header(alias='Idempotency-Key')]
+"""Drawn at random by the client for each write: sent again with the same key, a write is done once."""
 
 
 class TodoRoute(RefusalRoute):
@@ -97,9 +99,9 @@ def make_router(server: SyncServer) -> APIRouter:
     @router.post(
         '/todos', status_code=201, response_model=TodoOut, responses=refusals, openapi_extra=fields_of['create']
     )
-    async def create(fields: Annotated[bytes, Depends(todo_fields)]) -> Response:
+    async def create(fields: Annotated[bytes, Depends(todo_fields)], key: Key = None) -> Response:
         """Create a todo."""
-        todo = await writer.in_thread(writer.insert, TODOS, fields)
+        todo = await writer.in_thread(writer.insert, TODOS, fields, key=key)
         return json_response(_wire(todo), HTTPStatus.CREATED)
 
     @router.patch(
@@ -108,14 +110,14 @@ def make_router(server: SyncServer) -> APIRouter:
         responses=refusals | missing,
         openapi_extra=fields_of['update'],
     )
-    async def update(todo_id: int, fields: Annotated[bytes, Depends(todo_fields)]) -> Response:
+    async def update(todo_id: int, fields: Annotated[bytes, Depends(todo_fields)], key: Key = None) -> Response:
         """Change what is given of a todo."""
-        return json_response(_wire(await writer.in_thread(writer.update, TODOS, todo_id, fields)))
+        return json_response(_wire(await writer.in_thread(writer.update, TODOS, todo_id, fields, key=key)))
 
     @router.delete('/todos/{todo_id}', status_code=204, responses=refusals | missing)
-    async def delete(todo_id: int) -> Response:
+    async def delete(todo_id: int, key: Key = None) -> Response:
         """Delete a todo."""
-        await writer.in_thread(writer.delete, TODOS, todo_id)
+        await writer.in_thread(writer.delete, TODOS, todo_id, key=key)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @router.get('/openapi.json', include_in_schema=False)

@@ -255,6 +255,8 @@ class SyncServer:
         self.database.migrate()
         for stream in self.streams:
             self.database.install_change_log(stream.log_table)
+        if any(stream.is_writable for stream in self.streams):
+            self.writer.prepare()
         self.cable.start()
         self.jobs.start()
         self.local_jobs.start()

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from todosync.jobs import job
 from todosync.runtime import current_server
 
+KEY_RETENTION = 24 * 60 * 60
+"""Seconds for which it is known what was done under a key."""
+
 
 @job
 def trim_change_log() -> None:
@@ -33,6 +36,14 @@ def cull_cache() -> None:
 
 
 @job
+def forget_done_writes() -> None:
+    """Forget which writes were done under a key; nobody repeats one after so long."""
+    server = current_server()
+    if any(stream.is_writable for stream in server.streams):
+        server.writer.forget(_ago(KEY_RETENTION))
+
+
+@job
 def prune_failed_executions() -> None:
     """Delete the records of jobs that failed longer ago than the retention."""
     server = current_server()
@@ -44,6 +55,7 @@ SCHEDULE: Mapping[Callable[[], None], str] = {
     trim_cable: '17 * * * *',
     cull_cache: '27 * * * *',
     prune_failed_executions: '37 * * * *',
+    forget_done_writes: '47 * * * *',
 }
 """When each job runs: the five fields of cron, in UTC."""
 

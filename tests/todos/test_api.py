@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import resource
+import secrets
 import statistics
 import threading
 import time
@@ -535,3 +536,16 @@ def health_of(server: RunningServer) -> tuple[int, Any]:
         return server.request('GET', '/up')
     except OSError:
         return 0, None
+
+
+def test_a_request_that_is_sent_again_with_its_key_is_done_once(client: httpx.Client) -> None:
+    key = {'Idempotency-Key': secrets.token_hex()}
+    first, again = (client.post('/todos', json={'todo': {'title': 'Buy milk'}}, headers=key) for _ in range(2))
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert [todo['id'] for todo in todos(client)].count(first.json()['id']) == 1
+    changed = client.patch(f'/todos/{first.json()["id"]}', json={'todo': {'completed': True}}, headers=key)
+    assert changed.status_code == 422
+    assert 'used for another write' in errors(changed)[0]
+    gone = {'Idempotency-Key': secrets.token_hex()}
+    answers = [client.delete(f'/todos/{first.json()["id"]}', headers=gone).status_code for _ in range(2)]
+    assert answers == [204, 204]

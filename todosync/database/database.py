@@ -12,6 +12,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import Table
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
@@ -151,6 +152,16 @@ class Database:
         with explained(), self._turn(), self._dialect.for_migrating(self._engine).begin() as connection:
             config.attributes['connection'] = connection
             command.upgrade(config, 'head')
+
+    def create_table(self, table: Table) -> None:
+        """Create a table where it is not there yet. Safe in several processes at once.
+
+        :param table: the table
+        :raises DatabaseUnavailableError: the database cannot be written to
+        """
+        forbid_event_loop('Changing the schema')
+        with explained(), self._turn(), self._dialect.for_migrating(self._engine).begin() as connection:
+            table.create(connection, checkfirst=True)
 
     def install_change_log(self, log: LogTable) -> None:
         """Create a table's change log and the triggers that write it, and the table itself where no migration has.

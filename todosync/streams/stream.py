@@ -123,6 +123,11 @@ class Stream:
         return verb
 
     @property
+    def is_writable(self) -> bool:
+        """Whether anything but reading is allowed, see :meth:`writable`."""
+        return bool(self.declared.fields)
+
+    @property
     def log_table(self) -> LogTable:
         """The table that the change log is about, and the names in the log."""
         return LogTable(self.table, self.change_log, self.change_key)

@@ -5,6 +5,7 @@ Imports ``database`` and ``streams``.
 
 from .refusals import RefusedWriteError, RowGoneError
 from .shapes import insert_shape, update_shape
-from .writer import RowOrId, Write, Writer
+from .write import Write
+from .writer import RowOrId, Writer
 
 __all__ = ['RefusedWriteError', 'RowGoneError', 'RowOrId', 'Write', 'Writer', 'insert_shape', 'update_shape']

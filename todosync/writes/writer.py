@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel
 
 from todosync.database import Database
 from todosync.streams import Row, Stream
 
+from .once import Once, done, forget
 from .refusals import RefusedWriteError, RowGoneError
 from .shapes import Values, check_values, insert_shape, update_shape
+from .write import Write
 
 WRITER_THREADS = 4
 """Writers wait for each other: more of them in threads would only keep the threads from those who read."""
@@ -22,44 +25,8 @@ ID_MAX = 2**63 - 1
 """The largest id that a database can hold."""
 
 RowOrId = int | Row | SQLModel
+Effect = Callable[[Session], Any]
 Result = TypeVar('Result')
-
-
-@dataclass(eq=False)
-class Write:
-    """A write on its way through the rules of its stream, in its transaction.
-
-    :ivar action: ``insert``, ``update``, ``delete``, or the name of a verb
-    :ivar row: the row as it is stored, an object of the stream's model; ``None`` before an insert
-    :ivar values: the fields that an insert or an update sets, by name; a rule may change them, and add others
-    :ivar session: the session of the transaction, to look at other rows or to write them; a rule has no other effect,
-        since a transaction may be tried again
-
-    Example::
-
-        @NOTES.rule
-        def owner_only(write: Write) -> None:
-            if write.action == 'delete' and write.row.pinned:
-                write.refuse('A pinned note cannot be deleted; unpin it first')
-    """
-
-    action: str
-    row: Any
-    values: dict[str, Any]
-    session: Session
-
-    def refuse(self, sentence: str, field: str = '') -> NoReturn:
-        """Refuse the write, and with it its whole transaction.
-
-        :param sentence: why, for the person who wanted it, and what to do
-        :param field: the field that it is about, beside which it will be shown
-        :raises RefusedWriteError: always
-
-        Example::
-
-            write.refuse('A note needs a text', field='text')
-        """
-        raise RefusedWriteError(sentence, fields={field: sentence} if field else {})
 
 
 class Writer:
@@ -78,19 +45,37 @@ class Writer:
         self.database = database
         self._limiter = CapacityLimiter(WRITER_THREADS)
 
-    async def in_thread(self, write: Callable[..., Result], *args: Any) -> Result:
+    def prepare(self) -> None:
+        """Create the table that holds what was done under a key.
+
+        :raises DatabaseUnavailableError: the database cannot be written to
+        """
+        self.database.create_table(done)
+
+    def forget(self, before: datetime) -> None:
+        """Forget what was done under a key before a time; a repetition after that is another write.
+
+        :param before: a time with a zone
+        :raises DatabaseUnavailableError: the database cannot be written to
+        """
+        with self.database.write() as session:
+            forget(session, before)
+
+    async def in_thread(self, write: Callable[..., Result], *args: Any, **options: Any) -> Result:
         """Do a write in one of the writers' threads.
 
         :param write: one of the methods below
         :param args: its arguments
+        :param options: its arguments by name
         """
-        return await to_thread.run_sync(partial(write, *args), limiter=self._limiter)
+        return await to_thread.run_sync(partial(write, *args, **options), limiter=self._limiter)
 
-    def insert(self, stream: Stream, values: Values) -> Any:
+    def insert(self, stream: Stream, values: Values, *, key: str | None = None) -> Any:
         """Add a row.
 
         :param stream: the stream
         :param values: its fields by name, or JSON of them
+        :param key: drawn at random by whoever sends the write: sent again under the same key, it is done once
         :return: the row, an object of the stream's model
         :raises RefusedWriteError: it was refused
         :raises DatabaseUnavailableError: nothing was written, try again later
@@ -109,14 +94,15 @@ class Writer:
             session.add(row)
             return row
 
-        return self._transaction(add)
+        return self._transaction(stream, add, key, ['insert', given])
 
-    def update(self, stream: Stream, row: RowOrId, values: Values) -> Any:
+    def update(self, stream: Stream, row: RowOrId, values: Values, *, key: str | None = None) -> Any:
         """Change fields of a row; the others stay as they are.
 
         :param stream: the stream
         :param row: the row, as an object of the model or of a view's ``rows``, or its id
         :param values: fields by name, or JSON of them
+        :param key: drawn at random by whoever sends the write: sent again under the same key, it is done once
         :return: the row as it is then, an object of the stream's model
         :raises RowGoneError: there is no such row
         :raises RefusedWriteError: it was refused
@@ -137,13 +123,14 @@ class Writer:
             write.row.sqlmodel_update(write.values)
             return write.row
 
-        return self._transaction(change)
+        return self._transaction(stream, change, key, ['update', id_of(row), given])
 
-    def delete(self, stream: Stream, row: RowOrId) -> None:
+    def delete(self, stream: Stream, row: RowOrId, *, key: str | None = None) -> None:
         """Delete a row.
 
         :param stream: the stream
         :param row: the row, as an object of the model or of a view's ``rows``, or its id
+        :param key: drawn at random by whoever sends the write: sent again under the same key, it is done once
         :raises RowGoneError: there is no such row
         :raises RefusedWriteError: it was refused
         :raises DatabaseUnavailableError: nothing was written, try again later
@@ -159,14 +146,15 @@ class Writer:
             _apply_rules(stream, write)
             session.delete(write.row)
 
-        self._transaction(remove)
+        self._transaction(stream, remove, key, ['delete', id_of(row)])
 
-    def do(self, stream: Stream, verb: str, row: RowOrId) -> Any:
+    def do(self, stream: Stream, verb: str, row: RowOrId, *, key: str | None = None) -> Any:
         """Do what a verb of the stream does to a row.
 
         :param stream: the stream
         :param verb: the name of the verb
         :param row: the row, as an object of the model or of a view's ``rows``, or its id
+        :param key: drawn at random by whoever sends the write: sent again under the same key, it is done once
         :return: the row as it is then, an object of the stream's model
         :raises RowGoneError: there is no such row
         :raises RefusedWriteError: it was refused, or there is no such verb
@@ -186,15 +174,36 @@ class Writer:
             act(session, write.row)
             return write.row
 
-        return self._transaction(do_it)
+        return self._transaction(stream, do_it, key, [verb, id_of(row)])
 
-    def _transaction(self, effect: Callable[[Session], Result]) -> Result:
+    def _transaction(
+        self, stream: Stream, effect: Callable[[Session], Any], key: str | None, request: list[Any]
+    ) -> Any:
+        if key is None:
+            with self.database.write() as session:
+                return effect(session)
+        once = Once(key, [stream.name, *request])
+        try:
+            return self._do_once(stream, effect, once)
+        except IntegrityError:
+            with self.database.read() as session:
+                if once.outcome(session) is None:
+                    raise
+            return self._do_once(stream, effect, once)  # somebody else has just done it
+
+    def _do_once(self, stream: Stream, effect: Effect, once: Once) -> Any:
         with self.database.write() as session:
-            return effect(session)
+            known = once.outcome(session)
+            if known is not None:
+                return stream.model.model_validate(known['row']) if known['row'] else None
+            row = effect(session)
+            session.flush()
+            once.note(session, {'row': row and row.model_dump(mode='json')})
+            return row
 
 
 def _refuse_undeclared(stream: Stream) -> None:
-    if not stream.declared.fields:
+    if not stream.is_writable:
         raise RefusedWriteError(f'The stream {stream.name!r} can only be read; declare what may be written: writable()')
 
 

@@ -1,0 +1,47 @@
+"""A write on its way through the rules of its stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from sqlmodel import Session
+
+from .refusals import RefusedWriteError
+
+
+@dataclass(eq=False)
+class Write:
+    """A write on its way through the rules of its stream, in its transaction.
+
+    :ivar action: ``insert``, ``update``, ``delete``, or the name of a verb
+    :ivar row: the row as it is stored, an object of the stream's model; ``None`` before an insert
+    :ivar values: the fields that an insert or an update sets, by name; a rule may change them, and add others
+    :ivar session: the session of the transaction, to look at other rows or to write them; a rule has no other effect,
+        since a transaction may be tried again
+
+    Example::
+
+        @NOTES.rule
+        def owner_only(write: Write) -> None:
+            if write.action == 'delete' and write.row.pinned:
+                write.refuse('A pinned note cannot be deleted; unpin it first')
+    """
+
+    action: str
+    row: Any
+    values: dict[str, Any]
+    session: Session
+
+    def refuse(self, sentence: str, field: str = '') -> NoReturn:
+        """Refuse the write, and with it its whole transaction.
+
+        :param sentence: why, for the person who wanted it, and what to do
+        :param field: the field that it is about, beside which it will be shown
+        :raises RefusedWriteError: always
+
+        Example::
+
+            write.refuse('A note needs a text', field='text')
+        """
+        raise RefusedWriteError(sentence, fields={field: sentence} if field else {})
