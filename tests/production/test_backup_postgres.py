@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
-from tests.databases import Todos
+from tests.databases import Todos, execute
 from tests.jobs import functions
+from tests.postgres import PostgresServer
 from tests.server import running_server
 from tests.waiting import wait_until
 from todos import MIGRATIONS
@@ -80,6 +84,48 @@ def test_what_breaks_off_in_the_middle_changes_nothing(backups: PostgresBackups,
     with pytest.raises(BackupError, match='pg_restore: error'):
         backups.restore(backup)
     assert (len(todos.titles), todos.version) == (199, 201)
+
+
+OURS = """
+    CREATE FUNCTION ours() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+    CREATE TRIGGER ours BEFORE UPDATE ON todos FOR EACH ROW EXECUTE FUNCTION ours();
+"""
+EVIL = """
+    CREATE FUNCTION evil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'I am in'; END $$;
+    CREATE TRIGGER evil BEFORE INSERT ON todos EXECUTE FUNCTION evil();
+    CREATE RULE evil AS ON DELETE TO todos DO INSTEAD NOTHING;
+    CREATE SCHEMA evil; CREATE TABLE evil.loot (id integer);
+    CREATE TABLE todosync_jobs (id text PRIMARY KEY); INSERT INTO todosync_jobs VALUES ('evil');
+    CREATE TABLE failed_executions_evil (id integer);
+"""
+
+
+def test_a_restore_takes_tables_and_no_code_jobs_or_rights(
+    backups: PostgresBackups, todos: Todos, postgres: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    todos.add('Buy milk')
+    elsewhere = postgres.create_database()
+    PostgresBackups(elsewhere, tmp_path, keep=1, migrations=MIGRATIONS).restore(backups.create())
+    Todos(elsewhere).add('from elsewhere')
+    execute(postgres_url, OURS)
+    execute(elsewhere, EVIL)
+    archive = tmp_path / 'postgresql-evil.dump'
+    subprocess.run(['pg_dump', '--format=custom', f'--file={archive}', plain(elsewhere)], check=True)
+    backups.restore(archive)
+    restored = Todos(postgres_url)
+    assert restored.titles == ['from elsewhere', 'Buy milk']
+    restored.add('nobody refuses it')
+    restored.delete(1)
+    assert restored.titles == ['nobody refuses it', 'from elsewhere']
+    with psycopg.connect(plain(postgres_url)) as connection:
+        found = connection.execute("SELECT to_regclass('todosync_jobs'), to_regclass('evil.loot'), to_regproc('evil')")
+        assert found.fetchone() == (None, None, None)
+        own = connection.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgname IN ('ours', 'evil')")
+        assert own.fetchall() == [('ours',)]
+
+
+def plain(url: str) -> str:
+    return make_url(url).set(drivername='postgresql').render_as_string(hide_password=False)
 
 
 def test_what_is_not_installed_is_named_with_what_to_install(

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import psycopg
@@ -22,6 +24,23 @@ from .base import VERSION_GAP, BackupError, Backups, MissingProgramError, NoBack
 
 NO_DATA = ('apscheduler_jobs', 'cable_messages', 'executions', 'failed_executions*', 'nicegui_storage', 'todosync_jobs')
 """The tables of the jobs and of the cable, as patterns: going back must not run a job twice, or repeat a message."""
+RESTORED = (
+    'TABLE',
+    'TABLE DATA',
+    'SEQUENCE',
+    'SEQUENCE OWNED BY',
+    'SEQUENCE SET',
+    'DEFAULT',
+    'CONSTRAINT',
+    'CHECK CONSTRAINT',
+    'FK CONSTRAINT',
+    'INDEX',
+    'TYPE',
+    'VIEW',
+)
+"""What of an archive is restored. Functions, triggers, rules, policies and the like are code: who could make or change
+an archive would run it in the database. Those that the database has stay; servers make the missing ones of the change
+logs when they start."""
 LOCK_TIMEOUT = '60s'
 """How long a table may be locked by somebody who changes it before a backup gives up."""
 GOODBYE_TIMEOUT = 1.0
@@ -32,13 +51,20 @@ CHANGE_LOGS = """
     HAVING string_agg(column_name, ',' ORDER BY ordinal_position) ~ '^version,[^,]+,op,at$'
 """
 
+TABLES = 'SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()'
+TRIGGERS = """
+    SELECT relname, tgname, pg_get_triggerdef(pg_trigger.oid) FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+    WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
+"""
+
 
 class PostgresBackups(Backups):
     """The backups of a PostgreSQL database, each an archive of ``pg_dump``.
 
     They hold everything in the database but the jobs and the cable's messages. For a restore, servers have to be
-    stopped, on all machines. Tables that have come since the backup then stay; whatever is in it is replaced in one
-    transaction.
+    stopped, on all machines. Tables that have come since the backup then stay; the tables in it are replaced in one
+    transaction. Nothing else of it is taken: no functions, triggers, owners and rights, nor the tables of the jobs. The
+    functions and triggers that the database has stay.
 
     :param url: SQLAlchemy URL of the database
     :param directory: where the backups are kept, readable by its owner only
@@ -82,12 +108,19 @@ class PostgresBackups(Backups):
         with self._alone() as connection:
             versions = _versions(connection)
             replaced = self._write_new() if versions else None
-            # the triggers of tables that are not replaced need it too; servers make all of them anew when they start
-            connection.execute('DROP FUNCTION IF EXISTS todosync_signal() CASCADE')
-            self._run('pg_restore', '--single-transaction', '--clean', '--if-exists', '--no-owner', '--dbname=', backup)
+            triggers = _triggers(connection)
+            self._replace_tables(backup)
             bring_up_to_date(self._url, self._migrations)
+            _put_back(connection, triggers)
             _move_versions_on(connection, versions)
         return replaced
+
+    def _replace_tables(self, backup: Path) -> None:
+        with NamedTemporaryFile('w', suffix='.list') as chosen:
+            chosen.write(tables_of(self._run('pg_restore', '--list', backup)))
+            chosen.flush()
+            in_one = ('--single-transaction', '--clean', '--if-exists', '--no-owner', '--no-privileges')
+            self._run('pg_restore', *in_one, f'--use-list={chosen.name}', '--dbname=', backup)
 
     @contextmanager
     def _alone(self) -> Iterator[psycopg.Connection]:
@@ -122,6 +155,21 @@ class PostgresBackups(Backups):
         return {**os.environ, **{names[key].decode(): value for key, value in given.items() if key in names}}
 
 
+def tables_of(contents: str) -> str:
+    """Return the lines of an archive's list of contents that are about tables which may be restored.
+
+    :param contents: what ``pg_restore --list`` says
+    """
+    kinds = '|'.join(sorted(RESTORED, key=len, reverse=True))
+    entry = re.compile(rf'\d+; \d+ \d+ (?:{kinds}) (?:public|-) (?P<name>[^ ]+) ')
+    found = ((line, entry.match(line)) for line in contents.splitlines())
+    return '\n'.join(line for line, match in found if match and not _is_left_out(match['name'])) + '\n'
+
+
+def _is_left_out(table: str) -> bool:
+    return any(fnmatchcase(table, pattern) for pattern in NO_DATA)
+
+
 def _wait_until_alone(connection: psycopg.Connection) -> None:
     """Raise ``BackupError`` if app processes are connected, and stay so."""
     query = (
@@ -133,6 +181,19 @@ def _wait_until_alone(connection: psycopg.Connection) -> None:
         if time.monotonic() > deadline:
             raise BackupError('app processes are connected to the database; stop them first, on all machines')
         time.sleep(GOODBYE_TIMEOUT / 20)
+
+
+def _triggers(connection: psycopg.Connection) -> dict[tuple[str, str], str]:
+    """Return the definitions of the database's triggers, by table and name."""
+    return {(table, name): definition for table, name, definition in connection.execute(TRIGGERS).fetchall()}
+
+
+def _put_back(connection: psycopg.Connection, triggers: dict[tuple[str, str], str]) -> None:
+    """Make the triggers again that went with the tables that were replaced; their functions are still there."""
+    tables = {name for (name,) in connection.execute(TABLES).fetchall()}
+    for key in triggers.keys() - _triggers(connection).keys():
+        if key[0] in tables:
+            connection.execute(triggers[key].encode())
 
 
 def _versions(connection: psycopg.Connection) -> dict[str, int]:
