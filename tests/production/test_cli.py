@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -80,6 +81,14 @@ def test_a_backup_brings_back_what_was_there(run: Run, database_url: str) -> Non
     assert result.exit_code == 0, result.output
     with other_program(database_url) as connection:
         assert connection.execute(text('SELECT title FROM todos')).all() == [('Kept',)]
+
+
+def test_a_second_installation_on_a_port_is_refused_in_a_sentence(run: Run) -> None:
+    with socket.create_server(('127.0.0.1', 0)) as other:
+        port = other.getsockname()[1]
+        result = run('serve', str(ROOT / 'main.py'), PORT=str(port))
+    assert result.exit_code == 1
+    assert f'another program listens on 127.0.0.1:{port} already; stop it, or choose another port' in result.output
 
 
 def test_what_a_restore_replaces_is_kept_and_can_be_opened(run: Run, storage: Path) -> None:

@@ -29,6 +29,10 @@ RETRY_INTERVAL = 0.2
 HUNG_AFTER = 5.0
 """Seconds without a word from a program in the middle of a transaction, after which PostgreSQL takes it for hung and
 ends the transaction. All writers wait for it until then, so it is less than they wait (``BUSY_TIMEOUT``)."""
+POOLER = (
+    'a connection pooler such as PgBouncer is between this program and PostgreSQL, which does not work: '
+    'let TODOSYNC_DATABASE_URL name PostgreSQL itself, see docs/operations.md'
+)
 CONNECTION: dict[str, Any] = {
     'connect_timeout': 5,
     'keepalives_idle': 10,  # notices within 30 s that the other machine has gone without a word
@@ -66,6 +70,7 @@ class PostgresDialect:
                 'application_name': 'todosync',
             },
         )
+        event.listen(engine, 'do_connect', _connect_to_server)
         event.listen(engine, 'begin', begin)
         return engine
 
@@ -199,6 +204,22 @@ class PostgresOwnership:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _connect_to_server(dialect: Any, record: Any, arguments: Any, options: Any) -> psycopg.Connection:
+    """Connect, and refuse a connection pooler: it forgets settings, locks and LISTEN between two transactions."""
+    try:
+        connection: psycopg.Connection = dialect.connect(*arguments, **options)
+    except psycopg.OperationalError as error:
+        if 'unsupported startup parameter' in str(error):
+            raise psycopg.OperationalError(POOLER) from error
+        raise
+    row = connection.execute('SHOW idle_in_transaction_session_timeout').fetchone()
+    connection.rollback()
+    if row is None or row[0] == '0':  # it was asked for, so it was dropped on the way
+        connection.close()
+        raise psycopg.OperationalError(POOLER)
+    return connection
 
 
 def _connect(conninfo: str, name: str) -> psycopg.Connection:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shlex
+import socket
 import stat
 import sys
 import tempfile
@@ -70,8 +72,9 @@ def serve(settings: Settings, main: Path, caddyfile: Path) -> NoReturn:
 
     :param main: the program of an app process
     :param caddyfile: Caddy's configuration
-    :raises OSError: the storage or the runtime directory cannot be used
+    :raises OSError: the storage or the runtime directory cannot be used, or somebody else listens on the port
     """
+    _refuse_taken_port(settings)
     os.umask(PRIVATE)
     settings.prepare_storage()
     settings.resolve_storage_secret()  # made before processes race for it
@@ -139,6 +142,21 @@ def connect(directory: Path) -> Any:
     """
     transport = SupervisorTransport(serverurl=f'unix://{directory}/supervisor.sock')
     return xmlrpc.client.ServerProxy('http://supervisor', transport=transport).supervisor
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    """Refuse to serve beside another program: Caddy shares a port with another Caddy without a word."""
+    for port in {settings.port, settings.https_port if settings.domain else settings.port}:
+        family, kind, protocol, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has just been closed does not count
+            try:
+                probe.bind(address)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                remedy = f'stop it, or choose another port with {PREFIX}PORT or {PREFIX}HTTPS_PORT'
+                raise OSError(f'another program listens on {settings.host}:{port} already; {remedy}') from error
 
 
 def _environment(settings: Settings, directory: Path) -> dict[str, str]:
