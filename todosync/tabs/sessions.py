@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
+from base64 import b64decode
 from typing import Any, cast
 
 from nicegui import Client, app
@@ -12,44 +14,69 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 BROWSER_COOKIE = 'todosync_browser'
-"""Holds the session's id in an app that has no sessions."""
+"""Tells which pages one browser has opened, whatever becomes of its session. Without sessions it is one."""
 NEW_BROWSER = 'todosync.browser'
 """Where a request's scope holds the id that its answer gives to the browser."""
 TAG_LENGTH = 16
+SUCCESSORS_MAX = 1000
+"""How many sessions are known to have taken the place of others."""
 OPENED_TOGETHER = 30.0
 """How many seconds may lie between two pages that a browser without a cookie asked for at once."""
 
 
 class Sessions:
-    """The sessions of the pages, as NiceGUI's session cookie tells them, with one correction.
+    """The sessions of the pages, as NiceGUI's session cookie tells them, with two corrections.
 
     An app without a storage secret has no such cookie; there a cookie of our own tells which pages belong together.
 
     A browser without a cookie that opens several pages at once gets a session for each and keeps the last. Its pages
     may all move to that one; nobody but this browser has ever seen the sessions that they leave.
+
+    A browser whose session cookie is not valid any more gets a new session, while it has pages of the former one open:
+    another app on this host has overwritten the cookie, the secret has been lost, a clock has been set back. The new
+    session then counts as the former one, which our own cookie tells; a browser says nothing else by it.
     """
 
     def __init__(self) -> None:
         self._moved: dict[str, str] = {}
+        self._former: dict[str, str] = {}
+        """Of a session that has taken the place of another: which one that is."""
 
     def id_of(self, client: Client) -> str | None:
         """Return the id of a page's session, ``None`` for a page without one. It is a secret: never show it."""
-        return self._moved.get(client.id) or _session_id(client.request)
+        return self._moved.get(client.id) or self._counted(_session_id(client.request))
+
+    def recognise(self, client: Client) -> None:
+        """Find out whether a new page's browser has pages open, of a session that is no longer in its cookie.
+
+        :param client: the page
+        """
+        browser, session_id = _browser_id(client.request), _session_id(client.request)
+        if browser is None or session_id is None or not _is_fresh(client):
+            return
+        open_pages = (other for other in _pages() if other is not client and _browser_id(other.request) == browser)
+        former = next((self.id_of(other) for other in open_pages), None)
+        if former is not None and former != session_id:
+            self._former[session_id] = former
+            if len(self._former) > SUCCESSORS_MAX:
+                del self._former[next(iter(self._former))]
 
     def tag(self, client: Client) -> str:
         """Return what stands for a page's session where tabs can read it; nobody gets the session by it.
 
-        Empty for a page that was asked for without a cookie: it has to ask which session the browser has kept.
+        Empty for a page that was asked for without a valid cookie, by a browser that is not known either: it has to ask
+        which session the browser has kept.
         """
-        return '' if _is_fresh(client) else _tag(self.id_of(client))
+        is_known = not _is_fresh(client) or _session_id(client.request) in self._former
+        return _tag(self.id_of(client)) if is_known else ''
 
     def mark_browser(self, request: Request, response: Response) -> None:
-        """Give the browser a cookie by which its pages are known to belong together, if it has no session.
+        """Give the browser a cookie by which its pages are known to belong together, if it has none.
 
         :param request: of a page
         :param response: the page
         """
-        if _session_id(request) is None:
+        if _browser_id(request) is None:
             request.scope[NEW_BROWSER] = browser_id = secrets.token_urlsafe()
             is_secure = request.url.scheme == 'https'
             response.set_cookie(BROWSER_COOKIE, browser_id, httponly=True, samesite='lax', secure=is_secure)
@@ -64,7 +91,7 @@ class Sessions:
         client = Client.instances.get(client_id)
         if client is None:
             return ''
-        own, kept_session_id = self.id_of(client), _session_id(request)
+        own, kept_session_id = self.id_of(client), self._counted(_session_id(request))
         if own is not None and kept_session_id is not None and _are_twins(own, kept_session_id):
             self._moved[client_id] = kept_session_id
         return _tag(self.id_of(client))
@@ -78,12 +105,19 @@ class Sessions:
         """Forget a page that NiceGUI has deleted."""
         self._moved.pop(client.id, None)
 
+    def _counted(self, session_id: str | None) -> str | None:
+        """Return the session as which a session counts."""
+        return None if session_id is None else self._former.get(session_id, session_id)
+
 
 def _session_id(request: Request) -> str | None:
     session_id = request.scope.get('session', {}).get('id')
-    if session_id is None:
-        session_id = request.cookies.get(BROWSER_COOKIE) or request.scope.get(NEW_BROWSER)
-    return None if session_id is None else str(session_id)
+    return _browser_id(request) if session_id is None else str(session_id)
+
+
+def _browser_id(request: Request) -> str | None:
+    browser_id = request.cookies.get(BROWSER_COOKIE) or request.scope.get(NEW_BROWSER)
+    return None if browser_id is None else str(browser_id)
 
 
 def _are_twins(*session_ids: str) -> bool:
@@ -95,13 +129,36 @@ def _are_twins(*session_ids: str) -> bool:
 
 
 def _first_page(session_id: str) -> Client | None:
-    pages = (client for client in Client.instances.values() if _is_fresh(client))
-    return next((client for client in pages if _session_id(client.request) == session_id), None)
+    pages = (client for client in _pages() if _session_id(client.request) == session_id)
+    return next((client for client in pages if _is_fresh(client)), None)
+
+
+def _pages() -> list[Client]:
+    """Return the clients that belong to a request. Of an app in script mode the first one does not."""
+    return [client for client in list(Client.instances.values()) if _belongs_to_request(client)]
+
+
+def _belongs_to_request(client: Client) -> bool:
+    try:
+        return client.request is not None
+    except RuntimeError:
+        return False
 
 
 def _is_fresh(client: Client) -> bool:
-    """Return whether a page was asked for by a browser without a cookie."""
-    return _cookie_name(client.request) not in client.request.cookies
+    """Return whether a page was asked for by a browser without a cookie, or with one that is not valid here."""
+    request = client.request
+    cookie = request.cookies.get(_cookie_name(request))
+    return cookie is None or ('session' in request.scope and not _holds(cookie, str(_session_id(request))))
+
+
+def _holds(cookie: str, session_id: str) -> bool:
+    """Return whether a session cookie is the one that has brought a session; another has not been taken for valid."""
+    try:
+        content = json.loads(b64decode(cookie.partition('.')[0]))
+    except ValueError:
+        return False
+    return isinstance(content, dict) and content.get('id') == session_id
 
 
 def _cookie_name(request: Request) -> str:

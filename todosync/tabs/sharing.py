@@ -43,8 +43,8 @@ def share_socket(*, tabs_per_socket: int | None = None, reconnect_timeout: float
     ``todosync.setup()``, which calls it itself. What is said last counts, until NiceGUI has started.
 
     Tabs share a socket if they belong to one browser session. That is NiceGUI's own; an app without a
-    ``storage_secret`` has none, and its pages get a cookie (``todosync_browser``), which tells nothing but that they
-    belong together. In a browser that keeps no cookies, each tab has a socket of its own, as in plain NiceGUI, and so
+    ``storage_secret`` has none. Pages get a cookie, ``todosync_browser``, which tells nothing but that they belong
+    together: without a session, and when the session's cookie has been overwritten. In a browser that keeps no cookies, each tab has a socket of its own, as in plain NiceGUI, and so
     it is with a NiceGUI whose internals are others; the log then says which NiceGUI is needed.
 
     :param tabs_per_socket: how many tabs a socket may carry besides its own (default: 100); more get another socket
@@ -170,6 +170,7 @@ class SharedSocket:
         """Have each page load the browser's part, from where this page's request finds it."""
 
         def build_response_with_modules(client: Client, request: Request, *args: Any, **kwargs: Any) -> Response:
+            self.sessions.recognise(client)
             head = self._modules.head(
                 request,
                 session_tag=self.sessions.tag(client),
