@@ -1,4 +1,4 @@
-"""A browser's pages share a socket whatever has become of its cookie, and no page gets into another's session."""
+"""A browser's pages share a socket whatever becomes of its cookie, and no page gets into another's session."""
 
 from __future__ import annotations
 
