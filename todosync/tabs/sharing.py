@@ -44,8 +44,9 @@ def share_socket(*, tabs_per_socket: int | None = None, reconnect_timeout: float
 
     Tabs share a socket if they belong to one browser session. That is NiceGUI's own; an app without a
     ``storage_secret`` has none. Pages get a cookie, ``todosync_browser``, which tells nothing but that they belong
-    together: without a session, and when the session's cookie has been overwritten. In a browser that keeps no cookies, each tab has a socket of its own, as in plain NiceGUI, and so
-    it is with a NiceGUI whose internals are others; the log then says which NiceGUI is needed.
+    together: without a session, and when the session's cookie has been overwritten. In a browser that keeps no
+    cookies, each tab has a socket of its own, as in plain NiceGUI, and so it is with a NiceGUI whose internals are
+    others; the log then says which NiceGUI is needed.
 
     :param tabs_per_socket: how many tabs a socket may carry besides its own (default: 100); more get another socket
     :param reconnect_timeout: seconds for which a page waits for its browser to come back (default: 60), where the
