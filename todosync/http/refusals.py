@@ -109,7 +109,8 @@ def allow_methods(router: APIRouter) -> None:
     """
     routes = [route for route in router.routes if isinstance(route, RefusalRoute)]
     for route in routes:
-        route.allowed = {method for other in routes if other.path == route.path for method in other.methods or ()}
+        allowed = {method for other in routes if other.path == route.path for method in other.methods or ()}
+        route.allowed = allowed | {'HEAD'} if 'GET' in allowed else allowed
 
 
 async def read_json(request: Request, limit: int) -> Any:
