@@ -1,9 +1,9 @@
-"""Pages that have nothing to send cost nothing: their outboxes sleep until something is put into them.
+"""Lets the outboxes of idle pages sleep until there is something to send, so that idle pages cost nothing.
 
-NiceGUI runs a loop for each page that wakes up once a second, for as long as the page exists: with 500 browsers that is
-most of what an idle server does. A loop that has sent nothing for a while is ended here, and started again by what
-NiceGUI itself sets to wake it. ``tests/production/test_idle.py`` holds what this relies on; where NiceGUI has moved it,
-the loops run on as they are.
+NiceGUI runs a loop for each page, which wakes up once a second as long as the page exists. With 500 browsers that is
+most of the work of an idle server. Here a loop ends when it has sent nothing for a while. It is started again by the
+event that NiceGUI sets to wake it. This uses internals of NiceGUI, which ``tests/production/test_idle.py`` checks. If
+they differ, the loops run as in plain NiceGUI.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nicegui import Client, background_tasks
 from nicegui.outbox import Outbox
 
 SWEEP_INTERVAL = 5.0
-"""Seconds between two looks at the outboxes; one that has sent nothing from one to the next falls asleep."""
+"""Seconds between two sweeps. An outbox that has sent nothing from one sweep to the next falls asleep."""
 RELIED_ON = (
     "name=f'outbox loop {client.id}'",
     'self._enqueue_event = asyncio.Event()',
@@ -27,13 +27,13 @@ RELIED_ON = (
 
 
 def loops_can_be_ended() -> bool:
-    """Return whether NiceGUI's outbox is as it is known here. Reads its source: not for a running event loop."""
+    """Return whether NiceGUI's outbox is as this module needs it. Reads files, so don't call it on an event loop."""
     source = inspect.getsource(Outbox)
     return all(part in source for part in RELIED_ON)
 
 
 class IdleOutboxes:
-    """Has the outboxes of idle pages sleep. Belongs to the event loop."""
+    """Lets the outboxes of idle pages sleep. Belongs to the event loop."""
 
     def __init__(self) -> None:
         self._supported = loops_can_be_ended()
@@ -42,16 +42,16 @@ class IdleOutboxes:
 
     @property
     def is_running(self) -> bool:
-        """Whether the outboxes are looked at; never where NiceGUI's outbox is not as it is known here."""
+        """Whether there are sweeps; never if NiceGUI's outbox is not as this module needs it."""
         return self._timer is not None
 
     def start(self) -> None:
-        """Look at the outboxes from now on; safe to call twice."""
+        """Begin to sweep; safe to call twice."""
         if self._supported and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SWEEP_INTERVAL, self._sweep)
 
     def stop(self) -> None:
-        """Let the outboxes be; those that sleep still wake up by themselves. Safe to call twice."""
+        """Stop sweeping; safe to call twice. Outboxes that sleep still wake up by themselves."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -69,7 +69,7 @@ class IdleOutboxes:
 
 
 def put_to_sleep(outbox: Outbox, loop: asyncio.Task[None]) -> None:
-    """End the loop of an outbox, after what it is just sending, until something is put into the outbox."""
+    """End the loop of an outbox when it has sent its current message, until something is put into the outbox."""
     outbox.stop()
     loop.add_done_callback(lambda _: _fall_asleep(outbox))
 
@@ -77,7 +77,7 @@ def put_to_sleep(outbox: Outbox, loop: asyncio.Task[None]) -> None:
 def _fall_asleep(outbox: Outbox) -> None:
     client = outbox._client()
     if client is None or client.id not in Client.instances:
-        return  # it was stopped for good meanwhile
+        return  # the page was deleted meanwhile
     outbox._should_stop = False
     outbox._enqueue_event = WakeUp(outbox)
     if is_pending(outbox):
@@ -90,14 +90,14 @@ def is_pending(outbox: Outbox) -> bool:
 
 
 class WakeUp(asyncio.Event):
-    """Takes the place of the event for which the loop would wait, and starts the loop when it is set."""
+    """Replaces the event for which the loop waits. It starts the loop when it is set."""
 
     def __init__(self, outbox: Outbox) -> None:
         super().__init__()
         self._outbox = outbox
 
     def set(self) -> None:
-        """Start the loop, which then makes an event of its own, unless the page is gone."""
+        """Start the loop, unless the page is deleted. The loop then makes an event of its own."""
         if not self.is_set() and not self._outbox._should_stop:
             super().set()
             background_tasks.create(self._outbox.loop(), name=f'outbox loop {self._outbox.client.id}')

@@ -1,4 +1,4 @@
-"""What an app process has in common with the others of a deployment: how it is told to go, and what it serves."""
+"""What an app process needs when it is one of several: a signal before it is stopped, and all elements."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from contextlib import suppress
 from nicegui import ui
 
 DRAIN_SIGNAL = signal.SIGUSR1
-"""Tells a process that it is going to be stopped."""
+"""The signal that tells a process that it will be stopped soon."""
 
 
 def drain_on_signal(drain: Callable[[], None]) -> None:
-    """Have ``drain`` called when the process is told that it is going to be stopped."""
-    with suppress(NotImplementedError, RuntimeError, ValueError):  # not every loop, system and thread has signals
+    """Call ``drain`` when the process gets the signal that it will be stopped soon."""
+    with suppress(NotImplementedError, RuntimeError, ValueError):  # some loops, systems and threads have no signals
         asyncio.get_running_loop().add_signal_handler(DRAIN_SIGNAL, drain)
 
 
 def load_all_elements() -> None:
-    """Import every NiceGUI element, for a process that is one of several.
+    """Import every NiceGUI element, because this process is one of several.
 
-    NiceGUI serves an element's browser part only after the element has been imported. A page made by one process could
-    ask another one for a part that that one does not know yet.
+    NiceGUI serves the JavaScript of an element only after the element was imported. A page that one process has built
+    may ask another process for it, which has perhaps not imported the element.
     """
     for name in ui._LAZY_IMPORTS:
-        with suppress(ImportError):  # an element whose optional package is not installed is on nobody's page
+        with suppress(ImportError):  # no page can have an element whose optional package is not installed
             getattr(ui, name)

@@ -1,4 +1,4 @@
-"""Puts what is the same for everybody into files, compressed beforehand, for Caddy to send without asking the app."""
+"""Copies static files, with compressed variants, to where Caddy sends them without asking the app."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .serving import load_all_elements
 
 COMPRESSIBLE = frozenset({'.js', '.mjs', '.css', '.svg', '.json', '.map', '.html', '.wasm', '.ttf'})
 MIN_SIZE = 1024
-"""Bytes below which compressing saves no packet."""
+"""Smaller files are not compressed, because that would not save a packet."""
 QUALITY = 10
-"""Of Brotli's 0 to 11: the last step takes twice the time for one percent."""
+"""Brotli has levels 0 to 11. The highest takes twice the time and saves one percent more."""
 NICEGUI_URL = f'_nicegui/{nicegui.__version__}'
 
 
 def collect(directory: Path) -> int:
-    """Copy the browser's files of NiceGUI and of todosync to where their URLs say, with a Brotli variant each.
+    """Copy the browser's files of NiceGUI and of todosync to the paths of their URLs, each with a Brotli variant.
 
-    Files that are there already are left alone; their URLs change with their content.
+    Files that exist are not written again: when the content of a file changes, its URL changes, too.
 
     :param directory: the root, as Caddy sees it
     :return: how many files were written
@@ -63,7 +63,7 @@ def _write(source: Path, target: Path) -> None:
     content = source.read_bytes()
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix in COMPRESSIBLE and len(content) >= MIN_SIZE:
-        # the variant first: whoever finds the file finds its variant
+        # the variant is written first, so that a file is never there without its variant
         _replace(target.with_name(f'{target.name}.br'), brotli.compress(content, quality=QUALITY))
     _replace(target, content)
 

@@ -1,6 +1,6 @@
-"""What each process reports of itself, so that any of them can show all: on a page, and to Prometheus.
+"""The reports of all processes. Each process keeps them, so any can show them on a page and to Prometheus.
 
-The reports travel over the cable. A process that hears its own ones knows that the cable works.
+The reports travel over the cable. A process that receives its own reports knows that the cable works.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STREAM = 'todosync:status'
 """The name on the cable; no name of a table can be like it."""
 REPORT_INTERVAL = 5.0
 EXPIRY = 3 * REPORT_INTERVAL
-"""Seconds without a report after which a process is taken to have ended."""
+"""A process that has not reported for this many seconds is taken to have ended."""
 HISTORY_LENGTH = 120
 PROCESS = f'{socket.gethostname()}:{os.getpid()}'
 
@@ -39,19 +39,19 @@ class ProcessReport:
     """One process at one moment.
 
     :param process: its host and process id
-    :param at: when, in seconds since 1970, by its own clock
-    :param started_at: when it started, likewise
-    :param versions: the version that it shows of each stream
-    :param browsers: how many browser sessions have a tab here
+    :param at: the time of the report, in seconds since 1970, by the process's own clock
+    :param started_at: the time of the process's start, in seconds since 1970
+    :param versions: the version of each stream that the process has, by name
+    :param browsers: how many browser sessions have a tab in this process
     :param leaders: how many tabs hold a socket
-    :param followers: how many tabs are carried by another one's socket
-    :param cache_hits: how often the cache had what was asked for, since the start
-    :param cache_misses: how often it had not
-    :param jobs_waiting: durable jobs of all processes that wait
-    :param jobs_running: durable jobs of all processes that run
-    :param jobs_failed: failed executions that are kept
+    :param followers: how many tabs use the socket of another tab
+    :param cache_hits: how often the cache had the value, since the start
+    :param cache_misses: how often the cache did not have it, since the start
+    :param jobs_waiting: how many durable jobs wait, in all processes
+    :param jobs_running: how many durable jobs run, in all processes
+    :param jobs_failed: how many failed executions are kept
     :param owns_jobs: whether this process runs the durable jobs
-    :param broadcast_age: seconds since changes were last looked for and broadcast with success
+    :param broadcast_age: seconds since the last successful broadcast
     :param cpu_seconds: processor time since the start
     :param memory_bytes: resident memory
     :param open_files: open file descriptors, sockets included
@@ -89,7 +89,7 @@ class ProcessReport:
 
 
 def take_report(server: SyncServer) -> ProcessReport:
-    """Look at a server. Blocks.
+    """Return a report on a server. Blocks.
 
     :raises sqlalchemy.exc.OperationalError: the store of the jobs cannot be read
     """
@@ -120,11 +120,11 @@ def take_report(server: SyncServer) -> ProcessReport:
 
 
 class StatusBoard:
-    """Publishes this process's reports at an interval, and keeps those of all processes for a while.
+    """Publishes the reports of this process at an interval, and keeps those of all processes for a while.
 
-    :param cable: what carries the reports
-    :param take: makes a report; called in the board's own thread, and may block
-    :param clock: returns the time in seconds, for the age of what has been heard
+    :param cable: carries the reports
+    :param take: returns a report; it is called in the board's own thread, so it may block
+    :param clock: returns the time in seconds; it tells the age of the received reports
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class StatusBoard:
 
     def report(self) -> None:
         """Publish a report now. Blocks; never raises."""
-        with self._reporting:  # one at a time: what was looked at later is to be heard later
+        with self._reporting:  # one at a time, so that reports arrive in the order in which they were made
             try:
                 self._cable.publish(STREAM, orjson.dumps(asdict(self._take())))
             except Exception as error:  # the store of the jobs, or the cable
@@ -204,5 +204,5 @@ class StatusBoard:
 def _parse(message: dict[str, Any]) -> ProcessReport | None:
     known = {field.name for field in fields(ProcessReport)}
     if not known <= message.keys():
-        return None  # of a process that still runs the version before this one
+        return None  # its process still runs the release before this one
     return ProcessReport(**{name: message[name] for name in known})

@@ -1,4 +1,4 @@
-"""What makes a server process spend less."""
+"""Settings of the process that save memory and processor time."""
 
 from __future__ import annotations
 
@@ -17,32 +17,34 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 GC_THRESHOLDS = (10_000, 5, 2)
-"""How many objects may be made, and younger generations be looked through, before the garbage collector looks through
-the older ones. With Python's own 700 to begin with, serving is stopped for it far more often. With its 10 for the older
-ones, what closed pages leave behind that only the collector can free piles up."""
+"""The thresholds of ``gc.set_threshold()``: how many new objects start a collection, and how many collections of a
+generation start one of the next. With Python's own 700 for the first, collections would stop the serving far more
+often. With its own 10 for the others, objects of closed pages would pile up."""
 MALLOC_ARENAS = 2
-"""How many arenas glibc may have for all threads, of which there are some twenty. It would make one for most of them,
-and what those keep of what was given back grows by 10 MB an hour."""
+"""How many arenas glibc may use. It would use one for most of the some twenty threads, and the freed memory that the
+arenas keep would grow by 10 MB an hour."""
 MMAP_THRESHOLD = 128 * 1024
-"""Bytes from which glibc takes an allocation from the system and gives it back at once. It begins with this and raises
-it to the largest that was freed, up to 32 MB; what is smaller leaves holes in the heap then. After 5,000 visits those
-are 17 MB, otherwise 10."""
+"""Allocations of at least this many bytes get memory of their own from the system, which is given back at once.
+
+glibc begins with this value, too. But it raises it to the largest allocation that was freed, up to 32 MB, and smaller
+ones then leave holes in the heap. After 5,000 visits the holes are 17 MB, with a fixed value 10 MB."""
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h, see mallopt(3)
 OPEN_FILES = 65_536
-"""How many open files a process gives itself, if it may: more than the sockets that it can serve."""
+"""How many open files a process asks for: more than the sockets that it can serve."""
 PING_INTERVAL = 10.0
 PING_TIMEOUT = 8.0
-"""Seconds between two pings to a socket, and until an answer is missed. NiceGUI takes 0.8 and 0.4 of its reconnect
-timeout, at least 4 and 2 s, which is half of what an idle browser costs. A browser notices a connection that has gone
-without a word when no ping has come for the sum of both."""
+"""Seconds between two pings to a socket, and seconds until the answer is late.
+
+NiceGUI uses 0.8 and 0.4 of its reconnect timeout, at least 4 and 2 s, and such pings are half of the cost of an idle
+browser. A browser takes a connection for lost when no ping has come for the sum of both."""
 FOR_API = 'todosync.for_api'
 """The key in the scope of a request for the API."""
 
 
 def settle_allocator() -> None:
-    """Have what is freed go back to the system, or be used again; for that, threads share some arenas of the allocator.
+    """Make glibc give freed memory back to the system or use it again, see the constants above.
 
-    Only glibc needs that, and only it can do it. Call it before there are threads: what they have got stays theirs.
+    Other allocators do not need this. Call it before there are threads, because a thread keeps the arena that it has.
     """
     if sys.platform == 'linux' and (mallopt := getattr(ctypes.CDLL(None), 'mallopt', None)):
         mallopt(M_ARENA_MAX, MALLOC_ARENAS)
@@ -52,7 +54,7 @@ def settle_allocator() -> None:
 def allow_open_files() -> int | None:
     """Let the process have as many open files as it may give itself: each socket is one, and 1,024 is a common limit.
 
-    :return: how many it may have now; ``None`` where the system has no such limit
+    :return: the limit now; ``None`` if the system has none
     """
     try:
         import resource
@@ -69,7 +71,7 @@ def allow_open_files() -> int | None:
 def tune(app: FastAPI, sio: socketio.AsyncServer, api_routes: Sequence[BaseRoute]) -> None:
     """Tune the process to serve an app that has started; safe to call twice.
 
-    Does nothing for an app that is only simulated, in tests: its layers are put together when the first request comes.
+    It does nothing for the simulated app of a test, whose middleware is made only when the first request comes.
 
     :param api_routes: see :class:`ApiFirst`
     """
@@ -80,10 +82,10 @@ def tune(app: FastAPI, sio: socketio.AsyncServer, api_routes: Sequence[BaseRoute
 
 
 def free_elements(client: Client) -> None:
-    """Have the elements of a page that is deleted freed at once.
+    """Free the memory of a deleted page's elements at once.
 
-    The classes, the style and the props of each are in a cycle with their own change handler. They would wait for the
-    garbage collector, and of what so many of them hold meanwhile, some is never given back.
+    The classes, the style and the props of each element are in a cycle with their own change handler. So they would
+    wait for the garbage collector, and some of the memory that many of them use meanwhile would never be given back.
     """
     for element in client.elements.values():
         for observable in (element.classes, element.style, element.props):
@@ -91,9 +93,9 @@ def free_elements(client: Client) -> None:
 
 
 def forget_unused_tab_storage(client: Client) -> None:
-    """Forget the ``app.storage.tab`` of a page that is deleted, if nothing has been put into it.
+    """Delete the ``app.storage.tab`` of a deleted page if it is empty.
 
-    NiceGUI keeps one for each tab that was ever open, for 30 days; a tab that comes back gets a new one anyway.
+    NiceGUI keeps one for 30 days for each tab that was ever open. A tab that comes back gets a new one in any case.
     """
     storages: dict[str | None, object] = getattr(nicegui_app.storage, '_tabs', {})
     tab_id = _tab_of(client)
@@ -110,14 +112,14 @@ def _tab_of(client: Client) -> str | None:
 
 
 class ApiFirst:
-    """Has the requests for some routes pass by the layers that NiceGUI wraps around every request.
+    """Keeps requests for some routes from the middleware that NiceGUI puts around every request.
 
-    Those are for pages and their files: they track the page's request, rewrite prefixes and set cache headers. Being
-    Starlette's ``BaseHTTPMiddleware``, they cost more than an insert into the database. All other layers stay, the same
-    ones for the API and for pages.
+    That middleware is for pages and their files: it tracks the page's request, rewrites prefixes and sets cache
+    headers. It is made of Starlette's ``BaseHTTPMiddleware``, which costs more than an insert into the database. All
+    other middleware stays, the same objects for the API and for pages.
 
-    :param app: the app, after its layers have been put together
-    :param routes: the routes that no layer of NiceGUI has anything to do with
+    :param app: the app, after its middleware was made
+    :param routes: the routes that need no middleware of NiceGUI
     """
 
     def __init__(self, app: FastAPI, routes: Sequence[BaseRoute]) -> None:
@@ -125,7 +127,7 @@ class ApiFirst:
         self.app = app.middleware_stack
         self._routes = routes
         layer: Any = self
-        # a layer that keeps what it wraps under another name ends this; what is in it stays as it is
+        # the search ends at a middleware that keeps the next one under another name; those inside stay as they are
         while (wrapped := getattr(layer, 'app', None)) is not None:
             if _is_of_nicegui(wrapped) and hasattr(wrapped, 'app'):
                 layer.app = _PassedByApi(wrapped)
@@ -142,7 +144,7 @@ class ApiFirst:
 
 
 class _PassedByApi:
-    """A layer of NiceGUI that has nothing to do with requests for the API."""
+    """A middleware of NiceGUI that requests for the API pass by."""
 
     def __init__(self, layer: Any) -> None:
         self.app = layer
@@ -158,5 +160,5 @@ def _is_of_nicegui(layer: object) -> bool:
 
 def _settle_garbage_collector() -> None:
     gc.collect()
-    gc.freeze()  # what the start has made stays anyway: no need to look through it ever again
+    gc.freeze()  # the objects of the start stay in any case, so the collector need not check them again
     gc.set_threshold(*GC_THRESHOLDS)
