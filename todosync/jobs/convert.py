@@ -66,11 +66,11 @@ class UnreadableJobError(Exception):
 class FormerJob:
     """A job of the version before.
 
-    :param function: where the function is, as in ``'package.module:function'``
+    :param function: the module and name of the function, as in ``'package.module:function'``
     :param arguments: a JSON array
-    :param attempt: 1 for the first
-    :param at: when it is due
-    :param is_recurring: whether it runs again and again
+    :param attempt: the number of the attempt, from 1
+    :param at: the time at which it is due
+    :param is_recurring: whether it is a recurring job
     """
 
     job_id: str
@@ -119,7 +119,7 @@ def convert_former_jobs(
 def convert_former_executions(connection: Connection, now: datetime) -> None:
     """Move the jobs that were running when their process ended, as part of a transaction.
 
-    As any other that another process has started, they are found to have been interrupted.
+    They then count as interrupted, like all jobs that another process has started.
     """
     started = {'started_at': now.isoformat(), 'started_by': 'the version before'}
     for row in connection.execute(select(former_executions)).all():
@@ -129,7 +129,7 @@ def convert_former_executions(connection: Connection, now: datetime) -> None:
 
 
 def _convert_recurring(connection: Connection, former: FormerJob, declared: Recurring, now: datetime) -> None:
-    """Keep the time of a recurring job, or no restart would make up for a run that was missed."""
+    """Keep the time of a recurring job, so that a missed run is made up for after the restart."""
     next_run = declared.next_run(now)
     if next_run is None:
         return
@@ -164,17 +164,17 @@ def _read(row_id: str, next_run_time: float, job_state: bytes) -> FormerJob:
 
 
 def _without_attempt(row_id: str, attempt: int) -> str:
-    """Return the job's own id: the version before added the attempt to it, from the second on."""
+    """Return the job's own id, without the number that the version before added for later attempts."""
     return row_id.removesuffix(f'#{attempt}') if attempt > 1 else row_id
 
 
 def _is_text(value: object) -> bool:
-    """Return whether a value can be stored as text; one that cannot would keep all jobs from being moved."""
+    """Return whether a value can be stored as text. Otherwise it would keep all jobs from being moved."""
     return isinstance(value, str) and '\0' not in value and value.encode(errors='ignore').decode() == value
 
 
 class _StandIn:
-    """Takes the place of any object in a pickle, and does nothing: when a job is due is in a column of its own."""
+    """Replaces any object in a pickle, and does nothing. The time of a job is in a column of its own."""
 
     def __init__(self, *_: Any) -> None: ...
 

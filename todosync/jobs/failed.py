@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData
 from todosync.database import Outage
 
 MAX_LENGTH = 100_000
-"""Characters of an error's message, and of its traceback, that are kept."""
+"""The largest number of characters that are kept of an error's message, and of its traceback."""
 
 log = logging.getLogger(__name__)
 failed_executions = Table(
@@ -48,7 +48,7 @@ class FailedExecution:
 
 
 class FailedExecutions:
-    """Keeps them in the store of the durable jobs. Every call blocks.
+    """Keeps the failed executions in the store of the durable jobs. Every call blocks.
 
     :param reading: an engine for transactions that read, which do not wait for writers
     :param writing: an engine for transactions that write
@@ -64,7 +64,7 @@ class FailedExecutions:
         failed_executions.create(connection, checkfirst=True)
 
     def record(self, job_id: str, error: BaseException) -> None:
-        """Keep a failure. Never raises: a job must go on even where its failure cannot be kept."""
+        """Keep a failure. Never raises, because a failure that cannot be kept must not stop other jobs."""
         try:
             with self._writing.begin() as connection:
                 self.add(connection, job_id, error)
@@ -98,7 +98,7 @@ class FailedExecutions:
             return int(connection.scalar(select(func.count()).select_from(failed_executions)) or 0)
 
     def prune(self, before: datetime) -> None:
-        """Forget the failures from before a moment."""
+        """Delete the failures from before a time."""
         with self._writing.begin() as connection:
             connection.execute(failed_executions.delete().where(failed_executions.c.failed_at < _as_text(before)))
 

@@ -1,4 +1,4 @@
-"""Jobs of this process, kept in memory: run when woken, and now and then by themselves."""
+"""Jobs of this process, in memory. They run when they are woken, and at intervals by themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .failed import FailedExecutions
 
 THREADS = 3
 SAFETY_INTERVAL = 10.0
-"""Seconds between two runs of a job that nobody woke; waking it is the normal way."""
+"""Seconds between two runs of a job that was not woken. Normally it is woken."""
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 class LocalJobs:
     """Runs jobs in a pool of three threads.
 
-    They are kept in memory, so that waking one from the event loop never waits for a file or a database.
+    They are kept in memory, so that the event loop can wake one without waiting for a file or a database.
 
-    :param failed: where a job that raises is recorded
+    :param failed: where the errors of jobs are recorded
     """
 
     def __init__(self, failed: FailedExecutions) -> None:
@@ -42,7 +42,7 @@ class LocalJobs:
             self._scheduler.start()
 
     def stop(self) -> None:
-        """Wait for running jobs, and forget all; safe to call twice."""
+        """Wait for running jobs, and remove all jobs; safe to call twice."""
         if self._scheduler is not None:
             self._scheduler.pause()
             self._scheduler.get_jobs()  # answers when it is not in the middle of starting some
@@ -55,7 +55,7 @@ class LocalJobs:
         Runs may overlap for an instant, when one is woken while another is ending.
         """
         assert self._scheduler is not None, 'start() first'
-        # a run that has returned counts until its thread gets to say so: no number of instances is too high to allow
+        # a run counts until its thread has said that it returned, so there must be no limit of runs at a time
         self._scheduler.add_job(run, 'interval', seconds=SAFETY_INTERVAL, id=job_id, max_instances=1000)
 
     def wake(self, job_id: str, *, after: float = 0.0) -> None:
@@ -69,7 +69,7 @@ class LocalJobs:
 
 
 def make_scheduler(threads: int) -> BackgroundScheduler:
-    """Return a scheduler that logs no line for each run, and runs a job late, once, rather than never.
+    """Return a scheduler that does not log each run. It runs a late job once, instead of leaving it out.
 
     :param threads: how many jobs run at a time
     """

@@ -1,4 +1,4 @@
-"""The mark ``@job``, and what happens when a job raises: another attempt, a record of the failure, or nothing."""
+"""The mark ``@job``. It says what happens after an error: another attempt, a record of the failure, or nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Function = TypeVar('Function', bound=Callable[..., Any])
 
 
 class JobInterruptedError(Exception):
-    """The process that ran the job ended before the job did; how far it got is not known.
+    """The process that ran the job ended before the job did. Nobody knows how far the job got.
 
     Example::
 
@@ -29,7 +29,7 @@ class Policy:
     discard_on: tuple[type[Exception], ...] = ()
 
     def seconds_until_retry(self, error: BaseException, attempt: int) -> float | None:
-        """Return how long to wait after an attempt that raised, ``None`` when it was the last."""
+        """Return the seconds to wait after a failed attempt; ``None`` if it was the last one."""
         if attempt >= self.attempts or not isinstance(error, self.retry_on):
             return None
         return float(self.wait * 2 ** (attempt - 1))

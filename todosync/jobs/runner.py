@@ -1,4 +1,4 @@
-"""Runs the executions of durable jobs in threads, and sees each to its end."""
+"""Runs the executions of durable jobs in threads, and stores the end of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .store import JobStore
 from .table import Execution
 
 RETRY_INTERVAL = 1.0
-"""Seconds between two attempts to use a store that cannot be used."""
+"""Seconds between two attempts to write to a store that refuses writes."""
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,12 @@ class Runner:
         self._stopping = threading.Event()
         self._running: set[str] = set()
         self._unstored: dict[str, Callable[[], None]] = {}
-        """What is still to note in the store, of executions that have ended, by their ids; they count as running."""
+        """Executions that have ended and whose end is not stored yet: what to write, by id. They count as running."""
         self._ended = threading.Condition()
 
     @property
     def free(self) -> int:
-        """How many threads are free; not more than none after a take-over of many interrupted jobs."""
+        """How many threads are free. It may be negative after a take-over of many interrupted jobs."""
         with self._ended:
             return self._threads - len(self._running - self._unstored.keys())
 
@@ -62,9 +62,9 @@ class Runner:
             self._storing.start()
 
     def stop(self) -> None:
-        """Wait until all executions have ended; safe to call twice. Nothing may begin meanwhile.
+        """Wait until all executions have ended; safe to call twice. No execution may begin meanwhile.
 
-        What could not be stored by then is left to the next owner, which takes it for interrupted.
+        If the end of an execution could not be stored by then, the next owner takes it for interrupted.
         """
         if self._scheduler is not None:
             with self._ended:
@@ -90,7 +90,7 @@ class Runner:
         self._scheduler.add_job(self._perform, args=[execution], id=execution.execution_id)
 
     def _perform(self, execution: Execution) -> None:
-        """Run a job in its own thread, to its end. Never raises, whatever the job does."""
+        """Run a job in the current thread, to its end. Never raises, whatever the job does."""
         policy = Policy()
         try:
             function = ref_to_obj(execution.function)
@@ -98,13 +98,13 @@ class Runner:
             if execution.is_interrupted:
                 raise JobInterruptedError('the process that ran it has ended')
             function(*orjson.loads(execution.arguments))
-        except BaseException as error:  # SystemExit too: in this thread it ends the job, and nothing else
+        except BaseException as error:  # also SystemExit, which ends only the job in this thread
             self._end(execution, self._after_failure(execution, policy, error))
         else:
             self._end(execution, partial(self._store.end, execution))
 
     def _after_failure(self, execution: Execution, policy: Policy, error: BaseException) -> Callable[[], None]:
-        """Return what notes in the store that a job has failed, as its policy wants it."""
+        """Return the function that stores the failure of a job, as the job's policy says."""
         try:
             if isinstance(error, policy.discard_on):
                 log.info('job %s is discarded: %s', execution.job_id, error)
@@ -113,12 +113,12 @@ class Runner:
                 at = datetime.now(UTC) + timedelta(seconds=wait)
                 log.warning('job %s failed and is tried again in %g s: %r', execution.job_id, wait, error)
                 return partial(self._store.retry, execution, at)
-        except Exception:  # such as a wait that is longer than the calendar
+        except Exception:  # for example if the wait is longer than the calendar
             log.exception('job %s cannot be tried again as it asks for', execution.job_id)
         return partial(self._store.end, execution, error)
 
     def _end(self, execution: Execution, store_end: Callable[[], None]) -> None:
-        """Take note that a job has ended, now or as soon as that can be stored."""
+        """Store that a job has ended, now or as soon as that is possible."""
         try:
             store_end()
         except Exception:
@@ -131,7 +131,7 @@ class Runner:
         self._on_end()
 
     def _store_ends(self) -> None:
-        """Store what could not be stored, again and again, each apart from the others; in a thread of its own."""
+        """Try again to store ends that could not be stored, each in a transaction of its own. Runs in a thread."""
         while True:
             with self._ended:
                 self._ended.wait_for(lambda: self._unstored or self._stopping.is_set())

@@ -1,4 +1,4 @@
-"""Where durable jobs are kept: one table, a row for each job that waits or runs."""
+"""The store of the durable jobs: a table with a row for each job that waits or runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class JobStore:
     def add(self, job_id: str, function: str, arguments: str, at: datetime, *, replace: bool) -> None:
         """Add a job that waits for its time.
 
-        :param replace: remove what waits under the id before, whatever attempt it is
+        :param replace: first remove the jobs that wait under the same id, also those that wait for another attempt
         """
         with self._writing.begin() as connection:
             if replace:
@@ -58,7 +58,7 @@ class JobStore:
             insert(connection, job_id=job_id, function=function, arguments=arguments, run_at=as_number(at))
 
     def remove(self, job_id: str) -> bool:
-        """Remove what waits under an id, whatever attempt it is, and return whether there was something."""
+        """Remove the jobs that wait under an id, also for another attempt, and return whether there were any."""
         with self._writing.begin() as connection:
             return _remove(connection, job_id)
 
@@ -69,7 +69,7 @@ class JobStore:
         return row[0] - row[1], row[1]
 
     def seconds_until_due(self, now: datetime) -> float | None:
-        """Return when the next job is to be started, ``None`` for none; a job to convert counts as due."""
+        """Return the time until the next job is due, ``None`` if none waits. A job to be converted counts as due."""
         with self._reading.begin() as connection:
             if self._has_former_tables and has_former_jobs(connection):
                 return 0.0
@@ -79,7 +79,7 @@ class JobStore:
     def take(self, now: datetime, limit: int) -> list[Execution]:
         """Mark due jobs as started by this process, and return them, to be started.
 
-        :param limit: how many at most; further ones stay, where another owner would find them
+        :param limit: how many jobs to take at most; the others wait, so that another owner can find them
         """
         is_due = IS_READY & (jobs.c.run_at <= as_number(now))
         first = select(jobs).where(is_due).order_by(jobs.c.run_at, jobs.c.execution_id).limit(1)
@@ -102,7 +102,7 @@ class JobStore:
         return taken
 
     def give_back(self, running: Collection[str]) -> None:
-        """Let jobs wait again that were taken and not started: whether they were taken was not known.
+        """Let jobs wait again that this process has taken and not started. It did not know that it had taken them.
 
         :param running: the ids of the executions that were started
         """
@@ -111,13 +111,13 @@ class JobStore:
             connection.execute(jobs.update().where(lost).values(started_at=None, started_by=None))
 
     def end(self, execution: Execution, error: BaseException | None = None) -> None:
-        """Forget an execution: it has ended.
+        """Delete the row of an execution that has ended.
 
         :param error: the failure to record
         """
         with self._writing.begin() as connection:
             is_ours = connection.execute(jobs.delete().where(self._is(execution))).rowcount > 0
-            if is_ours and error is not None:  # otherwise another owner has ended it already, as interrupted
+            if is_ours and error is not None:  # otherwise another owner has already ended it as interrupted
                 self._failed.add(connection, execution.job_id, error)
 
     def retry(self, execution: Execution, at: datetime) -> None:
@@ -136,7 +136,7 @@ class JobStore:
         """Bring the store up to date for a new owner.
 
         :param running: the ids of the executions that run in this process
-        :return: the executions that were started and do not run, now this process's, for it to end them
+        :return: the executions that were started and do not run; they are this process's now, which must end them
         """
         with self._writing.begin() as connection:
             self._has_former_tables = has_former_tables(connection)
@@ -150,7 +150,7 @@ class JobStore:
         return [_execution(row, is_interrupted=True) for row in rows]
 
     def _schedule(self, connection: Connection, now: datetime) -> None:
-        """Schedule what is declared; what is scheduled already keeps its time."""
+        """Schedule the declared jobs. A job that is already scheduled keeps its time."""
         scheduled: set[str] = set()
         for row in connection.execute(select(jobs).where(IS_WAITING & IS_RECURRING)).all():
             if self.recurring.get(row.job_id) == Recurring(row.function, row.cron) and row.job_id not in scheduled:
@@ -163,7 +163,7 @@ class JobStore:
     def _insert_next(self, connection: Connection, row: Row[Any], now: datetime) -> None:
         try:
             self._insert_recurring(connection, row.job_id, Recurring(row.function, row.cron), now)
-        except ValueError:  # another program has changed the row; the next start schedules the job anew
+        except ValueError:  # another program has changed the row; the next start schedules the job again
             log.exception('job %s does not run again: its times cannot be read', row.job_id)
 
     def _insert_recurring(self, connection: Connection, job_id: str, declared: Recurring, now: datetime) -> None:

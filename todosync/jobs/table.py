@@ -1,4 +1,4 @@
-"""The table of the durable jobs: a row for each that waits or runs, with nothing in it but text and numbers."""
+"""The table of the durable jobs. It has a row for each job that waits or runs, of texts and numbers only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, Table, Text, event, select
 
 RECURRING = 'recurring:'
-"""What the ids of recurring jobs begin with, in logs and among failures."""
+"""The ids of recurring jobs begin with this, in logs and in the records of failures."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 jobs = Table(
     'todosync_jobs',
     MetaData(),
-    # each attempt has a key of its own; several may have the same job_id, and none is part of another's name
+    # each attempt has a key of its own, because several attempts may have the same job_id
     Column('execution_id', Text, primary_key=True),
     Column('job_id', Text, nullable=False, index=True),
     Column('function', Text, nullable=False),
@@ -34,17 +34,17 @@ IS_WAITING = jobs.c.started_by.is_(None)
 IS_RECURRING = jobs.c.cron.is_not(None)
 _running = jobs.alias('running')
 IS_READY = IS_WAITING & jobs.c.job_id.not_in(select(_running.c.job_id).where(_running.c.started_by.is_not(None)))
-"""It waits for its time only: attempts and runs of one id come one after the other."""
+"""The job waits for its time only. It is not ready while another job of its id runs."""
 
 
 @dataclass(frozen=True)
 class Execution:
     """A run of a durable job.
 
-    :param function: where the function is, as in ``'package.module:function'``
+    :param function: the module and name of the function, as in ``'package.module:function'``
     :param arguments: a JSON array
-    :param attempt: 1 for the first
-    :param is_interrupted: whether another process has started it, and has ended before it did
+    :param attempt: the number of the attempt, from 1
+    :param is_interrupted: whether another process started it, and ended before the job did
     """
 
     execution_id: str
@@ -59,15 +59,15 @@ class Execution:
 class Recurring:
     """A job that runs again and again.
 
-    :param function: where the function is
-    :param cron: when, in the five fields of cron, in UTC
+    :param function: the module and name of the function
+    :param cron: its times, in the five fields of cron, in UTC
     """
 
     function: str
     cron: str
 
     def next_run(self, now: datetime) -> datetime | None:
-        """Return when it is due next, after a moment; ``None`` for never.
+        """Return the next time after ``now`` at which it is due; ``None`` for never.
 
         :raises ValueError: ``cron`` is none
         """
@@ -77,9 +77,9 @@ class Recurring:
 
 
 def read_any_text(engine: Engine) -> None:
-    """Have SQLite's text read whatever its bytes are: what is no UTF-8 comes with backslashes, and is no job's name.
+    """Let texts of SQLite be read that are no UTF-8: their odd bytes become backslash escapes.
 
-    Otherwise one row that another program has written would keep all others from being read.
+    Otherwise one such row, written by another program, would keep all jobs from being read.
     """
 
     def configure(connection: Any, _: Any) -> None:
@@ -96,7 +96,7 @@ def insert(connection: Connection, **values: Any) -> None:
 
 
 def as_number(moment: datetime) -> int:
-    """Return a moment as microseconds since 1970, in UTC: a number keeps its order, and is exact."""
+    """Return a time as microseconds since 1970, in UTC. A whole number is exact, and can be ordered."""
     return (moment - EPOCH) // MICROSECOND
 
 
