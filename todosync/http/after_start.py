@@ -11,14 +11,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 START_PATIENCE = 10.0
 PROBE_PATIENCE = 1.0
-"""Seconds that requests, and those that ask how the process is, wait for a start that takes long."""
+"""Seconds for which requests wait for the start of the app; those that ask for the health of the process wait less."""
 
 
 class AfterStart:
-    """Lets requests wait until the app has started: NiceGUI takes them before that. Refuses them if it takes long.
+    """Lets requests wait until the app has started, because NiceGUI accepts them before. Refuses them after a while.
 
-    :param app: what answers the requests
-    :param start: returns when the app has started; a failure is its own business
+    :param app: answers the requests
+    :param start: returns when the app has started; it handles its own errors
     """
 
     def __init__(self, app: ASGIApp, start: Callable[[], Awaitable[None]]) -> None:

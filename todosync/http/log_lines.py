@@ -1,4 +1,4 @@
-"""The lines of the log: whatever a stranger sends, a line stays one line, of a length, without control characters."""
+"""The lines of the log. Whatever a stranger sends, each has a limited length and no control characters."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 TEXT = '%(asctime)s %(levelname)s %(name)s: %(message)s'
 MESSAGE_LIMIT = 2_000
 TRACEBACK_LIMIT = 12_000
-"""Characters beyond which the middle of a message, and of a traceback, is left out."""
+"""The middle of a message, or of a traceback, with more characters than this is left out."""
 READS_STRANGERS = frozenset({'engineio.server', 'socketio.server'})
-"""The loggers of those that read what sockets send. Each odd frame is an exception to them; its traceback, which is
-hundreds of times as long as the frame, tells nothing of this program."""
+"""The loggers of the libraries that read the frames of sockets. They log each odd frame with a traceback, which is
+hundreds of times as long as the frame and tells nothing about this program."""
 
 
 class TextFormatter(logging.Formatter):
-    """Lines for people. The lines of a traceback are indented, so that none of them passes for a line of the log."""
+    """Lines for people. The lines of a traceback are indented, so that none looks like a line of the log."""
 
     def __init__(self) -> None:
         super().__init__(TEXT)
@@ -31,7 +31,7 @@ class TextFormatter(logging.Formatter):
 
 
 def json_formatter() -> logging.Formatter:
-    """Return what makes JSON lines, for programs. Needs the extra ``production``."""
+    """Return a formatter of JSON lines, for programs. Needs the extra ``production``."""
     from pythonjsonlogger.json import JsonFormatter
 
     class TamedJsonFormatter(JsonFormatter):
@@ -67,7 +67,7 @@ def tamed_traceback(text: str) -> str:
 
 
 def escaped(text: str, limit: int) -> str:
-    """Return a text in which no character does anything but show itself, such as move a terminal's cursor."""
+    """Return a text without control characters, which could for example move the cursor of a terminal."""
     if text.isprintable():
         return text
     shown = (char if char.isprintable() else char.encode('unicode_escape').decode() for char in text)
@@ -75,7 +75,7 @@ def escaped(text: str, limit: int) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Return a text without what stands in its middle, if it is longer than a number of characters."""
+    """Return a text; if it has more characters than the limit, without its middle."""
     if len(text) <= limit:
         return text
     half = limit // 2

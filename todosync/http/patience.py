@@ -1,7 +1,7 @@
-"""How long, and how much, a connection may take: uvicorn's protocols, which let strangers wait for ever, with limits.
+"""Limits of time and size for connections. uvicorn itself has none, so a stranger could keep connections for ever.
 
-A proxy such as Caddy has limits of its own; these are for a process that is reached without one, and for what a proxy
-lets through. They rest on uvicorn's internals: ``tests/http/test_patience.py`` tells when those have changed.
+A proxy such as Caddy has limits of its own. These are for a process without a proxy, and for what a proxy lets through.
+They use internals of uvicorn, which ``tests/http/test_patience.py`` checks.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from uvicorn.server import ServerState
 
 HEAD_LIMIT = 64 * 2**10
-"""Bytes that the head of a request, which is its address and its headers, may have."""
+"""The largest size in bytes of the head of a request: its address and its headers."""
 HEAD_TIMEOUT = 15.0
-"""Seconds in which a connection has to send the head of a request."""
+"""Seconds within which a connection must send the head of a request."""
 BODY_GRACE = 15.0
 BODY_RATE = 4 * 2**10
-"""Seconds that the body of a request may take anyhow, and bytes a second that it has to come with after that."""
+"""Seconds that the body of any request may take, and the bytes per second that it must bring after that."""
 TAKING_TIMEOUT = 30.0
 TAKING_RATE = 2**10
-"""Seconds without progress after which a connection is ended that does not take what it is sent, and bytes a second
-that are progress."""
+"""A connection is ended if for so many seconds it has read fewer bytes per second than this, of what waits for it."""
 LOOK_INTERVAL = 5.0
-"""Seconds between two looks at all connections. Time is counted in looks, so that a process that was stopped for a
-while does not take its own pause for that of others."""
+"""Seconds between two checks of all connections. Time is counted in checks, so that a process that was stopped for a
+while does not blame its own pause on the connections."""
 TOO_LARGE = (
     b'HTTP/1.1 431 Request Header Fields Too Large\r\n'
     b'content-type: text/plain; charset=utf-8\r\ncontent-length: 37\r\nconnection: close\r\n\r\n'
@@ -42,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 class Taking:
-    """Whether a connection takes what it is sent."""
+    """Tells whether a connection reads what is sent to it."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -50,11 +49,11 @@ class Taking:
         self._waited = 0.0
 
     def has_taken(self) -> None:
-        """Note that the connection has taken nearly all."""
+        """Note that the connection has read nearly everything."""
         self._waited = 0.0
 
     def is_stuck(self) -> bool:
-        """Look at what is left to be sent; return whether that has not become less for too long."""
+        """Check how much waits to be sent, and return whether it has not become less for too long."""
         before, self._left = self._left, self._transport.get_write_buffer_size()
         is_waiting = before > 0 and self._left > max(0, before - TAKING_RATE * LOOK_INTERVAL)
         self._waited = self._waited + LOOK_INTERVAL if is_waiting else 0.0
@@ -62,7 +61,7 @@ class Taking:
 
 
 class PatientHttp(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which ends connections that take too much or too long."""
+    """uvicorn's HTTP protocol with limits: it ends connections that send too much or take too long."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,13 +72,13 @@ class PatientHttp(HttpToolsProtocol):
         self._size = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to look at a connection."""
+        """Begin to check a connection."""
         super().connection_made(transport)  # type: ignore[arg-type]
         self.taking = Taking(self.transport)
         look_from_now_on(self.server_state)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come, unless the head of the request is too large."""
+        """Read what has come, unless the head of the request is too large."""
         if self._awaits is None:
             self._await('head')  # of the next request
         super().data_received(data)
@@ -107,13 +106,13 @@ class PatientHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def resume_writing(self) -> None:
-        """Note that the connection takes what it is sent."""
+        """Note that the connection reads again."""
         self.taking.has_taken()
         super().resume_writing()
 
     def look(self) -> str | None:
-        """Return why this connection has to end, ``None`` if it may go on. Called once in ``LOOK_INTERVAL``."""
-        if not self.flow.read_paused:  # paused, it is the app that takes its time
+        """Return why this connection must end, ``None`` if it may go on. Called once per ``LOOK_INTERVAL``."""
+        if not self.flow.read_paused:  # otherwise the connection waits for the app
             self._waited += LOOK_INTERVAL
         if self._awaits == 'head' and self._waited > HEAD_TIMEOUT:
             return 'the head of a request did not come'
@@ -126,15 +125,15 @@ class PatientHttp(HttpToolsProtocol):
 
 
 class PatientWebSocket(WSProtocol):
-    """uvicorn's WebSocket protocol, which ends connections that do not read."""
+    """uvicorn's WebSocket protocol with limits: it ends connections that do not read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to look at a connection."""
+        """Begin to check a connection."""
         super().connection_made(transport)
         self.taking = Taking(transport)
 
     def resume_writing(self) -> None:
-        """Note that the connection takes what it is sent."""
+        """Note that the connection reads again."""
         self.taking.has_taken()
         super().resume_writing()
 
@@ -144,7 +143,7 @@ class PatientWebSocket(WSProtocol):
             super().handle_ping(event)
 
     def look(self) -> str | None:
-        """Return why this connection has to end, ``None`` if it may go on. Called once in ``LOOK_INTERVAL``."""
+        """Return why this connection must end, ``None`` if it may go on. Called once per ``LOOK_INTERVAL``."""
         return SLOW_READER if self.taking.is_stuck() else None
 
 
@@ -152,7 +151,7 @@ _looked_at: WeakSet[ServerState] = WeakSet()
 
 
 def look_from_now_on(state: ServerState) -> None:
-    """Look at the connections of a server every few seconds, as long as there are any; safe to call twice."""
+    """Check the connections of a server every few seconds, as long as there are any; safe to call twice."""
     if state not in _looked_at:
         _looked_at.add(state)
         asyncio.get_running_loop().call_later(LOOK_INTERVAL, _look, state)
@@ -165,7 +164,7 @@ def _look(state: ServerState) -> None:
         if isinstance(connection, PatientHttp | PatientWebSocket) and (why := connection.look()):
             ended[why] += 1
             connection.transport.abort()
-    for why, count in ended.items():  # one line, not one for each
+    for why, count in ended.items():  # one line for all of them
         log.info('%d connections were ended: %s', count, why)
     if state.connections:
         look_from_now_on(state)

@@ -1,4 +1,4 @@
-"""How one process of an app listens, logs and stops: what ``ui.run()`` is told."""
+"""How a process listens, logs and stops: the arguments of ``ui.run()``."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .log_lines import READS_STRANGERS, TextFormatter, json_formatter
 from .patience import PatientHttp
 
 GZIP_LEVEL = 4
-"""A tenth larger than at best, in a quarter of the time, and the event loop waits meanwhile."""
+"""The results are a tenth larger than with the best level, in a quarter of the time; the event loop waits for it."""
 STOP_GRACE = 5
-"""Seconds that requests in flight get to end before the process ends without them."""
+"""Seconds for which a process that stops waits for its running requests."""
 
 
 def run_options(settings: Settings, **own: Any) -> dict[str, Any]:
-    """Return what ``ui.run()`` has to be told of the settings.
+    """Return the arguments of ``ui.run()`` that follow from the settings.
 
     :param settings: the settings
-    :param own: whatever ``ui.run()`` takes; it replaces what follows from the settings
+    :param own: your own arguments of ``ui.run()``; they replace those that follow from the settings
     :return: the arguments of ``ui.run()``
     :raises OSError: the storage directory, which keeps the secret of the sessions, cannot be used
 
@@ -39,13 +39,13 @@ def run_options(settings: Settings, **own: Any) -> dict[str, Any]:
         'timeout_graceful_shutdown': STOP_GRACE,
         'log_config': log_configuration(settings),
         'http': PatientHttp,
-        # messages are small; a compressor for each socket takes 90 kB, and most of the time that sending one takes
+        # messages are small. A compressor takes 90 kB for each socket, and most of the time of sending a message
         'ws_per_message_deflate': False,
         'ws_ping_interval': None,  # Engine.IO has pings of its own
         'gzip_middleware_factory': None if settings.behind_proxy else compress_quickly,
     }
     if settings.socket is not None:
-        # who can open the socket is the proxy: the directory is closed to others
+        # only the proxy can open the socket, because the directory is closed to others
         options |= {'uds': str(settings.socket), 'forwarded_allow_ips': '*', 'show_welcome_message': False}
     if 'storage_secret' not in own:
         options['storage_secret'] = settings.resolve_storage_secret()
@@ -53,13 +53,15 @@ def run_options(settings: Settings, **own: Any) -> dict[str, Any]:
 
 
 def log_configuration(settings: Settings) -> dict[str, Any]:
-    """Return the configuration for ``logging.config.dictConfig``: text for people.
+    """Return the configuration for ``logging.config.dictConfig``.
 
-    In production, with the extra of that name, it is JSON lines. One that is written while a request or a socket is
-    served has its ``request_id`` then; Caddy has logged the same one. A line stays one line, of a limited length and
-    without control characters, whatever a stranger sends.
+    The log is text for people; in production, with the extra of that name, it is JSON lines. A line that is written
+    while a request or a socket is served has its ``request_id``, which Caddy logs, too. Whatever a stranger sends, a
+    line has a limited length and no control characters.
+
+    :param settings: the settings
     """
-    # by name only: without the extra there is nothing to import
+    # by name only, because without the extra there is nothing to import
     is_json = settings.is_production and all(find_spec(name) for name in ('pythonjsonlogger', 'asgi_correlation_id'))
     return {
         'version': 1,
@@ -81,5 +83,5 @@ def log_configuration(settings: Settings) -> dict[str, Any]:
 
 
 def compress_quickly(app: ASGIApp) -> GZipMiddleware:
-    """Return the layer that compresses what is sent."""
+    """Return the middleware that compresses answers."""
     return GZipMiddleware(app, compresslevel=GZIP_LEVEL)

@@ -1,4 +1,4 @@
-"""Writes that are done once, however often they are sent: what was done under a key is on record for a day."""
+"""Writes with a key are done only once, however often they are sent. Their outcome is kept for a day."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ done = Table(
     Column('at', BigInteger().with_variant(Integer, 'sqlite'), nullable=False, index=True),
     sqlite_strict=True,
 )
-"""``request`` is the hash of what was asked for, ``outcome`` JSON, ``at`` the second since 1970."""
+"""``request`` is a hash of the request, ``outcome`` is JSON, ``at`` is in seconds since 1970."""
 
 
 class Once:
-    """A write that is to be done once under a key. Its record is written in the transaction of its effect.
+    """A write that is done only once under its key. Its outcome is stored in the same transaction as its effect.
 
-    :param key: 1 to 255 printable characters of ASCII, which whoever sends the write has drawn at random
-    :param request: what is asked for, JSON values; another request under the same key is refused
-    :raises RefusedWriteError: the key is none
+    :param key: a random value that the sender of the write has chosen: 1 to 255 printable characters of ASCII
+    :param request: the request, as JSON values; a different request under the same key is refused
+    :raises RefusedWriteError: the key has other characters or another length
     """
 
     def __init__(self, key: str, request: Any) -> None:
@@ -42,7 +42,7 @@ class Once:
         self._request = hashlib.sha256(described).hexdigest()
 
     def outcome(self, session: Session) -> Mapping[str, Any] | None:
-        """Return what came of it, ``None`` if it has not been done.
+        """Return the outcome of the write, ``None`` if it has not been done.
 
         :raises RefusedWriteError: another write was done under this key
         """
@@ -55,7 +55,7 @@ class Once:
         return found
 
     def note(self, session: Session, outcome: Mapping[str, Any]) -> None:
-        """Put on record what came of it; of two transactions at the same time, one fails here.
+        """Store the outcome of the write. Of two transactions at the same time one fails here.
 
         :raises sqlalchemy.exc.IntegrityError: another transaction has just done it
         """
@@ -69,5 +69,5 @@ class Once:
 
 
 def forget(session: Session, before: datetime) -> None:
-    """Forget the writes that were done before a time."""
+    """Delete the outcomes of writes that were done before a time."""
     session.connection().execute(delete(done).where(done.c.at < int(before.timestamp())))

@@ -1,4 +1,4 @@
-"""How a write is refused: in sentences for the person who wanted it."""
+"""Refusals of writes, in sentences for the person who wanted the write."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import ValidationError
 class RefusedWriteError(ValueError):
     """A write was refused, and nothing was written.
 
-    :param errors: one sentence for each reason, meant for the person who wanted the write
-    :param fields: the sentences that are about a field, by its name, to be shown beside it
+    :param errors: one sentence for each reason, for the person who wanted the write
+    :param fields: sentences to show beside a field, by the name of the field
 
     Example::
 
@@ -28,7 +28,7 @@ class RefusedWriteError(ValueError):
 
 
 class RowGoneError(RefusedWriteError, LookupError):
-    """The row to be written to is not there (any more), and nothing was written.
+    """The row of a write does not exist, or was deleted. Nothing was written.
 
     Example::
 
@@ -40,7 +40,7 @@ class RowGoneError(RefusedWriteError, LookupError):
 
 
 def refusal_of(error: ValidationError) -> RefusedWriteError:
-    """Return the refusal that stands for values that do not fit their fields."""
+    """Return the refusal for values that do not fit their fields."""
     sentences: list[str] = []
     fields: dict[str, str] = {}
     for detail in error.errors(include_url=False):

@@ -1,4 +1,4 @@
-"""What a write may say: pydantic models of a stream's writable fields, made of the fields of its own model."""
+"""The shapes of writes: pydantic models of a stream's writable fields, made from the fields of its own model."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from todosync.streams import Stream
 from .refusals import refusal_of
 
 Values = Mapping[str, Any] | bytes
-"""The values of a row's fields by name: Python's, or JSON of an object."""
+"""The values of fields by name: Python values, or JSON bytes of an object."""
 
 
 @cache
 def insert_shape(stream: Stream) -> type[BaseModel]:
-    """Return what a new row may say: its writable fields; those with a default may be left out.
+    """Return the shape of an insert: the writable fields. A field with a default may be left out.
 
     :param stream: a stream with ``writable`` fields
     :return: a pydantic model, with the types and checks that the stream's model declares
@@ -33,7 +33,7 @@ def insert_shape(stream: Stream) -> type[BaseModel]:
 
 @cache
 def update_shape(stream: Stream) -> type[BaseModel]:
-    """Return what a change may say: its writable fields; what is left out stays as it is.
+    """Return the shape of an update: the writable fields. A field that is left out stays as it is.
 
     :param stream: a stream with ``writable`` fields
     :return: a pydantic model, with the types and checks that the stream's model declares

@@ -34,10 +34,10 @@ class Write:
     session: Session
 
     def refuse(self, sentence: str, field: str = '') -> NoReturn:
-        """Refuse the write, and with it its whole transaction.
+        """Refuse the write. Its whole transaction is undone.
 
-        :param sentence: why, for the person who wanted it, and what to do
-        :param field: the field that it is about, beside which it will be shown
+        :param sentence: why it is refused and what to do, for the person who wanted the write
+        :param field: the name of the field beside which the sentence is to be shown, if it is about one
         :raises RefusedWriteError: always
 
         Example::
