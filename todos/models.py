@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,15 +10,32 @@ from pydantic import AfterValidator
 from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, String, false
 from sqlmodel import Field, SQLModel
 
-from todosync import Stream, count, sql_now
+from todosync import Stream, count, new_id, sql_now
 
 TITLE_MAX_LENGTH = 500
+ID_MAX = 2**53 - 1
+"""The largest id, on either side of zero, that JavaScript tells from its neighbours."""
+INVISIBLE = (
+    r'\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f'
+    r'\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013441\U00013442\U00016fe4'
+    r'\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff'
+)
+"""The characters that show nothing when they stand alone, as a class of Python's and PostgreSQL's regular expressions.
+
+Unicode's white space, control characters and Default_Ignorable_Code_Point, and the blanks of Braille, music, Khitan and
+hieroglyphs. They may stand beside others: a zero-width joiner makes one emoji of two. Migration 0002 has the same ones.
+"""
+VISIBLE = f'[^{INVISIBLE}]'
 SQLITE_IS_A_TIME = (
     "{0} GLOB '????-??-?? ??:??:??*' AND {0} >= '0001' "
     "AND datetime(substr({0}, 1, 19), '+0 days') IS substr({0}, 1, 19) "
     "AND (length({0}) = 19 OR substr({0}, 20) GLOB '.[0-9]*' AND substr({0}, 21) NOT GLOB '*[^0-9]*')"
 )
 """What SQLite, whose columns take any text, has to check for a column of times."""
+
+
+POSTGRES_IS_A_TIME = "{0} >= '0001-01-01 00:00:00+00' AND {0} < '10000-01-01 00:00:00+00'"
+"""What PostgreSQL has to check: its times may be infinite, before Christ, or of a year of five digits."""
 
 
 def utc_now() -> datetime:
@@ -29,11 +47,11 @@ def clean_title(title: str) -> str:
     """Strip a title and refuse what cannot be one.
 
     :param title: as a person typed it
-    :return: the stripped title, 1 to 500 characters
+    :return: the stripped title, 1 to 500 characters, at least one of them visible
     :raises ValueError: blank, too long, or holding what no database can store
     """
     title = title.strip()
-    if not title:
+    if not re.search(VISIBLE, title):
         raise ValueError("Title can't be blank")
     if len(title) > TITLE_MAX_LENGTH:
         raise ValueError(f'Title is too long (maximum is {TITLE_MAX_LENGTH} characters)')
@@ -46,6 +64,9 @@ def clean_title(title: str) -> str:
 
 class Todo(SQLModel, table=True):
     """One todo as it is stored. The SQL defaults make ``INSERT INTO todos(title) VALUES ('...')`` complete.
+
+    What could not be served, other programs cannot write either. Where SQLite's checks do not suffice, triggers refuse
+    it: see migration 0002.
 
     Example::
 
@@ -64,11 +85,21 @@ class Todo(SQLModel, table=True):
                 'updated_at_is_a_time': SQLITE_IS_A_TIME.format('updated_at'),
             }.items()
         ),
-        {'sqlite_autoincrement': True},  # an id is never used again, so a late message cannot hit a newer todo
+        *(
+            CheckConstraint(condition, name=name).ddl_if(dialect='postgresql')
+            for name, condition in {
+                'title_is_visible': f"title ~ '{VISIBLE}'",
+                'id_is_safe': f'id BETWEEN -{ID_MAX} AND {ID_MAX}',
+                'created_at_is_a_time': POSTGRES_IS_A_TIME.format('created_at'),
+                'updated_at_is_a_time': POSTGRES_IS_A_TIME.format('updated_at'),
+            }.items()
+        ),
+        {'sqlite_autoincrement': True},  # an INSERT without an id takes the next one, which was never used
     )
 
     id: int | None = Field(
-        default=None, sa_column=Column(BigInteger().with_variant(Integer, 'sqlite'), primary_key=True)
+        default_factory=new_id,
+        sa_column=Column(BigInteger().with_variant(Integer, 'sqlite'), primary_key=True),
     )
     title: Annotated[str, AfterValidator(clean_title)] = Field(sa_type=String(TITLE_MAX_LENGTH))
     completed: bool = Field(default=False, sa_column_kwargs={'server_default': false()})

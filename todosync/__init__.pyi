@@ -2,6 +2,7 @@ from .assembly import SyncServer, setup
 from .database import Database, DatabaseUnavailableError, UnknownOutcomeError, sql_now
 from .elements import BrowserList, LiveElement, LiveList, LiveText, LiveTitle, stream_expression, total_expression
 from .http import RefusalRoute, RefusedError, allow_methods, json_response, read_json, run_options
+from .ids import IdMaker, new_id
 from .jobs import FailedExecution, JobInterruptedError, job
 from .package import MissingExtraError, __version__
 from .production import ProcessReport, add_production
@@ -18,6 +19,7 @@ __all__ = [
     'Database',
     'DatabaseUnavailableError',
     'FailedExecution',
+    'IdMaker',
     'JobInterruptedError',
     'Live',
     'LiveElement',
@@ -52,6 +54,7 @@ __all__ = [
     'insert_shape',
     'job',
     'json_response',
+    'new_id',
     'read_json',
     'read_rows',
     'run_options',

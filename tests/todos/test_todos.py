@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import text
 
 from tests.writing import create_todo, delete_todo, update_todo
+from todos import MIGRATIONS
 from todos.actions import restore_todo
 from todos.models import TODOS
+from todosync import new_id
 from todosync.database.database import Database
+from todosync.ids import EPOCH, GIVEN_ID_MAX, ID_MAX
 from todosync.streams.messages import Row
 from todosync.writes import RefusedWriteError, RowGoneError
 
@@ -99,3 +103,77 @@ def test_an_insert_that_names_only_the_title_is_complete(database: Database) -> 
     inserted = rows(database)[1]
     assert [todo['title'] for todo in rows(database)] == ['after', 'Buy milk', 'before']
     assert (inserted['completed'], inserted['created_at'][-1], len(inserted['created_at'])) == (False, 'Z', 27)
+
+
+def test_an_id_that_is_taken_is_replaced_by_another(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = create_todo(database, {'title': 'Buy milk'})
+    monkeypatch.setattr(new_id, '_last', (first.id or 0) - 1)
+    monkeypatch.setattr(new_id, '_clock', EPOCH.timestamp)  # set back, so that the next id is the one after the last
+    second = create_todo(database, {'title': 'Buy oats'})
+    assert [todo['title'] for todo in rows(database)] == ['Buy oats', 'Buy milk']
+    assert second.id == (first.id or 0) + 1
+
+
+def test_after_rows_were_copied_with_their_ids_the_next_adds_work(database: Database) -> None:
+    with database.write() as session:
+        session.connection().execute(text("INSERT INTO todos(id, title) VALUES (1, 'a'), (2, 'b'), (3, 'c')"))
+    create_todo(database, {'title': 'by a server'})
+    with database.write() as session:
+        for title in ('by a program', 'by another'):
+            session.connection().execute(text('INSERT INTO todos(title) VALUES (:title)'), {'title': title})
+    create_todo(database, {'title': 'by a server'})
+    assert len({row['id'] for row in rows(database)}) == 7
+
+
+def test_many_rows_that_another_program_adds_at_once_have_ids_of_their_own(database: Database) -> None:
+    with database.write() as session:
+        numbers = 'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5000)'
+        session.connection().execute(text(f"INSERT INTO todos(title) {numbers} SELECT 'x' FROM n"))
+    create_todo(database, {'title': 'by a server'})
+    assert len({row['id'] for row in rows(database)}) == 5001
+
+
+def test_the_largest_id_that_may_be_given_leaves_room_for_those_that_come_after_it(database: Database) -> None:
+    with database.write() as session:
+        session.connection().execute(text(f"INSERT INTO todos(id, title) VALUES ({GIVEN_ID_MAX}, 'x')"))
+        for _ in range(3):
+            session.connection().execute(text("INSERT INTO todos(title) VALUES ('y')"))
+    create_todo(database, {'title': 'z'})
+    assert len(rows(database)) == 5
+    assert all(row['id'] <= ID_MAX for row in rows(database))
+
+
+@pytest.mark.parametrize('todo_id', [-5, 0, ID_MAX - 2**40, -ID_MAX])
+def test_a_todo_of_any_id_that_the_database_takes_can_be_changed_and_deleted(database: Database, todo_id: int) -> None:
+    with database.write() as session:
+        session.connection().execute(text(f"INSERT INTO todos(id, title) VALUES ({todo_id}, 'x')"))
+    update_todo(database, todo_id, {'completed': True})
+    assert [(row['id'], row['completed']) for row in rows(database)] == [(todo_id, True)]
+    delete_todo(database, todo_id)
+    assert rows(database) == []
+
+
+def test_what_an_earlier_version_took_keeps_nobody_from_adding_after_an_upgrade(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = Database(database_url, migrations=MIGRATIONS)
+    with monkeypatch.context() as context:
+        upgrade = command.upgrade
+        context.setattr(command, 'upgrade', lambda config, _: upgrade(config, '0001'))
+        earlier.migrate()
+    with earlier.write() as session:
+        connection = session.connection()
+        on_sqlite = connection.dialect.name == 'sqlite'
+        odd = "CAST(x'ff' AS TEXT), '2026-01-01 00:00:00'" if on_sqlite else "'x', 'infinity'"
+        connection.execute(text(f'INSERT INTO todos(id, title, created_at) VALUES (7, {odd})'))
+        connection.execute(text("INSERT INTO todos(id, title) VALUES (9223372036854775807, '\u200b')"))
+    earlier.close()
+    database = Database(database_url, migrations=MIGRATIONS)
+    database.migrate()
+    create_todo(database, {'title': 'Buy milk'})
+    with database.write() as session:
+        connection = session.connection()
+        assert connection.scalar(text('SELECT count(*) FROM todos')) == 3
+        connection.execute(text('DELETE FROM todos WHERE id = 9223372036854775807'))
+        connection.execute(text("INSERT INTO todos(title) VALUES ('by another program')"))
+    database.close()

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel
 
 from todosync.database import Database
+from todosync.ids import ID_MAX
 from todosync.streams import Row, Stream
 
 from .once import Once, done, forget
@@ -21,8 +22,9 @@ from .write import Write
 
 WRITER_THREADS = 4
 """Writers wait for each other: more of them in threads would only keep the threads from those who read."""
-ID_MAX = 2**63 - 1
-"""The largest id that a database can hold."""
+
+ID_ATTEMPTS = 100
+"""How many ids to try for a new row. Two makers hardly ever make the same one, unless a clock is wrong."""
 
 RowOrId = int | Row | SQLModel
 Effect = Callable[[Session], Any]
@@ -90,7 +92,7 @@ class Writer:
         def add(session: Session) -> Any:
             write = Write('insert', None, given, session)
             _apply_rules(stream, write)
-            row = stream.model(**write.values)
+            row = _new_row(stream, write.values, session)
             session.add(row)
             return row
 
@@ -209,10 +211,20 @@ def _refuse_undeclared(stream: Stream) -> None:
 
 def _stored(stream: Stream, row: RowOrId, session: Session) -> SQLModel:
     row_id = id_of(row)
-    found = session.get(stream.model, row_id, with_for_update=True) if 0 <= row_id <= ID_MAX else None
+    found = session.get(stream.model, row_id, with_for_update=True) if abs(row_id) <= ID_MAX else None
     if found is None:
         raise RowGoneError(f'There is no {stream.model.__name__.lower()} {row_id}; it may have been deleted')
     return found
+
+
+def _new_row(stream: Stream, values: Mapping[str, Any], session: Session) -> Any:
+    """Return a new row. If its model makes ids, another process may have made the same one; then it gets another."""
+    row: Any = stream.model(**values)
+    for _ in range(0 if 'id' in values else ID_ATTEMPTS):
+        if row.id is None or session.get(stream.model, row.id) is None:
+            break
+        row = stream.model(**values)
+    return row
 
 
 def id_of(row: RowOrId) -> int:
