@@ -133,6 +133,20 @@ test("a partial snapshot is shown, and only a snapshot that is as new takes its 
   equal(stream.view.items, whole.todos);
 });
 
+test("texts are ordered by code points, as the server orders them", () => {
+  const texts = [" a", "-a", "Ab", "Z", "_", "a", "aa", "z", "É", "é", "\u{ff41}", "\u{ffee}", "\u{1f95b}", "\u{1f95c}"];
+  const stream = new Store().stream("notes", "text");
+  stream.apply({ stream: "notes", version: 1, notes: [] });
+  const mixed = texts.map((text, id) => ({ id, text })).sort((a, b) => ((a.id * 5) % 14) - ((b.id * 5) % 14));
+  for (const [version, note] of mixed.entries()) {
+    stream.apply({ stream: "notes", base: version + 1, version: version + 2, put: [note], del: [] });
+  }
+  equal(
+    stream.view.items.map((note) => note.text),
+    texts,
+  );
+});
+
 test("a stream may be ordered by another field", () => {
   const stream = new Store().stream("notes", "-rank");
   stream.apply({

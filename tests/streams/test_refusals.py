@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
+from sqlalchemy import JSON, Column
 from sqlmodel import Field, SQLModel
 
 from todosync import Settings, Stream, SyncServer, count, total
+
+
+class Kind(Enum):
+    BIG = 'big'
+    SMALL = 'small'
 
 
 class Parcel(SQLModel, table=True):
@@ -98,4 +106,49 @@ def test_two_streams_of_one_name_are_refused_by_setup() -> None:
         SyncServer(Settings(), [Stream(Parcel), Stream(Parcel, order_by='address')])
     assert str(refused.value) == (
         "two streams, of the tables 'parcels' and 'parcels', have the name 'parcels'; give one of them another `name`"
+    )
+
+
+class Crate(SQLModel, table=True):
+    __tablename__ = 'crates'
+
+    id: int | None = Field(default=None, primary_key=True)
+    label: str
+    shelf: int | None = None
+    kind: Kind = Kind.BIG
+    tags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    photo: bytes = b''
+    price: Decimal = Decimal(0)
+
+
+SERVED = ('id', 'label', 'shelf', 'kind', 'tags')
+
+
+def test_an_order_by_what_may_be_missing_is_refused() -> None:
+    assert refusal(Crate, order_by='shelf', fields=SERVED) == (
+        "the stream 'crates' of the table 'crates' cannot be ordered by 'shelf', which may be NULL; "
+        'declare it without `None`, and with a default for the rows that are there'
+    )
+
+
+@pytest.mark.parametrize('order_by', ['kind', '-tags'])
+def test_an_order_by_what_has_none_is_refused(order_by: str) -> None:
+    assert refusal(Crate, order_by=order_by, fields=SERVED) == (
+        f"the stream 'crates' of the table 'crates' cannot be ordered by {order_by.removeprefix('-')!r}, whose values "
+        'have no order in all tabs; order by a number, a text, a time, a date or a boolean'
+    )
+
+
+@pytest.mark.parametrize('field', ['photo', 'price'])
+def test_a_field_that_no_message_can_carry_is_refused(field: str) -> None:
+    assert refusal(Crate, fields=(*SERVED, field)) == (
+        f"the stream 'crates' of the table 'crates' cannot carry the field {field!r}, which is no JSON value; "
+        'leave it out of `fields`'
+    )
+
+
+def test_a_sum_of_what_is_no_number_is_refused() -> None:
+    assert refusal(Crate, fields=SERVED, totals={'weight': total('label')}) == (
+        "the stream 'crates' of the table 'crates' cannot add up 'label' in the total 'weight'; "
+        'name a column of whole numbers, or count it'
     )

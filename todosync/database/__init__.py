@@ -17,7 +17,7 @@ from .dialects import dialect_of
 from .file_watch import FileWatch
 from .log_table import LogTable
 from .outage import Outage
-from .sql import instant, iso_utc, sql_now
+from .sql import by_code_points, instant, iso_utc, sql_now
 from .wal import enter_wal
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     'LogTable',
     'Outage',
     'UnknownOutcomeError',
+    'by_code_points',
     'dialect_of',
     'enter_wal',
     'explained',

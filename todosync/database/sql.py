@@ -36,6 +36,23 @@ class instant(FunctionElement[Any]):  # noqa: N801
     inherit_cache = True
 
 
+class by_code_points(FunctionElement[str]):  # noqa: N801
+    """A text whose order is that of its code points, as in Python, whatever the collation of its column."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(by_code_points, 'sqlite')
+def _by_code_points_sqlite(element: by_code_points, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f'({compiler.process(element.clauses, **kwargs)} COLLATE BINARY)'
+
+
+@compiles(by_code_points, 'postgresql')
+def _by_code_points_postgresql(element: by_code_points, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f'({compiler.process(element.clauses, **kwargs)} COLLATE "C")'
+
+
 @compiles(sql_now, 'sqlite')
 def _sql_now_sqlite(element: sql_now, compiler: SQLCompiler, **kwargs: Any) -> str:
     return "(strftime('%Y-%m-%d %H:%M:%f000', 'now'))"
@@ -58,7 +75,10 @@ def _iso_utc_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **kwar
 @compiles(iso_utc, 'postgresql')
 def _iso_utc_postgresql(element: iso_utc, compiler: SQLCompiler, **kwargs: Any) -> str:
     stored = compiler.process(element.clauses, **kwargs)
-    return f"""to_char({stored} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+    # others, such as infinite ones, as they are: they cannot be taken for a time
+    in_calendar = f"{stored} >= '0001-01-01 00:00:00+00' AND {stored} < '10000-01-01 00:00:00+00'"
+    as_text = f"""to_char({stored} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+    return f'CASE WHEN {in_calendar} THEN {as_text} ELSE {stored}::text END'
 
 
 @compiles(instant, 'postgresql')

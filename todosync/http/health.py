@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 HEALTH_TIMEOUT = 2.0
 """A process is unhealthy if its parts do not answer within this many seconds."""
 PROBE_THREADS = 2
+ROWS_NAMED = 10
+"""How many of the rows that cannot be shown are named, of each stream."""
 BROADCAST_MAX_AGE = 60.0
 """A process is unhealthy if its last successful broadcast is older, in seconds; one runs every 10 s in any case."""
 
@@ -53,10 +55,12 @@ def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
         ``server.checks`` failed, and it still serves), ``starting``, ``draining`` or ``unhealthy``
     """
     checks: dict[str, Any] = {}
+    left_out: dict[str, dict[int, str]] = {}
     started = time.perf_counter()
     try:
         with server.database.read() as session:
             checks['versions'] = {stream.name: stream.version(session) for stream in server.streams}
+            left_out = {stream.name: stream.left_out(session) for stream in server.streams}
         checks['database'] = {'ok': True, 'ms': round((time.perf_counter() - started) * 1000, 1)}
     except Exception as error:
         checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {reason_for_strangers(error)}'}
@@ -65,8 +69,16 @@ def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
     parts_are_well = checks['database']['ok'] and checks['broadcast']['ok']
     healthy = parts_are_well and server.is_started and not server.is_draining
     further = {name: check() for name, check in server.checks.items()}
+    if any(left_out.values()):
+        further['rows'] = {'ok': False, 'left_out': {name: _named(rows) for name, rows in left_out.items() if rows}}
     checks |= {**further, 'sockets': server.tabs.socket_count, 'followers': server.tabs.carried_count}
     status = 'ok' if healthy else 'draining' if server.is_draining else 'unhealthy' if server.is_started else 'starting'
     if status == 'ok' and not all(check['ok'] for check in further.values()):
         status = 'degraded'
     return healthy, {'status': status, **checks}
+
+
+def _named(rows: dict[int, str]) -> list[str]:
+    """Return which rows of a stream are not shown and why, the first ones by name."""
+    named = [f'row {row_id}: {reason}' for row_id, reason in sorted(rows.items())[:ROWS_NAMED]]
+    return named if len(rows) <= ROWS_NAMED else [*named, f'and {len(rows) - ROWS_NAMED} more']

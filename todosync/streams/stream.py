@@ -10,18 +10,43 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Column, DateTime, Integer, Table, TypeDecorator, asc, delete, desc, func, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Engine,
+    Enum,
+    Float,
+    Integer,
+    Interval,
+    LargeBinary,
+    Numeric,
+    String,
+    Table,
+    Time,
+    asc,
+    delete,
+    desc,
+    func,
+    select,
+)
 from sqlalchemy.sql.expression import ColumnElement, column, table
 from sqlmodel import Session, SQLModel
 
-from todosync.database import LogTable, instant, iso_utc
+from todosync.database import LogTable, by_code_points, instant
 
 from .declared import Declared, Rule, Verb
 from .messages import Delta, Row, Snapshot
 from .protocol import topic
+from .reading import RowReader, is_time, plain_type
 from .totals import Total
 
+ORDERED_TYPES = Boolean, Date, DateTime, Float, Integer, String, Time
+"""The types whose values databases, Python and JavaScript bring into the same order."""
+UNSERVABLE_TYPES = Interval, LargeBinary
 DELTA_MAX_ROWS = 1000
 """More changed rows than this travel as a snapshot: it is hardly larger, and simpler to apply."""
 
@@ -199,10 +224,7 @@ class Stream:
         :param session: a read transaction, so that rows and version are of the same moment
         """
         version = self.version(session)
-        source = self.table.c[self.order_field]
-        direction = desc if self.is_descending else asc
-        order = direction(instant(source) if _is_time(source) else source), direction(self.table.c.id)
-        rows = self._read(session, self._select().order_by(*order))
+        rows, _ = self._reader.read(session, order=self._order())
         return Snapshot(self.name, version, rows, self.shown_totals(self.total(rows)))
 
     def delta(self, session: Session, since: int) -> Delta | None:
@@ -224,15 +246,37 @@ class Stream:
         ids = [int(row[0]) for row in session.connection().execute(changed)]
         if len(ids) > DELTA_MAX_ROWS:
             return None
-        put = self._read(session, self._select().where(self.table.c.id.in_(ids)))
+        put, _ = self._reader.read(session, ids)
         found = {row['id'] for row in put}
         return Delta(self.name, since, int(newest), put, [id_ for id_ in ids if id_ not in found])
+
+    def left_out(self, session: Session) -> dict[int, str]:
+        """Return why rows are not shown, by their ids: another program has written what cannot be served.
+
+        The first call reads all rows, each further one those that have changed meanwhile.
+
+        :param session: a read transaction
+        """
+        engine = session.connection().engine
+        since, refused = self._left_out.get(engine, (None, {}))
+        version = self.version(session)
+        delta = None if since is None else self.delta(session, since)
+        if delta is None:
+            _, refused = self._reader.read(session)
+        else:
+            changed = {row['id'] for row in delta.put} | set(delta.deleted)
+            _, found = self._reader.read(session, delta.deleted)
+            refused = {row_id: reason for row_id, reason in refused.items() if row_id not in changed} | found
+        self._left_out[engine] = version, refused
+        return refused
 
     def _refuse_what_cannot_work(self) -> None:
         columns = self.table.columns
         if unknown := [name for name in self.fields if name not in columns]:
             self._refuse(f'has no column {unknown[0]!r}', 'name columns of the model in `fields`')
-        if [column.key for column in self.table.primary_key] != ['id'] or not _is_integer(columns['id']):
+        if [column.key for column in self.table.primary_key] != ['id'] or not isinstance(
+            plain_type(columns['id']), Integer
+        ):
             remedy = 'give its model `id: int | None = Field(default=None, primary_key=True)`'
             self._refuse('has no integer `id` as its primary key', remedy)
         used = {self.order_field: 'in `order_by`', 'id': 'as the key of its rows'}
@@ -242,6 +286,24 @@ class Stream:
                 self._refuse(f'has no column {name!r}, {use}', 'name a column of the model')
             if name not in self.fields:
                 self._refuse(f'needs the field {name!r}, {use}', 'add it to `fields`')
+        for name in self.fields:
+            held = plain_type(columns[name])
+            if isinstance(held, UNSERVABLE_TYPES) or (isinstance(held, Numeric) and held.asdecimal):
+                self._refuse(f'cannot carry the field {name!r}, which is no JSON value', 'leave it out of `fields`')
+        for name, kind in self.totals.items():
+            if kind.is_sum and not isinstance(plain_type(columns[kind.field]), (Integer, Float, Boolean)):
+                remedy = 'name a column of whole numbers, or count it'
+                self._refuse(f'cannot add up {kind.field!r} in the total {name!r}', remedy)
+        self._refuse_what_has_no_order(columns[self.order_field])
+
+    def _refuse_what_has_no_order(self, source: Column[Any]) -> None:
+        kind = plain_type(source)
+        if isinstance(kind, Enum) or not isinstance(kind, ORDERED_TYPES):
+            remedy = 'order by a number, a text, a time, a date or a boolean'
+            self._refuse(f'cannot be ordered by {source.name!r}, whose values have no order in all tabs', remedy)
+        if source.nullable:
+            remedy = 'declare it without `None`, and with a default for the rows that are there'
+            self._refuse(f'cannot be ordered by {source.name!r}, which may be NULL', remedy)
 
     def _refuse(self, problem: str, remedy: str) -> None:
         raise ValueError(f'the stream {self.name!r} of the table {str(self.table.name)!r} {problem}; {remedy}')
@@ -251,24 +313,21 @@ class Stream:
         at = column('at', DateTime(timezone=True))
         return table(self.change_log, column('version'), column(self.change_key), at)
 
-    def _select(self) -> Any:
-        return select(*(_wire(self.table.c[name]) for name in self.fields))
+    @cached_property
+    def _left_out(self) -> WeakKeyDictionary[Engine, tuple[Any, dict[int, str]]]:
+        """By database: what :meth:`left_out` has found, and at which version."""
+        return WeakKeyDictionary()
 
-    def _read(self, session: Session, query: Any) -> list[Row]:
-        return [dict(zip(self.fields, row, strict=True)) for row in session.connection().execute(query)]
+    @cached_property
+    def _reader(self) -> RowReader:
+        return RowReader(self.name, {name: self.table.c[name] for name in self.fields}, self.order_field)
 
-
-def _is_time(source: Column[Any]) -> bool:
-    return isinstance(_plain_type(source), DateTime)
-
-
-def _is_integer(source: Column[Any]) -> bool:
-    return isinstance(_plain_type(source), Integer)
-
-
-def _plain_type(source: Column[Any]) -> Any:
-    return source.type.impl if isinstance(source.type, TypeDecorator) else source.type
-
-
-def _wire(source: Column[Any]) -> ColumnElement[Any]:
-    return iso_utc(source).label(source.name) if _is_time(source) else source
+    def _order(self) -> list[ColumnElement[Any]]:
+        """Return what a snapshot is ordered by: times by what they mean, text by its code points, as Python does."""
+        source: ColumnElement[Any] = self.table.c[self.order_field]
+        if is_time(self.table.c[self.order_field]):
+            source = instant(source)
+        elif isinstance(plain_type(self.table.c[self.order_field]), String):
+            source = by_code_points(source)
+        direction = desc if self.is_descending else asc
+        return [direction(source), direction(self.table.c.id)]

@@ -24,7 +24,7 @@ class Total:
         """Return what a row adds."""
         if not self.field:
             return 1
-        return int(row[self.field]) if self.is_sum else int(bool(row[self.field]))
+        return int(row[self.field] or 0) if self.is_sum else int(bool(row[self.field]))
 
 
 def count(field: str = '') -> Total:

@@ -1,0 +1,211 @@
+"""Reads rows, and leaves out those that cannot be served: one row that another program wrote never hides the others."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import orjson
+from sqlalchemy import Boolean, Column, DateTime, Engine, Enum, Float, Integer, String, TypeDecorator, select
+from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.sql.expression import ColumnElement
+from sqlmodel import AutoString, Session
+
+from todosync.database import iso_utc
+from todosync.ids import ID_MAX
+
+from .messages import Row
+
+CHUNK = 500
+"""How many rows are read at a time where some cannot be served, to find out which."""
+NO_UTF8 = 'Could not decode to UTF-8'
+"""What the driver of SQLite says of text that is none."""
+
+Check = Callable[[Sequence[Any]], str]
+"""Returns what is wrong with one of the values of a field; nothing if nothing is."""
+
+log = logging.getLogger(__name__)
+
+
+class UnservableError(Exception):
+    """One of the rows that were read cannot be served; the message says why, and holds nothing of the row."""
+
+
+class RowReader:
+    """Reads the rows of a table that can be served.
+
+    Whether they can is looked at for all rows together, a column at a time, which costs next to nothing. Only where
+    they cannot, smaller and smaller parts are read, until it is known which rows it is.
+
+    :param name: the stream's name, for the log
+    :param columns: the columns of its fields, by name, among them ``id``
+    :param order_field: the field that the stream is ordered by
+    """
+
+    def __init__(self, name: str, columns: Mapping[str, Column[Any]], order_field: str) -> None:
+        self._name = name
+        self._fields = tuple(columns)
+        self._id = columns['id']
+        self._wire = [wire(source) for source in columns.values()]
+        safe = {'id', order_field}
+        self._checks = {field: check_of(source, is_safe=field in safe) for field, source in columns.items()}
+        self._logged: WeakKeyDictionary[Engine, dict[int, str]] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def read(
+        self, session: Session, ids: Sequence[int] | None = None, order: Sequence[ColumnElement[Any]] = ()
+    ) -> tuple[list[Row], dict[int, str]]:
+        """Read rows, and log which of them are left out, each once.
+
+        :param ids: the rows to read (default: all)
+        :param order: what they are ordered by
+        :return: the rows, and by id why others were left out
+        """
+        refused: dict[int, str] = {}
+        try:
+            rows = self._read(session, ids, order)
+        except UnservableError:
+            query = select(self._id).order_by(*order)
+            found = session.connection().scalars(query if ids is None else query.where(self._id.in_(ids))).all()
+            rows = []
+            for start in range(0, len(found), CHUNK):
+                rows += self._read_what_can_be(session, found[start : start + CHUNK], order, refused)
+        self._log(session, ids, refused)
+        return rows, refused
+
+    def _read(self, session: Session, ids: Sequence[int] | None, order: Sequence[ColumnElement[Any]]) -> list[Row]:
+        query = select(*self._wire).order_by(*order)
+        try:
+            result = session.connection().execute(query if ids is None else query.where(self._id.in_(ids)))
+            rows = [dict(zip(self._fields, row, strict=True)) for row in result]
+        except Exception as error:
+            if not (reason := _reason(error)):
+                raise
+            raise UnservableError(reason) from error
+        for field, check in self._checks.items():
+            if problem := check([row[field] for row in rows]):
+                raise UnservableError(f'{field} is {problem}')
+        return rows
+
+    def _read_what_can_be(
+        self, session: Session, ids: Sequence[int], order: Sequence[ColumnElement[Any]], refused: dict[int, str]
+    ) -> list[Row]:
+        """Read rows in halves, and the halves in halves, until those are alone that cannot be served."""
+        try:
+            return self._read(session, ids, order)
+        except UnservableError as error:
+            if len(ids) == 1:
+                refused[ids[0]] = str(error)
+                return []
+        half = len(ids) // 2
+        parts = ids[:half], ids[half:]
+        return [row for part in parts for row in self._read_what_can_be(session, part, order, refused)]
+
+    def _log(self, session: Session, ids: Iterable[int] | None, refused: Mapping[int, str]) -> None:
+        with self._lock:
+            engine = session.connection().engine
+            logged = self._logged.setdefault(engine, {})
+            for row_id in set(logged if ids is None else ids) - refused.keys():
+                logged.pop(row_id, None)
+            for row_id, reason in refused.items():
+                if logged.get(row_id) != reason:
+                    log.error('the row %s of the stream %s cannot be shown: %s', row_id, self._name, reason)
+                    logged[row_id] = reason
+
+
+def is_time(source: Column[Any]) -> bool:
+    """Return whether a column holds times with a date."""
+    return isinstance(plain_type(source), DateTime)
+
+
+def plain_type(source: Column[Any]) -> Any:
+    """Return the type of a column, whatever a team's own type makes of it."""
+    return source.type.impl if isinstance(source.type, TypeDecorator) else source.type
+
+
+def wire(source: Column[Any]) -> ColumnElement[Any]:
+    """Return what is selected for a column: a time as the text that travels."""
+    return iso_utc(source).label(source.name) if is_time(source) else source
+
+
+def check_of(source: Column[Any], *, is_safe: bool) -> Check:
+    """Return the check of the values of a column.
+
+    :param is_safe: whether its numbers have to be those that JavaScript tells apart
+    """
+    check = _check_of_type(source, is_safe=is_safe)
+    if not source.nullable:
+        return check
+    return lambda values: check([value for value in values if value is not None])
+
+
+def _check_of_type(source: Column[Any], *, is_safe: bool) -> Check:
+    if is_time(source):
+        return _check_times
+    if isinstance(source.type, Enum) or (
+        isinstance(source.type, TypeDecorator) and type(source.type) is not AutoString
+    ):
+        return _check_any
+    checks: dict[type, Check] = {
+        String: _check_texts,
+        Boolean: _check_booleans,
+        Integer: _check_safe_integers if is_safe else _check_integers,
+        Float: _check_floats,
+    }
+    kind = plain_type(source)
+    return next((check for known, check in checks.items() if isinstance(kind, known)), _check_any)
+
+
+def _check_texts(values: Sequence[Any]) -> str:
+    return '' if set(map(type, values)) <= {str} else 'no text'
+
+
+def _check_booleans(values: Sequence[Any]) -> str:
+    return '' if set(map(type, values)) <= {bool} else 'neither true nor false'
+
+
+def _check_times(values: Sequence[Any]) -> str:
+    try:
+        for value in values:
+            datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return 'no time of the years 1 to 9999'
+    return '' if set(map(len, values)) <= {27} else 'no time of the years 1 to 9999'
+
+
+def _check_integers(values: Sequence[Any]) -> str:
+    return '' if set(map(type, values)) <= {int} else 'no whole number'
+
+
+def _check_safe_integers(values: Sequence[Any]) -> str:
+    if problem := _check_integers(values):
+        return problem
+    is_safe = not values or (min(values) >= -ID_MAX and max(values) <= ID_MAX)
+    return '' if is_safe else 'a number that JavaScript cannot tell from others (beyond 2^53 - 1)'
+
+
+def _check_floats(values: Sequence[Any]) -> str:
+    is_finite = set(map(type, values)) <= {float, int} and all(map(math.isfinite, values))
+    return '' if is_finite else 'no finite number'
+
+
+def _check_any(values: Sequence[Any]) -> str:
+    try:
+        orjson.dumps(values)
+    except TypeError:  # orjson's own error is one
+        return 'nothing that JSON can hold'
+    return ''
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with a row that cannot be read; nothing where it is the database that cannot be used."""
+    if isinstance(error, OperationalError):
+        return 'text that is no UTF-8' if NO_UTF8 in str(error.orig) else ''
+    if isinstance(error, (DataError, ValueError, LookupError, TypeError, ArithmeticError)):
+        return f'a value that cannot be read ({type(error).__name__})'
+    return ''
