@@ -15,6 +15,7 @@ from tests.processes import start_python
 from tests.writing import create_todo, delete_todo, update_todo
 from todos import MIGRATIONS
 from todos.models import TODOS, Todo
+from todosync import ids, new_id
 from todosync.database.database import Database
 from todosync.streams.messages import Delta, Snapshot
 from todosync.streams.replica import Replica
@@ -25,6 +26,22 @@ import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1])
 connection.executescript(sys.argv[2])
 """
+
+
+class NoChance:
+    """In place of ``secrets``."""
+
+    @staticmethod
+    def randbits(_: int) -> int:
+        return 0
+
+
+@pytest.fixture(autouse=True)
+def ids_count_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the next todos of this process numbered 1, 2, 3, so that a test can name them."""
+    monkeypatch.setattr(new_id, '_last', 0)
+    monkeypatch.setattr(new_id, '_clock', ids.EPOCH.timestamp)
+    monkeypatch.setattr(ids, 'secrets', NoChance)
 
 
 def execute(database: Database, statement: str) -> None:
