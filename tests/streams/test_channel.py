@@ -124,7 +124,8 @@ class Browser:
 
     @property
     def titles(self) -> list[str]:
-        return [item['title'] for item in sorted(self.items.values(), key=lambda item: -item['id'])]
+        newest_first = sorted(self.items.values(), key=lambda item: (item['created_at'], item['id']), reverse=True)
+        return [item['title'] for item in newest_first]
 
     @property
     def messages(self) -> list[dict[str, Any]]:
