@@ -1,6 +1,6 @@
 """The writes room, the write side: checks each write against what its stream declares, in one transaction.
 
-Imports ``database`` and ``streams``.
+Imports ``database``, ``ids`` and ``streams``.
 """
 
 from .refusals import RefusedWriteError, RowGoneError
