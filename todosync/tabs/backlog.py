@@ -1,4 +1,4 @@
-"""What waits to be sent to a socket. Of one that does not read, only so much is kept."""
+"""The messages that wait to be sent to a socket. Their size is limited, for sockets that do not read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 LIMIT = 8 * 2**20
-"""Bytes that may wait for one socket, besides one more message."""
+"""How many bytes may wait for one socket. One more message may come on top."""
 PACKET_OVERHEAD = 512
-"""Bytes that a waiting message takes besides its text."""
+"""How many bytes of memory a waiting message takes besides its text."""
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +32,9 @@ def lift_limit(eio: Any) -> None:
 
 
 class Backlog(asyncio.Queue[Any]):
-    """The messages that wait for one socket: an Engine.IO queue that ends instead of growing for ever.
+    """The messages that wait for one socket: an Engine.IO queue of limited size.
 
-    When it ends, what waits is dropped, nothing more is taken, and the socket is closed.
+    When it would exceed the limit, the queue drops all messages, accepts no more, and the socket is closed.
 
     :param close: closes the socket of this queue
     """
@@ -47,13 +47,13 @@ class Backlog(asyncio.Queue[Any]):
         self._has_ended = False
 
     def put_nowait(self, packet: Any) -> None:
-        """Have a packet wait to be sent; ``None`` says that the socket is closed."""
+        """Add a packet to be sent; ``None`` means that the socket is closed."""
         if packet is not None and (self._has_ended or self._is_full()):
             return
         super().put_nowait(packet)
 
     async def put(self, packet: Any) -> None:
-        """Do the same; there is nothing to wait for."""
+        """Do the same. It never has to wait."""
         self.put_nowait(packet)
 
     def _put(self, packet: Any) -> None:
@@ -73,7 +73,7 @@ class Backlog(asyncio.Queue[Any]):
         while not self.empty():
             self.get_nowait()
             self.task_done()
-        super().put_nowait(None)  # who waits for the next message learns that there is none
+        super().put_nowait(None)  # wakes whoever waits for the next message
         self._close(self)
         return True
 

@@ -1,7 +1,7 @@
 """A client manager for python-socketio that knows the rooms of each socket.
 
-The original finds them by looking into every room. NiceGUI has a room for each page, so each disconnect would cost as
-much as there are pages, and the end of all of them the square of that.
+The original finds them by searching all rooms. NiceGUI has a room for each page, so the cost of each disconnect would
+grow with the number of pages, and the cost of ending all of them with its square.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class IndexedManager(socketio.AsyncManager):  # type: ignore[misc]  # python-soc
 def index_rooms(sio: socketio.AsyncServer) -> None:
     """Give a server a client manager that knows the rooms of each socket; safe to call twice.
 
-    A server with a manager of another kind, such as one that speaks to other processes, keeps it; and so does every
-    server where python-socketio's internals are not those that are known.
+    A server keeps its manager if that is of another kind, such as one that speaks to other processes, or if the
+    internals of python-socketio are not as expected.
     """
     if type(sio.manager) is not socketio.AsyncManager:
         return

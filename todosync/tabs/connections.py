@@ -10,13 +10,13 @@ from .page import Page, Route, Socket
 
 
 class Connections:
-    """A :class:`Page` for each client of NiceGUI's that has said something, and a :class:`Socket` for each socket.
+    """A :class:`Page` for each NiceGUI client that has sent something, and a :class:`Socket` for each socket.
 
     A page is kept until NiceGUI deletes its client, a socket until it ends. Both know each other: a page the sockets of
     its own and the one that carries it, a socket its pages and those that it carries.
 
-    :param on_end: called with a client and the virtual socket by which it is carried no longer
-    :param on_release: called with a client that nobody carries any more
+    :param on_end: called with a client and its virtual socket when that ends
+    :param on_release: called with a client that is no longer carried
     """
 
     def __init__(self, *, on_end: Callable[[Client, str], None], on_release: Callable[[Client], None]) -> None:
@@ -59,9 +59,9 @@ class Connections:
             page.sids.add(sid)
 
     def carry(self, client_id: str, route: Route) -> Route | None:
-        """Have a page carried by a socket that leads.
+        """Note that a leader's socket carries a page.
 
-        :return: the way by which it was carried until now, to be ended when NiceGUI knows the new one
+        :return: the route of the page until now; end it when NiceGUI knows the new one
         """
         page = self._pages[client_id]
         before, page.route = page.route, route
@@ -69,7 +69,7 @@ class Connections:
         return before
 
     def release(self, client_id: str) -> None:
-        """Have a page carried no longer; safe to call twice."""
+        """Note that a page is no longer carried; safe to call twice."""
         page = self._pages.get(client_id)
         if page is None or page.route is None:
             return
@@ -79,7 +79,7 @@ class Connections:
             self._on_release(client)
 
     def end(self, client_id: str, route: Route) -> None:
-        """Note that a route leads to a page no longer; another one may."""
+        """Note that a route to a page has ended. There may be another one."""
         page, socket = self._pages.get(client_id), self._sockets.get(route.leader_sid)
         goes_on = page is not None and page.route is not None and page.route.leader_sid == route.leader_sid
         if socket is not None and not goes_on:
@@ -88,9 +88,9 @@ class Connections:
             self._on_end(client, route.virtual_sid)
 
     def remove_socket(self, sid: str) -> set[str]:
-        """Forget a socket that has ended, and release what it carried; safe to call twice.
+        """Forget a socket that has ended, and release the pages that it carried; safe to call twice.
 
-        :return: the ids of the pages whose own it was
+        :return: the ids of the pages that had it as their own
         """
         socket = self._sockets.pop(sid, None)
         if socket is None:

@@ -1,7 +1,7 @@
-"""What browsers may say: the shapes of the frames of our own events, and of those of NiceGUI's page.
+"""The shapes of the frames that browsers may send: those of our own events, and those of NiceGUI's page.
 
-Nothing of another shape reaches a handler, see :class:`Guard`. Ids have a length and numbers a size that no browser
-comes near to, so what is kept by a browser's word is bounded.
+Nothing of another shape reaches a handler, see :class:`Guard`. Ids and numbers have limits far above those of any real
+browser, so what the server keeps because a browser said so is bounded.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 MAX_ID_LENGTH = 128
 MAX_NUMBER = 2**53
-"""The largest number that JavaScript counts to."""
+"""The largest whole number that JavaScript can count to exactly."""
 MAX_LOG_LENGTH = 2000
-"""Characters of a message that a page has the server log; the rest is cut off."""
+"""The number of characters that the server logs of a page's message. The rest is cut off."""
 
 
 class OddFrameError(Exception):
@@ -23,7 +23,7 @@ class OddFrameError(Exception):
 
 
 def _from_digits(value: object) -> object:
-    """Return the number that a string of digits means: what travels in a query is text."""
+    """Return the number for a string of digits, because all values in a query are text."""
     is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(MAX_NUMBER))
     return int(value) if is_number else value  # type: ignore[call-overload]
 
@@ -35,7 +35,7 @@ QueryNumber = Annotated[int, BeforeValidator(_from_digits), Field(ge=0, le=MAX_N
 
 
 class Frame(BaseModel):
-    """A frame. What it holds besides its fields is not looked at."""
+    """A frame. Further values besides its fields are ignored."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -72,7 +72,7 @@ class Leave(Frame):
 
 
 class Up(Frame):
-    """``todosync_up``: a numbered frame of a page. Its ``data`` is looked at when it is handed to NiceGUI."""
+    """``todosync_up``: a numbered frame of a page. Its ``data`` is checked before NiceGUI gets it."""
 
     client_id: Id
     document_id: OptionalId
@@ -113,7 +113,7 @@ class LogMessage(Frame):
 
 
 def checked(shape: type[BaseModel]) -> Callable[[Any], Any]:
-    """Return a function that returns the data of a frame as they are, if they have a shape."""
+    """Return a function that returns the data of a frame unchanged if they have a shape, and raises if not."""
 
     def read(data: Any) -> Any:
         shape.model_validate(data)
@@ -123,7 +123,7 @@ def checked(shape: type[BaseModel]) -> Callable[[Any], Any]:
 
 
 def read_log_message(data: Any) -> dict[str, Any]:
-    """Return the data of NiceGUI's ``log`` with no more of the message than is worth logging."""
+    """Return the data of NiceGUI's ``log`` with the message cut off."""
     frame = LogMessage.model_validate(data)
     return {**frame.model_dump(), 'message': frame.message[:MAX_LOG_LENGTH]}
 
@@ -135,4 +135,4 @@ READ_NICEGUI: dict[str, Callable[[Any], Any]] = {
     'ack': checked(Acknowledgement),
     'log': read_log_message,
 }
-"""What returns the data of a frame of NiceGUI's page as NiceGUI takes them, or raises."""
+"""For each event of NiceGUI's page: a function that returns the data as NiceGUI needs them, or raises."""

@@ -1,6 +1,6 @@
-"""The guard before all socket handlers: an odd frame is refused, answered where it can be, and counted.
+"""The guard before all socket handlers. It refuses and counts odd frames, and answers where a sender waits for it.
 
-It never is an exception that nobody handles, and of many there is a line in the log now and then, not one for each.
+So an odd frame is never an unhandled exception. Many of them make one line in the log per minute, not one for each.
 """
 
 from __future__ import annotations
@@ -21,29 +21,30 @@ from .frames import MAX_ID_LENGTH, OddFrameError
 from .socketio_contract import server_difference
 
 MALFORMED = {'ok': False, 'reason': 'malformed'}
-"""The answer to an odd frame whose sender waits for one."""
+"""The answer to an odd frame whose sender waits for an answer."""
 LOG_INTERVAL = 60.0
 """Seconds between two lines about odd frames."""
 NOT_FOR_BROWSERS = frozenset({'connect', 'connect_error', 'disconnect', '*'})
-"""Events that python-socketio tells handlers of itself; a browser that sends one means to deceive them."""
+"""Events that python-socketio itself sends to handlers. A browser that sends one wants to deceive the handlers."""
 LAST_PACKET_TYPE = str(len(engineio.packet.packet_names) - 1)
 FAULTS_OF_POLLS = 'post request handler error'
-"""What Engine.IO logs, with a traceback, about a request of a polling browser that cannot be read."""
+"""The message that Engine.IO logs, with a traceback, when it cannot read a request of a polling browser."""
 
 log = logging.getLogger(__name__)
 engineio_log = logging.getLogger('engineio.server')
 
 
 class TextPacket(packet.Packet):  # type: ignore[misc]  # python-socketio has no types
-    """A Socket.IO packet that has come without binary attachments and in a form that handlers are made for.
+    """A Socket.IO packet without binary attachments, in a form that handlers can read.
 
-    Attachments would be kept until the last of as many as the sender has announced, from whom nothing else is known.
+    python-socketio keeps attachments until as many have come as the sender has announced. So a stranger could fill the
+    memory with them.
     """
 
     def decode(self, encoded_packet: Any) -> int:
-        """Take a packet apart.
+        """Decode a packet.
 
-        :raises OddFrameError: it is none, or not such a one
+        :raises OddFrameError: it is no packet, or one of another form
         """
         try:
             attachment_count = super().decode(encoded_packet)
@@ -67,7 +68,7 @@ class TextPacket(packet.Packet):  # type: ignore[misc]  # python-socketio has no
 
 
 class Guard:
-    """Stands between a Socket.IO server and what browsers send to it.
+    """Checks everything that browsers send to a Socket.IO server, before a handler gets it.
 
     :param sio: the server
     :param clock: returns the time in seconds
@@ -80,10 +81,10 @@ class Guard:
         self._logged_at = float('-inf')
         self._logged_count = 0
         self.refused_count = 0
-        """How many frames have been refused since the process was started."""
+        """How many frames were refused since the start of the process."""
 
     def start(self) -> None:
-        """Look at all packets that come, as far as python-socketio lets them be seen; safe to call twice."""
+        """Begin to check packets, as far as the internals of python-socketio allow it; safe to call twice."""
         if self._before:
             return
         if moved := server_difference(self._sio):
@@ -113,12 +114,12 @@ class Guard:
         *,
         odd: tuple[type[Exception], ...] = (),
     ) -> Callable[..., Awaitable[Any]]:
-        """Return a handler of a socket event that gets nothing but what it can handle.
+        """Return a handler of a socket event that gets only frames that it can handle.
 
-        :param handler: called with the Socket.IO id and what ``read`` returns
-        :param read: makes that of the data of a frame; it raises a :class:`pydantic.ValidationError` or an
+        :param handler: called with the Socket.IO id and the value that ``read`` returns
+        :param read: reads the data of a frame; for odd data it raises a :class:`pydantic.ValidationError` or an
             :class:`OddFrameError` if it cannot
-        :param odd: what the handler itself raises about an odd frame
+        :param odd: the errors that the handler itself raises for an odd frame
         """
 
         async def guarded(sid: str, *data: Any) -> Any:

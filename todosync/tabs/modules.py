@@ -1,7 +1,7 @@
-"""What the browser's part needs over HTTP: its modules, and the question which session a page belongs to.
+"""The HTTP routes of the browser's part: its modules, and the answer to which session a page belongs to.
 
-All of it is below NiceGUI's own path. So it is found wherever NiceGUI is: in an app that is mounted somewhere, behind a
-proxy that strips a prefix, and past a middleware that asks who somebody is and lets NiceGUI's files through.
+All routes are below NiceGUI's own path, so they work wherever NiceGUI works: in an app that is mounted at a path,
+behind a proxy that strips a prefix, and with a sign-in middleware that lets NiceGUI's files through.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from starlette.types import Scope
 
 URL = '/_nicegui/todosync'
 ENTRY_MODULE = 'leader.js'
-"""Brings what is in ``tabs/``."""
+"""It imports the modules in ``tabs/``."""
 HASH_LENGTH = 12
 YEAR = 365 * 24 * 3600
 LEGAL_IN_PATHS = "/:@!$&'()*+,;=%"
-"""What NiceGUI, too, leaves as it is in a prefix."""
+"""Characters that are not escaped in a prefix, the same as in NiceGUI."""
 
 
 class Modules:
-    """The browser's modules, as they are on the disk when the process starts. Reads them: not for an event loop."""
+    """The browser's modules. They are read once, when this is made, so don't make it on an event loop."""
 
     def __init__(self) -> None:
         self.url = modules_url()
@@ -49,10 +49,10 @@ class Modules:
     ) -> str:
         """Return the html that loads the modules into a page.
 
-        :param request: the page's
-        :param session_tag: stands for the page's session
+        :param request: the request of the page
+        :param session_tag: see :meth:`Sessions.tag`
         :param reason_to_keep_apart: why each tab keeps a socket of its own, for the tab's event log
-        :param further_entries: what is loaded besides, such as ``streams/streams.js``, which brings its folder
+        :param further_entries: further modules to load, such as ``streams/streams.js``, with those of their folders
         """
         url = html.escape(prefix_of(request) + self.url)
         lines = [f'<meta name="todosync-session" content="{html.escape(session_tag)}">']
@@ -61,7 +61,7 @@ class Modules:
         entries = [ENTRY_MODULE, *sorted(further_entries)]
         lines += [f'<script type="module" src="{url}/{html.escape(name)}"></script>' for name in entries]
         folders = {PurePosixPath('tabs'), *(PurePosixPath(name).parent for name in entries[1:])}
-        # the modules are fetched side by side, not one after the other as each is found to import the next
+        # so that the browser fetches all modules at once, instead of finding one import after the other
         lines += [
             f'<link rel="modulepreload" href="{url}/{html.escape(name)}">'
             for name in self._names

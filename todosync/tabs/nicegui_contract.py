@@ -1,6 +1,6 @@
-"""Which of NiceGUI's internals the shared socket rests on, and whether they still are what they were.
+"""The internals of NiceGUI that the shared socket uses, and a check that they are as expected.
 
-Where they are not, nothing breaks: each tab keeps a socket of its own, as in plain NiceGUI, and says so.
+If they are not, nothing breaks: each tab keeps its own socket, as in plain NiceGUI, and its event log says so.
 """
 
 from __future__ import annotations

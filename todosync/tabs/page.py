@@ -1,16 +1,16 @@
-"""What the server knows of a page and of a socket, as long as there is the page and as long as there is the socket."""
+"""The state of a page and of a socket. Each is kept as long as the page or the socket exists."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 DOCUMENTS_PER_PAGE = 8
-"""How many documents of one page the server keeps count of. A browser has one at a time, and may restore others."""
+"""How many documents of a page are remembered. A browser shows one at a time, and may restore an earlier one."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """How a carried page is reached."""
+    """The way to a carried page: the leader's socket, the tab, and the page's virtual socket."""
 
     leader_sid: str
     tab: str
@@ -21,7 +21,7 @@ class Route:
 class Socket:
     """A connected socket.
 
-    :ivar page_ids: the pages whose handshakes it has made
+    :ivar page_ids: the pages that have made their handshake over it
     :ivar leading_page_id: the page whose tab offers the socket to others, ``None`` while none does
     :ivar carried: the pages that it carries
     """
@@ -49,7 +49,7 @@ class Page:
     def last_received(self, document_id: str) -> int:
         """Return the number of the last frame received from a document; each document begins with 1."""
         received = self._received
-        received[document_id] = received.pop(document_id, 0)  # the last to be forgotten
+        received[document_id] = received.pop(document_id, 0)  # moved to the end, so that it is forgotten last
         while len(received) > DOCUMENTS_PER_PAGE:
             del received[next(iter(received))]
         return received[document_id]
@@ -62,11 +62,11 @@ class Page:
         return is_next
 
     def is_overtaken(self, link_number: int | None) -> bool:
-        """Return whether the page has tried to connect in another way since it made this attempt.
+        """Return whether the page has made a newer attempt to connect than this one.
 
-        Attempts travel by different sockets, so an old one may arrive late; it must not undo the one that counts.
+        Attempts travel over different sockets, so an old one may arrive late. It must not undo a newer one.
 
-        :param link_number: the attempt's number, ``None`` for a page that does not count
+        :param link_number: the number of the attempt, ``None`` for a page that does not number its attempts
         """
         if link_number is None:
             return False

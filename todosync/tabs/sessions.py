@@ -1,4 +1,4 @@
-"""Which browser session a page belongs to: only tabs of the same one may share a socket."""
+"""Tells which browser session a page belongs to. Only tabs of the same session may share a socket."""
 
 from __future__ import annotations
 
@@ -14,40 +14,41 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 BROWSER_COOKIE = 'todosync_browser'
-"""Tells which pages one browser has opened, whatever becomes of its session. Without sessions it is one."""
+"""A cookie that all pages of a browser have, also when its session changes. Without sessions it is the session."""
 NEW_BROWSER = 'todosync.browser'
-"""Where a request's scope holds the id that its answer gives to the browser."""
+"""The key in a request's scope of the id that the answer gives to the browser."""
 TAG_LENGTH = 16
 SUCCESSORS_MAX = 1000
-"""How many sessions are known to have taken the place of others."""
+"""For how many sessions it is remembered that they replaced another one."""
 OPENED_TOGETHER = 30.0
-"""How many seconds may lie between two pages that a browser without a cookie asked for at once."""
+"""Two pages count as requested at the same time if there are at most so many seconds between them."""
 
 
 class Sessions:
-    """The sessions of the pages, as NiceGUI's session cookie tells them, with two corrections.
+    """The sessions of the pages. They come from NiceGUI's session cookie, with two corrections.
 
-    An app without a storage secret has no such cookie; there a cookie of our own tells which pages belong together.
+    An app without a storage secret has no such cookie. There a cookie of our own tells which pages belong together.
 
-    A browser without a cookie that opens several pages at once gets a session for each and keeps the last. Its pages
-    may all move to that one; nobody but this browser has ever seen the sessions that they leave.
+    First correction: a browser without a cookie that opens several pages at the same time gets a session for each page,
+    and keeps the last one. All its pages may move to that session, because only this browser knows the other ones.
 
-    A browser whose session cookie is not valid any more gets a new session, while it has pages of the former one open:
-    another app on this host has overwritten the cookie, the secret has been lost, a clock has been set back. The new
-    session then counts as the former one, which our own cookie tells; a browser says nothing else by it.
+    Second correction: a browser whose session cookie has become invalid gets a new session, while its open pages have
+    the former one. This happens when another app on the host has overwritten the cookie, when the secret was lost, or
+    when a clock was set back. The new session then counts as the former one. Our own cookie tells that it is the same
+    browser; it is used for nothing else.
     """
 
     def __init__(self) -> None:
         self._moved: dict[str, str] = {}
         self._former: dict[str, str] = {}
-        """Of a session that has taken the place of another: which one that is."""
+        """The former session, by the id of the session that has replaced it."""
 
     def id_of(self, client: Client) -> str | None:
         """Return the id of a page's session, ``None`` for a page without one. It is a secret: never show it."""
         return self._moved.get(client.id) or self._counted(_session_id(client.request))
 
     def recognise(self, client: Client) -> None:
-        """Find out whether a new page's browser has pages open, of a session that is no longer in its cookie.
+        """Check whether the browser of a new page has open pages of a session that is no longer in its cookie.
 
         :param client: the page
         """
@@ -62,18 +63,18 @@ class Sessions:
                 del self._former[next(iter(self._former))]
 
     def tag(self, client: Client) -> str:
-        """Return what stands for a page's session where tabs can read it; nobody gets the session by it.
+        """Return a short hash of a page's session id. Tabs may see it; it cannot be used to take over the session.
 
-        Empty for a page that was asked for without a valid cookie, by a browser that is not known either: it has to ask
-        which session the browser has kept.
+        It is empty if the page was requested without a valid cookie and the browser is unknown, too. The page must then
+        ask which session the browser has kept.
         """
         is_known = not _is_fresh(client) or _session_id(client.request) in self._former
         return _tag(self.id_of(client)) if is_known else ''
 
     def mark_browser(self, request: Request, response: Response) -> None:
-        """Give the browser a cookie by which its pages are known to belong together, if it has none.
+        """Give the browser a cookie that tells that its pages belong together, unless it has one.
 
-        :param request: of a page
+        :param request: the request of a page
         :param response: the page
         """
         if _browser_id(request) is None:
@@ -82,10 +83,10 @@ class Sessions:
             response.set_cookie(BROWSER_COOKIE, browser_id, httponly=True, samesite='lax', secure=is_secure)
 
     def settle(self, client_id: str, request: Request) -> str:
-        """Settle the session of a page that was opened while the browser had no cookie yet.
+        """Decide which session a page has that was opened while the browser had no cookie.
 
-        :param client_id: the page
-        :param request: of the page, with the session that the browser has kept
+        :param client_id: the id of the page's client
+        :param request: a request of the page, with the session that the browser has kept
         :return: the tag of the page's session
         """
         client = Client.instances.get(client_id)
@@ -97,7 +98,7 @@ class Sessions:
         return _tag(self.id_of(client))
 
     def are_same(self, client: Client, other: Client) -> bool:
-        """Return whether two pages belong to one session; pages without any never do."""
+        """Return whether two pages belong to the same session. A page without a session belongs to none."""
         session_id = self.id_of(client)
         return session_id is not None and session_id == self.id_of(other)
 
@@ -106,7 +107,7 @@ class Sessions:
         self._moved.pop(client.id, None)
 
     def _counted(self, session_id: str | None) -> str | None:
-        """Return the session as which a session counts."""
+        """Return the former session if this one has replaced it, otherwise this one."""
         return None if session_id is None else self._former.get(session_id, session_id)
 
 

@@ -68,7 +68,7 @@ def share_socket(*, tabs_per_socket: int | None = None, reconnect_timeout: float
 
 
 def shared_socket() -> SharedSocket:
-    """Return what shares the sockets of this process. Reads files: not for an event loop."""
+    """Return the one :class:`SharedSocket` of this process. It reads files, so don't call this on an event loop."""
     if not hasattr(app.state, 'todosync_socket'):
         app.state.todosync_socket = SharedSocket()
         app.router.lifespan_context = _always_ended(app.router.lifespan_context)
@@ -80,7 +80,7 @@ class SharedSocket:
 
     def __init__(self) -> None:
         self.mismatch = mismatch()
-        """Why each tab keeps a socket of its own with this NiceGUI, ``None`` if it does not."""
+        """Why each tab keeps its own socket with this NiceGUI; ``None`` if tabs share one."""
         self.is_running = False
         self.role_listeners: list[Callable[[Client, Role], None]] = []
         """Called when a client's role has changed."""
@@ -97,7 +97,7 @@ class SharedSocket:
         self._renew()
 
     def configure(self, tabs_per_socket: int | None, reconnect_timeout: float | None) -> None:
-        """Set what is not ``None``; the rest is as it was said since NiceGUI last ran."""
+        """Set the values that are not ``None``. The others stay as they were set since NiceGUI last ran."""
         known_tabs, known_timeout = (TABS_PER_SOCKET, RECONNECT_TIMEOUT) if self._has_run else self.limits
         self.stop()  # what NiceGUI has not stopped, in a test that failed
         self._has_run = False
@@ -168,7 +168,7 @@ class SharedSocket:
         )
 
     def _wrap(self, build_response: Callable[..., Response]) -> Callable[..., Response]:
-        """Have each page load the browser's part, from where this page's request finds it."""
+        """Make each page load the browser's modules, from the address under which its request reaches the server."""
 
         def build_response_with_modules(client: Client, request: Request, *args: Any, **kwargs: Any) -> Response:
             self.sessions.recognise(client)
@@ -183,14 +183,14 @@ class SharedSocket:
             try:
                 response = build_response(client, request, *args, **kwargs)
             finally:
-                client._head_html = before  # it has been sent, and would be kept for each page
+                client._head_html = before  # it has been sent; otherwise each page would keep a copy
             self.sessions.mark_browser(request, response)
             return response
 
         return build_response_with_modules
 
     async def _settle_session(self, request: Request) -> Response:
-        # no forgery check: another site does not know the page's client id, which is worth a session
+        # no forgery check is needed, because another site does not know the client id of the page
         body = b''
         try:
             async for chunk in request.stream():
@@ -218,9 +218,9 @@ def _answer_probe(sid: str, data: Any) -> bool:
 def _always_ended(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[Any]]:
-    """Have NiceGUI stop after a test that failed too.
+    """Make NiceGUI stop also after a test that has failed.
 
-    Its own lifespan does not: the app would be taken for started in all tests that follow, and run on.
+    Its own lifespan does not stop then, so the app would count as started in all tests that follow.
     """
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
-"""Which internals of python-socketio this room rests on, and whether they still are what they were.
+"""The internals of python-socketio that this room uses, and a check that they are as expected.
 
-Where they are not, NiceGUI's server keeps what it has: everything works, but many sockets cost more, and odd packets
-reach python-socketio itself.
+If they are not, NiceGUI's server stays as it is. Everything works, but many sockets cost more, and odd packets reach
+python-socketio itself.
 """
 
 from __future__ import annotations

@@ -27,16 +27,17 @@ from .page import Page, Route, Socket
 from .sessions import Sessions
 
 Role = Literal['leader', 'follower', 'alone', 'none']
-"""What a tab is: ``leader`` holds the browser's socket, a ``follower`` is carried by it, ``alone`` is a tab that keeps
-a socket for itself because it cannot share one, ``none`` has no connection."""
+"""The role of a tab. A ``leader`` holds the browser's socket. A ``follower`` is carried by it. A tab is ``alone`` if it
+keeps its own socket because it cannot share one. A tab with ``none`` has no connection."""
 
 Refusal = Literal['leader', 'overtaken', 'expired', 'session', 'full']
-"""Why a tab is not carried: the socket is no leader's (yet), the tab has connected in another way since it asked, the
-page is forgotten, another session, too many."""
+"""Why a tab is not carried. ``leader``: the socket does not lead, or not yet. ``overtaken``: the tab has made a newer
+attempt to connect. ``expired``: the server has forgotten the page. ``session``: the leader has another session.
+``full``: the leader carries as many tabs as it may."""
 RELAYED_EVENTS = frozenset({'event', 'javascript_response', 'log'})
 """The frames of NiceGUI's page that must arrive exactly once."""
 ODD_TO_NICEGUI = (json.JSONDecodeError, LookupError)
-"""What NiceGUI raises about a frame of the right shape that names nothing it knows, or holds no JSON."""
+"""The errors that NiceGUI raises for a frame with the right shape but with unknown names, or without JSON."""
 
 
 class Tabs:
@@ -44,9 +45,9 @@ class Tabs:
 
     :param sio: NiceGUI's Socket.IO server
     :param sessions: knows which pages belong to the same browser session
-    :param guard: stands before the handlers of what browsers send
+    :param guard: checks all frames of browsers before they reach the handlers
     :param tabs_per_socket: how many tabs one socket may carry
-    :param reconnect_timeout: seconds that a page's server side outlives its connection
+    :param reconnect_timeout: seconds for which a page without a connection is kept
     :param on_role: called when a client's role has changed
     """
 
