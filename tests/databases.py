@@ -64,9 +64,11 @@ class Todos:
         with closing(self._database) as database:
             create_todo(database, {'title': title})
 
-    def delete(self, todo_id: int) -> None:
+    def delete(self, title: str) -> None:
         with closing(self._database) as database:
-            delete_todo(database, todo_id)
+            with database.read() as session:
+                (found,) = [todo['id'] for todo in TODOS.snapshot(session).rows if todo['title'] == title]
+            delete_todo(database, found)
 
     @property
     def titles(self) -> list[str]:

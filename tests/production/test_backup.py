@@ -109,7 +109,7 @@ def test_restoring_brings_back_what_was_and_keeps_what_is(backups: Backups, todo
     todos.add('Buy milk')
     backup = backups.create()
     todos.add('Buy oats')
-    todos.delete(1)
+    todos.delete('Buy milk')
     replaced = backups.restore(backup)
     assert todos.titles == ['Buy milk']
     todos.add('after')

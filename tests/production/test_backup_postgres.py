@@ -78,7 +78,7 @@ def test_what_breaks_off_in_the_middle_changes_nothing(backups: PostgresBackups,
     for number in range(200):
         todos.add(f'Buy milk {number} {os.urandom(100).hex()}')
     backup = backups.create()
-    todos.delete(1)
+    todos.delete(todos.titles[0])
     content = backup.read_bytes()
     backup.write_bytes(content[:-100])
     with pytest.raises(BackupError, match='pg_restore: error'):
@@ -115,7 +115,7 @@ def test_a_restore_takes_tables_and_no_code_jobs_or_rights(
     restored = Todos(postgres_url)
     assert restored.titles == ['from elsewhere', 'Buy milk']
     restored.add('nobody refuses it')
-    restored.delete(1)
+    restored.delete('Buy milk')
     assert restored.titles == ['nobody refuses it', 'from elsewhere']
     with psycopg.connect(plain(postgres_url)) as connection:
         found = connection.execute("SELECT to_regclass('todosync_jobs'), to_regclass('evil.loot'), to_regproc('evil')")

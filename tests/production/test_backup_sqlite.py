@@ -76,10 +76,10 @@ def test_who_stays_connected_sees_what_was_restored_and_what_it_replaced_can_be_
     backups: SqliteBackups, todos: Todos, path: Path
 ) -> None:
     with closing(Database(f'sqlite:///{path}')) as connected:
-        create_todo(connected, {'title': 'Buy milk'})
+        milk = create_todo(connected, {'title': 'Buy milk'})
         backup = backups.create()
         create_todo(connected, {'title': 'Buy oats'})
-        delete_todo(connected, 1)
+        delete_todo(connected, milk)
         replaced = backups.restore(backup)
         assert titles(connected) == ['Buy milk']
         create_todo(connected, {'title': 'after'})
