@@ -41,7 +41,7 @@ async def house(database_url: str) -> AsyncIterator[House]:
 
     await asyncio.to_thread(build)
     house.cable.start()
-    limit_backlogs(house.sio.eio)
+    limit_backlogs(house.sio)
     yield house
     await house.stop()
 

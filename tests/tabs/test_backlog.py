@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import socketio
 import uvicorn
+from nicegui.server import Server
 
 from tests.light_socket import LightSocket
 from tests.sockets import Inbox, connect, serving, until
@@ -20,7 +21,7 @@ def sio() -> socketio.AsyncServer:
     sio = socketio.AsyncServer(async_mode='asgi')
     sio.on('say it', lambda sid, data: sio.start_background_task(sio.emit, 'said', data, to=sid))
     sio.on('are you there?', lambda sid, data: True)
-    limit_backlogs(sio.eio)
+    limit_backlogs(sio)
     return sio
 
 
@@ -58,6 +59,20 @@ async def test_a_socket_that_does_not_read_what_it_asked_for_is_closed(
     await until(lambda: not stranger.is_open)
 
 
+async def test_nothing_of_a_socket_that_never_reads_is_left(
+    sio: socketio.AsyncServer, server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, 'instance', server, raising=False)
+    stranger = await connect(server, Inbox())
+    backlog = backlog_of(sio, stranger)
+    stranger.stall()
+    while sio.manager.is_connected(stranger.sid, '/'):
+        await sio.emit('news', MESSAGE, to=stranger.sid)
+    await until(lambda: not server.server_state.connections)
+    await until(lambda: not server.server_state.tasks)
+    assert backlog.size < len(MESSAGE)
+
+
 async def test_one_large_message_is_fine(sio: socketio.AsyncServer, server: uvicorn.Server) -> None:
     inbox = Inbox()
     socket = await connect(server, inbox)
@@ -68,6 +83,6 @@ async def test_one_large_message_is_fine(sio: socketio.AsyncServer, server: uvic
 
 
 def test_a_server_that_is_left_has_its_own_queues_again(sio: socketio.AsyncServer) -> None:
-    lift_limit(sio.eio)
-    lift_limit(sio.eio)
+    lift_limit(sio)
+    lift_limit(sio)
     assert not isinstance(sio.eio.create_queue(), Backlog)

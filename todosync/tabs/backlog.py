@@ -7,6 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import socketio
+from nicegui import server as nicegui_server
+
 LIMIT = 8 * 2**20
 """How many bytes may wait for one socket. One more message may come on top."""
 PACKET_OVERHEAD = 512
@@ -15,20 +18,31 @@ PACKET_OVERHEAD = 512
 log = logging.getLogger(__name__)
 
 
-def limit_backlogs(eio: Any) -> None:
-    """Give each new socket of an Engine.IO server a :class:`Backlog`; safe to call twice."""
+def limit_backlogs(sio: socketio.AsyncServer) -> None:
+    """Give each new socket of a Socket.IO server a :class:`Backlog`; safe to call twice."""
+    eio = sio.eio
 
     def close(backlog: Backlog) -> None:
-        for socket in list(eio.sockets.values()):
+        for eio_sid, socket in list(eio.sockets.items()):
             if socket.queue is backlog:
-                eio.start_background_task(socket.close, wait=False, abort=True, reason=eio.reason.SERVER_DISCONNECT)
+                scope = sio.environ.get(eio_sid, {}).get('asgi.scope')
+                eio.start_background_task(_close, socket, eio.reason.SERVER_DISCONNECT, scope)
 
     eio.create_queue = lambda: Backlog(close)
 
 
-def lift_limit(eio: Any) -> None:
+def lift_limit(sio: socketio.AsyncServer) -> None:
     """Give new sockets Engine.IO's own queues again; safe to call twice."""
-    vars(eio).pop('create_queue', None)
+    vars(sio.eio).pop('create_queue', None)
+
+
+async def _close(socket: Any, reason: str, scope: Any) -> None:
+    await socket.close(wait=False, abort=True, reason=reason)
+    # who does not read does not see the end either: without this, what is on its way to it would wait for ever
+    server = getattr(nicegui_server.Server, 'instance', None)
+    for connection in list(server.server_state.connections) if server is not None else ():
+        if getattr(connection, 'scope', None) is scope and hasattr(connection, 'transport'):
+            connection.transport.abort()
 
 
 class Backlog(asyncio.Queue[Any]):

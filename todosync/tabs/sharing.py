@@ -112,7 +112,7 @@ class SharedSocket:
         if self.is_running:
             return
         self.is_running = self._has_run = True
-        limit_backlogs(core.sio.eio)
+        limit_backlogs(core.sio)
         index_rooms(core.sio)
         self.guard.start()
         if self.mismatch is None:
@@ -134,7 +134,7 @@ class SharedSocket:
         if not self.is_running:
             return
         self.is_running = False
-        lift_limit(core.sio.eio)
+        lift_limit(core.sio)
         if self._build_response is not None:
             cast(Any, Client).build_response = self._build_response
             self._build_response = None
