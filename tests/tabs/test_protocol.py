@@ -17,7 +17,7 @@ NAMES = (
 MODULES = {Path(name).name: (ROOT / 'assets' / name).read_text() for name in NAMES}
 SERVER = '\n'.join(
     (ROOT / 'todosync' / name).read_text()
-    for name in ('tabs/sharing.py', 'tabs/tabs.py', 'assembly.py', 'streams/channel.py')
+    for name in ('tabs/sharing.py', 'tabs/tabs.py', 'tabs/carrying.py', 'assembly.py', 'streams/channel.py')
 )
 
 
