@@ -170,6 +170,11 @@ class SyncServer:
         """The routes that have nothing to do with pages."""
         return self._routes.api
 
+    @property
+    def refused_frames(self) -> int:
+        """How many frames that no browser sends have been refused since the process was started."""
+        return self._socket.guard.refused_count
+
     def add_routes(self, router: APIRouter) -> None:
         """Serve routes that have nothing to do with pages.
 

@@ -27,7 +27,7 @@ from todosync.production.status import EXPIRY, PROCESS, STREAM, ProcessReport, S
 REPORT = ProcessReport(
     process=PROCESS, at=1000.0, started_at=900.0, versions={'todos': 7, 'notes': 3}, browsers=2, leaders=2, followers=3,
     cache_hits=8, cache_misses=2, jobs_waiting=1, jobs_running=0, jobs_failed=4, owns_jobs=True, broadcast_age=1.5,
-    cpu_seconds=12.5, memory_bytes=100_000_000, open_files=42, open_files_limit=65_536,
+    cpu_seconds=12.5, memory_bytes=100_000_000, open_files=42, open_files_limit=65_536, refused_frames=6,
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ GAUGES: Mapping[str, tuple[str, Callable[[ProcessReport], float]]] = {
 COUNTERS: Mapping[str, tuple[str, Callable[[ProcessReport], float]]] = {
     'todosync_cache_hits': ('How often the cache had what was asked for', lambda report: report.cache_hits),
     'todosync_cache_misses': ('How often the cache had not what was asked for', lambda report: report.cache_misses),
+    'todosync_refused_frames': ('Frames of sockets that no browser sends', lambda report: report.refused_frames),
     'todosync_cpu_seconds': ('Processor time', lambda report: report.cpu_seconds),
 }
 

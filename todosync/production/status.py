@@ -56,6 +56,7 @@ class ProcessReport:
     :param memory_bytes: resident memory
     :param open_files: open file descriptors, sockets included
     :param open_files_limit: how many the process may have
+    :param refused_frames: frames that no browser sends, refused since the start
 
     Example::
 
@@ -81,6 +82,7 @@ class ProcessReport:
     memory_bytes: int
     open_files: int
     open_files_limit: int
+    refused_frames: int
 
     @property
     def tabs(self) -> int:
@@ -116,6 +118,7 @@ def take_report(server: SyncServer) -> ProcessReport:
         memory_bytes=int(system.get('process_resident_memory_bytes', 0)),
         open_files=int(system.get('process_open_fds', 0)),
         open_files_limit=int(system.get('process_max_fds', 0)),
+        refused_frames=server.refused_frames,
     )
 
 
