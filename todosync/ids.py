@@ -1,4 +1,4 @@
-"""Ids that whoever makes a row gives to it: never used twice, in whichever process, database or copy it is made."""
+"""Ids that a server gives to new rows. No id is used twice, in any process, database or copy of a database."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 ID_MAX = 2**53 - 1
-"""The largest id, on either side of zero, that JavaScript tells from its neighbours."""
+"""The largest id, positive or negative, that JavaScript can represent exactly."""
 GIVEN_ID_MAX = ID_MAX - 2**40
-"""The largest id to give to a row: what is above is for the rows that SQLite numbers itself, each after the largest."""
+"""The largest id that a server gives. The higher ones are for rows that SQLite numbers itself, from the largest on."""
 RANDOM_BITS = 12
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 LAST_MILLISECOND = (GIVEN_ID_MAX - 2**40) >> RANDOM_BITS
-"""Of the year 2094. A clock that is wrong and says more leaves ids to give, too."""
+"""In the year 2094. So even a wrong clock that shows a later time leaves ids to give."""
 
 
 class IdMaker:
-    """Makes ids of 53 bits: 41 of milliseconds since 2025, and 12 of chance. Each is higher than the one before.
+    """Makes ids of 53 bits: 41 bits are milliseconds since 2025, 12 are random. Each id is higher than the one before.
 
-    An id that is made of the time is not used again when a backup is restored, or rows are copied to another database.
-    Two makers may, once in a long time, make the same one in the same millisecond: then the database refuses the row,
-    and its maker gives it another id.
+    Because an id contains the time, it is not used again after a backup was restored, or in another database to which
+    rows are copied. Very rarely two processes make the same id in the same millisecond. The database then refuses the
+    second row, and it gets another id.
 
     :param clock: returns seconds since 1970
 
@@ -41,14 +41,14 @@ class IdMaker:
     def __call__(self) -> int:
         """Return the next id."""
         milliseconds = int((self._clock() - EPOCH.timestamp()) * 1000)
-        milliseconds = min(max(milliseconds, 0), LAST_MILLISECOND)  # a clock that is wrong still makes ids
+        milliseconds = min(max(milliseconds, 0), LAST_MILLISECOND)  # even with a wrong clock there are ids
         with self._lock:
             self._last = max(milliseconds << RANDOM_BITS | secrets.randbits(RANDOM_BITS), self._last + 1)
             return self._last
 
 
 new_id = IdMaker()
-"""This process's maker, as the default of a model's key. An id needs 64 bits on PostgreSQL.
+"""Makes the ids of this process. Use it as the default of a model's key; on PostgreSQL the column needs 64 bits.
 
 Example::
 

@@ -1,4 +1,4 @@
-"""The package itself: its version, and what is missing where one of its extras is not installed."""
+"""The package itself: its version, and the error for an extra that is not installed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""``app.storage.user`` and ``app.storage.general`` are the same in all processes: they are kept in a table.
+"""Keeps ``app.storage.user`` and ``app.storage.general`` in a table, so that they are the same in all processes.
 
-NiceGUI writes each of them to a file as a whole, so a process undoes what another one has written, and reads the file
-only once. Here a process writes the keys that it has changed, tells the others over the cable, and reads again before
-it answers a request for a page. ``tests/production/test_storage.py`` holds what this relies on in NiceGUI.
+NiceGUI keeps each of them in a file. A process reads the file only once and writes it as a whole, so it undoes the
+changes of other processes. Here a process writes only the keys that it has changed, and tells the others over the
+cable. It reads again before it answers a request for a page. This uses internals of NiceGUI, which
+``tests/production/test_storage.py`` checks.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ log = logging.getLogger(__name__)
 
 
 class SharedDict(PersistentDict):
-    """A storage as this process holds it. Belongs to the event loop.
+    """A process's copy of one storage. Belongs to the event loop.
 
-    :param storage: where it is kept
-    :param name: its name, of NiceGUI's making
+    :param storage: keeps it in the table
+    :param name: the name that NiceGUI gives to it
     """
 
     def __init__(self, storage: SharedStorage, name: str) -> None:
@@ -51,7 +52,7 @@ class SharedDict(PersistentDict):
         super().__init__(data={}, on_change=self._flush_later)
 
     async def initialize(self) -> None:
-        """Read what is kept, or take over the file of a release that knew no table."""
+        """Read the values from the table, or from the file of a release before the table."""
         await self.refresh()
         self._flush_later()
         path = Storage.path / f'storage-{self._name}.json'
@@ -63,7 +64,7 @@ class SharedDict(PersistentDict):
             path.unlink(missing_ok=True)
 
     def initialize_sync(self) -> None:
-        """Read what is kept. Blocks."""
+        """Read the values from the table. Blocks."""
         self._merge(self._storage.table.read(self._name))
 
     async def close(self) -> None:
@@ -71,16 +72,16 @@ class SharedDict(PersistentDict):
         await self.flushed()
 
     async def refresh(self) -> None:
-        """Read what is kept by now. Those who ask at the same time are served by one reading, begun after they asked.
+        """Read the values that are in the table now. All who ask at the same time share a read that begins after that.
 
-        Never raises: while the database cannot be read, what was read before stays.
+        Never raises: while the database cannot be read, the values that were read before stay.
         """
         if self._next_reading is None:
             self._next_reading = asyncio.create_task(self._read_after(self._reading))
         await asyncio.shield(self._next_reading)
 
     async def flushed(self) -> None:
-        """Wait until what has been changed is written, or an attempt to write it has failed."""
+        """Wait until all changes are written, or an attempt to write them has failed."""
         if self._flushing is not None:
             await asyncio.wait([self._flushing], timeout=RETRY_INTERVAL)
 
@@ -100,7 +101,7 @@ class SharedDict(PersistentDict):
             self._merge(values)
 
     def _merge(self, values: Mapping[str, str]) -> None:
-        """Take over what is in the table, unless it was changed here and is about to be written."""
+        """Take over the values from the table, except those that were changed here and will be written soon."""
         here = self._encoded()
         clean = {key for key in here.keys() | self._known.keys() if here.get(key) == self._known.get(key)}
         self._is_merging = True
@@ -156,7 +157,7 @@ class SharedDict(PersistentDict):
 
 
 class SharedStorage:
-    """Has NiceGUI keep its storages in a table.
+    """Makes NiceGUI keep its storages in a table.
 
     :param url: SQLAlchemy URL of the table's database
     :param cable: tells other processes of changes
@@ -194,7 +195,7 @@ class SharedStorage:
             self._initializing = asyncio.create_task(general.initialize())
 
     def stop(self) -> None:
-        """Listen no more. Safe to call twice."""
+        """Stop listening; safe to call twice."""
         self._unsubscribe()
         self.table.close()
 

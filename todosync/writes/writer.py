@@ -1,4 +1,4 @@
-"""The one path of all writes: from handlers in Python, from rows, from REST, from jobs and from tests."""
+"""The one path of all writes, whether they come from a page, a request, a job or a test."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .shapes import Values, check_values, insert_shape, update_shape
 from .write import Write
 
 WRITER_THREADS = 4
-"""Writers wait for each other: more of them in threads would only keep the threads from those who read."""
+"""How many threads write. More would not help, because writers wait for each other, and readers need threads, too."""
 
 ID_ATTEMPTS = 100
-"""How many ids to try for a new row. Two makers hardly ever make the same one, unless a clock is wrong."""
+"""How many ids to try for a new row. Two processes hardly ever make the same id, unless a clock is wrong."""
 
 RowOrId = int | Row | SQLModel
 Effect = Callable[[Session], Any]
@@ -32,11 +32,11 @@ Result = TypeVar('Result')
 
 
 class Writer:
-    """Writes to streams: each write is checked, passes the rules of its stream, and is done in one transaction.
+    """Writes to streams. Each write is checked, also by the rules of its stream, and is done in one transaction.
 
     Its methods block, so call them in a thread, or await :meth:`in_thread`.
 
-    :param database: where the streams are kept
+    :param database: the database with the tables of the streams
 
     Example::
 
@@ -48,16 +48,16 @@ class Writer:
         self._limiter = CapacityLimiter(WRITER_THREADS)
 
     def prepare(self) -> None:
-        """Create the table that holds what was done under a key.
+        """Create the table that holds the outcomes of writes with a key.
 
         :raises DatabaseUnavailableError: the database cannot be written to
         """
         self.database.create_table(done)
 
     def forget(self, before: datetime) -> None:
-        """Forget what was done under a key before a time; a repetition after that is another write.
+        """Delete the outcomes of writes with a key from before a time. Such a write, sent again, is done again.
 
-        :param before: a time with a zone
+        :param before: a time with a time zone
         :raises DatabaseUnavailableError: the database cannot be written to
         """
         with self.database.write() as session:
@@ -77,10 +77,10 @@ class Writer:
 
         :param stream: the stream
         :param values: its fields by name, or JSON of them
-        :param key: drawn at random by whoever sends the write: sent again under the same key, it is done once
+        :param key: a random value that the sender chose; a write that is sent again with the same key is done once
         :return: the row, an object of the stream's model
-        :raises RefusedWriteError: it was refused
-        :raises DatabaseUnavailableError: nothing was written, try again later
+        :raises RefusedWriteError: the write was refused
+        :raises DatabaseUnavailableError: the database cannot be written to now; nothing was written
 
         Example::
 
@@ -104,11 +104,11 @@ class Writer:
         :param stream: the stream
         :param row: the row, as an object of the model or of a view's ``rows``, or its id
         :param values: fields by name, or JSON of them
-        :param key: drawn at random by whoever sends the write: sent again under the same key, it is done once
-        :return: the row as it is then, an object of the stream's model
-        :raises RowGoneError: there is no such row
-        :raises RefusedWriteError: it was refused
-        :raises DatabaseUnavailableError: nothing was written, try again later
+        :param key: a random value that the sender chose; a write that is sent again with the same key is done once
+        :return: the row after the write, an object of the stream's model
+        :raises RowGoneError: the row does not exist
+        :raises RefusedWriteError: the write was refused
+        :raises DatabaseUnavailableError: the database cannot be written to now; nothing was written
 
         Example::
 
@@ -132,10 +132,10 @@ class Writer:
 
         :param stream: the stream
         :param row: the row, as an object of the model or of a view's ``rows``, or its id
-        :param key: drawn at random by whoever sends the write: sent again under the same key, it is done once
-        :raises RowGoneError: there is no such row
-        :raises RefusedWriteError: it was refused
-        :raises DatabaseUnavailableError: nothing was written, try again later
+        :param key: a random value that the sender chose; a write that is sent again with the same key is done once
+        :raises RowGoneError: the row does not exist
+        :raises RefusedWriteError: the write was refused
+        :raises DatabaseUnavailableError: the database cannot be written to now; nothing was written
 
         Example::
 
@@ -156,11 +156,11 @@ class Writer:
         :param stream: the stream
         :param verb: the name of the verb
         :param row: the row, as an object of the model or of a view's ``rows``, or its id
-        :param key: drawn at random by whoever sends the write: sent again under the same key, it is done once
-        :return: the row as it is then, an object of the stream's model
-        :raises RowGoneError: there is no such row
-        :raises RefusedWriteError: it was refused, or there is no such verb
-        :raises DatabaseUnavailableError: nothing was written, try again later
+        :param key: a random value that the sender chose; a write that is sent again with the same key is done once
+        :return: the row after the write, an object of the stream's model
+        :raises RowGoneError: the row does not exist
+        :raises RefusedWriteError: the write was refused, or the stream has no such verb
+        :raises DatabaseUnavailableError: the database cannot be written to now; nothing was written
 
         Example::
 
