@@ -194,9 +194,9 @@ def test_what_another_process_has_published_is_not_published_again(parts: Parts)
 
 def test_a_failure_is_recorded_and_made_up_for_by_itself(parts: Parts) -> None:
     parts.cable.cut = True
-    create_todo(parts.database, {'title': 'Buy milk'})
+    todo = create_todo(parts.database, {'title': 'Buy milk'})
     wait_until(lambda: parts.jobs.failed.count() >= 1)
-    update_todo(parts.database, 1, {'completed': True})
+    update_todo(parts.database, todo, {'completed': True})
     parts.cable.cut = False
     wait_until(published_up_to(parts, 2), timeout=8)
     failure = parts.jobs.failed.newest()[-1]
