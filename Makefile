@@ -5,6 +5,7 @@
 # make fix           let the formatter and the linter mend what they can
 # make bench         measure (ARGS='--soak 60' to have tabs come and go for an hour, too)
 # make soak          have tabs come and go for long, and look for what grows (MINUTES=60)
+# make hostile       have strangers attack a server beside honest tabs (MINUTES=60)
 # make chaos         random faults in real browsers (SEED=7 MINUTES=10)
 # make explore       look longer for a sequence of faults that the tabs do not survive (SECONDS=60 SEED=1)
 # make screenshots   make the pictures of the documentation anew
@@ -13,7 +14,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run serve test quick check fix bench soak chaos explore screenshots clean
+.PHONY: run serve test quick check fix bench soak hostile chaos explore screenshots clean
 
 run: $(VENV)/run
 	@echo "serving on http://$${TODOSYNC_HOST:-127.0.0.1}:$${TODOSYNC_PORT:-8080} (Ctrl-C ends it)"
@@ -48,6 +49,9 @@ bench: $(VENV)/dev
 
 soak: $(VENV)/dev
 	@$(BIN)/python -m benchmarks --only soak --soak $(or $(MINUTES),60)
+
+hostile: $(VENV)/dev
+	@$(BIN)/python -m benchmarks.hostile --minutes $(or $(MINUTES),60)
 
 chaos: $(VENV)/dev
 	@scripts/ensure-browsers chromium

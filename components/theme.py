@@ -5,10 +5,17 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from nicegui import app, ui
+from nicegui import ui
 
 NEXT_MODE: dict[bool | None, bool | None] = {None: False, False: True, True: None}
 MODE_NAMES: dict[bool | None, str] = {None: 'auto', False: 'light', True: 'dark'}
+MODES = {name: mode for mode, name in MODE_NAMES.items()}
+COOKIE = 'todosync_colours'
+"""Where the browser keeps what was chosen: nothing is left on the server for each visitor who plays with it."""
+KEEP_CHOICE = """
+    const secure = location.protocol === 'https:' ? '; secure' : ''
+    document.cookie = `%s=%s; path=/; max-age=31536000; samesite=lax${secure}`
+"""
 
 
 class ThemeToggle(ui.element):
@@ -21,14 +28,15 @@ class ThemeToggle(ui.element):
 
     def __init__(self) -> None:
         super().__init__('button')
-        self._dark = ui.dark_mode(app.storage.user.get('dark'))
+        self._dark = ui.dark_mode(MODES.get(ui.context.client.request.cookies.get(COOKIE, '')))
         self.props('type=button').mark('theme').on('click', self._switch, js_handler='() => emit()')
         self._show()
         if self._dark.value is not None:  # until the scripts run, only this style sets the colours
             ui.add_head_html(f'<style>:root {{ color-scheme: {MODE_NAMES[self._dark.value]} }}</style>')
 
     def _switch(self) -> None:
-        app.storage.user['dark'] = self._dark.value = NEXT_MODE[self._dark.value]
+        self._dark.value = NEXT_MODE[self._dark.value]
+        ui.run_javascript(KEEP_CHOICE % (COOKIE, MODE_NAMES[self._dark.value]))
         self._show()
 
     def _show(self) -> None:

@@ -242,3 +242,13 @@ def test_ten_thousand_todos_are_as_light_as_ten(tabs: Tabs) -> None:
     box = page.get_by_role('checkbox', name=page.evaluate(seen), exact=True)
     box.click()
     eventually(box.is_checked)
+
+
+def test_the_browser_remembers_which_colours_were_chosen(tabs: Tabs, page: Page) -> None:
+    chosen = page.get_by_role('button', name='Colours:')
+    for label in ('Colours: light', 'Colours: dark'):
+        chosen.click()
+        eventually(lambda label=label: chosen.get_attribute('aria-label') == label)  # type: ignore[misc]
+    eventually(lambda: 'todosync_colours=dark' in page.evaluate('document.cookie'))
+    page.reload()
+    eventually(lambda: chosen.get_attribute('aria-label') == 'Colours: dark')

@@ -12,7 +12,8 @@ from collections import Counter
 from typing import Any, Literal
 from weakref import WeakSet
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from uvicorn.server import ServerState
 
@@ -94,6 +95,8 @@ class PatientHttp(HttpToolsProtocol):
         """Note that the head is complete."""
         self._await('body')
         super().on_headers_complete()
+        if self.cycle is not None:
+            _send_only_while_open(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         """Note how much of the body has come."""
@@ -145,6 +148,18 @@ class PatientWebSocket(WSProtocol):
     def look(self) -> str | None:
         """Return why this connection must end, ``None`` if it may go on. Called once per ``LOOK_INTERVAL``."""
         return SLOW_READER if self.taking.is_stuck() else None
+
+
+def _send_only_while_open(cycle: RequestResponseCycle) -> None:
+    """Have an answer end without an exception when the connection goes: uvicorn learns of it a moment later."""
+    send = cycle.send
+
+    async def send_while_open(message: ASGISendEvent) -> None:
+        if cycle.transport.is_closing():
+            cycle.disconnected = True
+        await send(message)
+
+    cycle.send = send_while_open  # type: ignore[method-assign]
 
 
 _looked_at: WeakSet[ServerState] = WeakSet()
