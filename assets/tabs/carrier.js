@@ -112,12 +112,13 @@ export class Carrier {
     const hello = { client_id: clientId, document_id: documentId, alone: tab.status.role === "alone" };
     this.#request("todosync_hello", hello, (answer) => {
       if (!answer.ok) {
-        tab.expire();
+        tab.expire("server");
         return;
       }
       this.link += 1;
       this.ready = true;
       tab.setConnected(true);
+      tab.noteKnown();
       this.socket.attach(
         {
           deliver: (frame) => this.#deliver(tab.id, clientId, documentId, frame),
@@ -139,7 +140,7 @@ export class Carrier {
    */
   #onConnectError(error) {
     this.tab.setConnected(false);
-    if (error.message === REFUSED) this.tab.expire();
+    if (error.message === REFUSED) this.tab.expire("server");
     else if (error.message === "timeout") this.real.io.opts.transports = ["polling", "websocket"]; // may be blocked
   }
 

@@ -28,8 +28,7 @@ export function keepDrafts() {
 
 /** Put back what was kept for this page, once. Call it when the page has been rendered. */
 export function restoreDrafts() {
-  const kept = sessionStorage.getItem(KEY);
-  sessionStorage.removeItem(KEY);
+  const kept = takeKept();
   if (!kept) return;
   const { path, fields, scrolled, focus } = JSON.parse(kept);
   if (path !== location.pathname) return;
@@ -37,6 +36,16 @@ export function restoreDrafts() {
   for (const [where, top] of scrolled) scroll(where, top, SCROLL_ATTEMPTS);
   const focused = focus && find(focus);
   if (focused instanceof HTMLElement) focused.focus();
+}
+
+function takeKept() {
+  try {
+    const kept = sessionStorage.getItem(KEY);
+    sessionStorage.removeItem(KEY);
+    return kept;
+  } catch {
+    return null; // storage is forbidden
+  }
 }
 
 /** A virtual list has its height only some time after it has rendered. @param {string} where @param {number} top @param {number} attempts */

@@ -10,11 +10,13 @@ import { Carrier } from "./carrier.js";
 import { keepDrafts, restoreDrafts } from "./drafts.js";
 import { Election, short } from "./election.js";
 import { CHANNEL, LOCK, readMessage } from "./messages.js";
+import { forgetReloads, mayReload } from "./reloads.js";
 import { holdTabLock, webLocks } from "./web_locks.js";
 
 export const JOIN_TIMEOUT_MS = 1000;
 export const HERE_INTERVAL_MS = 10000; // with locks; without them each ping is answered, else a tab counts as ended
 export const RECONNECT_MS = 1000; // a page that breaks its connection has it again after this, half more or less
+export const REFUSED_RETRY_MS = 5000; // a socket of its own that was refused is tried again after this
 export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not asked by all its browsers at once
 
 /**
@@ -113,9 +115,19 @@ export class Tab {
     this.status.connected = connected;
   }
 
-  /** The server knows this page no more: leave the lead to others, and reload, not all at the same time. */
-  expire() {
+  /**
+   * The server knows this page no more: leave the lead to others, and reload, not all at the same time. A page that is
+   * not known after a reload, as when its requests reach another process than its socket, is not loaded again: it has a
+   * socket of its own, and tries that.
+   * @param {import("./reloads.js").Refuser} refuser
+   */
+  expire(refuser) {
     if (this.expired) return;
+    if (!mayReload(refuser)) {
+      if (this.status.role === "alone") setTimeout(() => this.carrier?.checkConnection(), REFUSED_RETRY_MS);
+      else this.#goAlone(`the ${refuser} does not know this page, which was loaded again for that`);
+      return;
+    }
     this.expired = true;
     this.log.add("cable", "the server has forgotten this page, which is loaded again");
     this.election.withdraw("the page is loaded again");
@@ -123,6 +135,12 @@ export class Tab {
       keepDrafts();
       this.socket?.expire();
     }, Math.random() * RELOAD_SPREAD_MS);
+  }
+
+  /** The server knows this page. */
+  noteKnown() {
+    // where it is alone, the leader's may still be another process
+    forgetReloads("server", ...(this.status.role === "alone" ? [] : /** @type {const} */ (["leader's server"])));
   }
 
   #makeElection() {
@@ -293,8 +311,9 @@ export class Tab {
     if (answer.ok) {
       this.socket?.attach(this.#linkToLeader(answer.from), answer.received);
       this.setConnected(true);
+      this.noteKnown();
     } else if (answer.reason === "expired") {
-      this.expire();
+      this.expire("leader's server");
     } else if (answer.reason === "leader" || answer.reason === "overtaken") {
       this.joinedTo = ""; // the leader's connection has just changed, or this tab's; the next ping says so
     } else if (answer.reason === "session") {

@@ -11,8 +11,9 @@ NAMES = (
     'tabs/tab_socket.js',
     'tabs/carrier.js',
     'tabs/session.js',
-    'streams/relay.js',
     'tabs/messages.js',
+    'tabs/reloads.js',
+    'streams/relay.js',
 )
 MODULES = {Path(name).name: (ROOT / 'assets' / name).read_text() for name in NAMES}
 SERVER = '\n'.join(

@@ -1,0 +1,158 @@
+"""Tabs of one browser that reach different processes, as behind a proxy that does not keep a browser on one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Self
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.e2e.browser import Chromium, event_log, eventually, status
+from tests.server import ROOT, RunningServer, running_server
+
+SECRET = 'the same for all processes'
+
+
+class Proxy:
+    """Gives each new connection to one server, and closes the old ones that carry no WebSocket when that changes.
+
+    :param server: the server
+    :param of_sockets: gets the WebSockets, if it is another one
+    """
+
+    def __init__(self, server: RunningServer, of_sockets: RunningServer | None = None) -> None:
+        self.server = server
+        self.of_sockets = of_sockets
+        self.url = ''
+        self._idle: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        listener = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._carry, '127.0.0.1', 0), self._loop)
+        self.url = f'http://127.0.0.1:{listener.result().sockets[0].getsockname()[1]}'
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def lead_to(self, server: RunningServer) -> None:
+        """Give connections to another server from now on."""
+        self.server = server
+        self._loop.call_soon_threadsafe(self._close_idle)
+
+    def _close_idle(self) -> None:
+        for writer in self._idle:
+            writer.close()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.read(2**16)
+        is_socket = b'upgrade: websocket' in request.lower()
+        server = self.of_sockets if is_socket and self.of_sockets else self.server
+        if not is_socket:
+            self._idle.add(writer)
+        their_reader, their_writer = await asyncio.open_connection('127.0.0.1', server.port)
+        their_writer.write(request)
+        with contextlib.suppress(OSError):
+            await asyncio.gather(_copy(reader, their_writer), _copy(their_reader, writer))
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.wait(others) if others else None
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(2**16):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+@pytest.fixture(scope='module')
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RunningServer]]:
+    main = ROOT / 'tests' / 'apps' / 'features.py'
+    with (
+        running_server(tmp_path_factory.mktemp('first'), main=main, STORAGE_SECRET=SECRET) as first,
+        running_server(tmp_path_factory.mktemp('second'), main=main, STORAGE_SECRET=SECRET) as second,
+    ):
+        yield [first, second]
+
+
+@pytest.fixture
+def context(chromium: Chromium) -> Iterator[BrowserContext]:
+    context = chromium.fresh_context()
+    yield context
+    context.close()
+
+
+def count_loads(page: Page) -> list[str]:
+    """Return a list that gets the address of each load of the page."""
+    loads: list[str] = []
+    page.on('request', lambda request: loads.append(request.url) if request.is_navigation_request() else None)
+    return loads
+
+
+def test_a_tab_that_stays_on_another_process_is_loaded_again_once_and_then_alone(
+    servers: list[RunningServer], context: BrowserContext
+) -> None:
+    first, second = servers
+    with Proxy(first) as proxy:
+        leader = context.new_page()
+        leader.goto(proxy.url)
+        eventually(lambda: status(leader)['role'] == 'leader' and status(leader)['connected'])
+
+        proxy.lead_to(second)
+        stray = context.new_page()
+        loads = count_loads(stray)
+        stray.goto(proxy.url)
+        eventually(lambda: status(stray)['role'] == 'alone' and status(stray)['connected'])
+        assert len(loads) == 2, loads
+        assert any("the leader's server does not know this page" in entry for entry in event_log(stray))
+        stray.get_by_text('compute').click()
+        eventually(lambda: stray.locator('.log').inner_text() == 'computed 42')
+        assert second.connections() == {'sockets': 1, 'followers': 0}
+        assert status(leader) == {**status(leader), 'role': 'leader', 'connected': True}
+
+
+def test_a_tab_that_a_reload_brings_to_its_siblings_process_follows(
+    servers: list[RunningServer], context: BrowserContext
+) -> None:
+    first, second = servers
+    with Proxy(first) as proxy:
+        leader = context.new_page()
+        leader.goto(proxy.url)
+        eventually(lambda: status(leader)['role'] == 'leader' and status(leader)['connected'])
+
+        proxy.lead_to(second)
+        stray = context.new_page()
+        stray.on('domcontentloaded', lambda: proxy.lead_to(first))
+        loads = count_loads(stray)
+        stray.goto(proxy.url)
+        eventually(lambda: status(stray)['role'] == 'follower' and status(stray)['connected'])
+        assert len(loads) == 2, loads
+
+
+def test_a_tab_whose_own_socket_reaches_another_process_is_loaded_again_once_and_connects_when_it_can(
+    servers: list[RunningServer], context: BrowserContext
+) -> None:
+    first, second = servers
+    with Proxy(first, of_sockets=second) as proxy:
+        page = context.new_page()
+        loads = count_loads(page)
+        page.goto(proxy.url)
+        eventually(lambda: status(page)['role'] == 'alone')
+        assert len(loads) == 2, loads
+        proxy.of_sockets = first
+        eventually(lambda: status(page)['connected'])
+        assert len(loads) == 2, loads
