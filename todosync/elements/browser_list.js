@@ -2,6 +2,10 @@
 /**
  * A list with virtual scrolling, of the items that a JavaScript expression returns. Its slot is the template of a row.
  * When one item is replaced, only its row is rendered: neither the other rows nor the page.
+ *
+ * When rows come and go, the row that a person points at or types in stays where it is: the list scrolls by as much as
+ * the row would have moved. Where it cannot scroll, a click that comes too soon after the move does not count: it was
+ * meant for the row that was there before.
  */
 
 import { cloneVNode, h, markRaw, resolveComponent, shallowReactive } from "vue";
@@ -9,21 +13,60 @@ import { cloneVNode, h, markRaw, resolveComponent, shallowReactive } from "vue";
 const REST = 40; // the last rows of a list, up to this number, are always rendered, in view or not
 const SCROLL_PAUSE_MS = 45; // Quasar renders after 35 ms without a scroll event, so this must be longer
 
+const TOO_SOON_MS = 500; // a person who sees a row move under the pointer needs this long to hold a click back
+const MOVED_PX = 4; // a row that has moved by less is where it was
+
+/** @typedef {Map<any, number>} Tops where the rendered rows are on the screen, by key, in their order */
 /** @typedef {{ key: any, index: number, item: any }} Place where a row is rendered, and what it shows */
 
 /** A row. It is rendered again when another item is in its place, or when Python has changed the template. */
 const Row = {
-  props: ["place", "places", "renderRow"],
+  props: ["place", "places", "elements", "renderRow"],
   /** @this {any} */
   render() {
     const [row] = this.renderRow({ row: this.place.item });
     return cloneVNode(row, { onFocusout: letFocusMove });
   },
   /** @this {any} */
+  mounted() {
+    this.elements.set(this.place.key, this.$el);
+  },
+  /** @this {any} */
   unmounted() {
-    if (this.places.get(this.place.key) === this.place) this.places.delete(this.place.key);
+    const { key } = this.place;
+    if (this.places.get(key) === this.place) this.places.delete(key);
+    if (this.elements.get(key) === this.$el) this.elements.delete(key);
   },
 };
+
+const person = {
+  x: 0,
+  y: 0,
+  pointedAt: -Infinity, // when the mouse was last moved
+  typedAt: -Infinity,
+  pressedAt: -Infinity, // when a button, or a finger, went down
+  isWatched: false,
+};
+
+/** Follow the mouse and the keys of this page; safe to call twice. */
+function watchPerson() {
+  if (person.isWatched) return;
+  person.isWatched = true;
+  const options = { capture: true, passive: true };
+  document.addEventListener(
+    "pointermove",
+    ({ clientX: x, clientY: y, pointerType }) => {
+      // a browser also tells of moves when something has moved under a pointer that stands still
+      if (pointerType === "mouse" && (x !== person.x || y !== person.y)) {
+        Object.assign(person, { x, y, pointedAt: performance.now() });
+      }
+    },
+    options,
+  );
+  document.documentElement.addEventListener("pointerleave", () => (person.pointedAt = -Infinity), options);
+  document.addEventListener("keydown", () => (person.typedAt = performance.now()), options);
+  document.addEventListener("pointerdown", () => (person.pressedAt = performance.now()), options);
+}
 
 export default {
   props: { items: String, itemKey: String, rowHeight: Number },
@@ -38,6 +81,11 @@ export default {
   created() {
     /** @type {Map<any, Place>} by key */
     this.places = new Map();
+    /** @type {Map<any, HTMLElement>} the rendered rows, by key */
+    this.elements = new Map();
+    /** @type {Map<any, number>} when rows have last moved without a person's doing, by key */
+    this.movedAt = new Map();
+    watchPerson();
     // wrapped in a new array each time: the expression may return the same array with other items in it
     const source = () => [this.evaluate()];
     this.$watch(source, (/** @type {[any[]]} */ [items]) => this.show(items), { immediate: true });
@@ -54,8 +102,74 @@ export default {
         this.list.items = items;
         for (const place of places) place.item = items[place.index];
       } else {
+        const before = this.tops();
         this.list = markRaw({ items, length: items.length });
+        if (before.size) this.keepInPlace(before);
       }
+    },
+    /** @this {any} @returns {Tops} empty where nobody sees them */
+    tops() {
+      if (document.hidden || !this.$el?.isConnected) return new Map();
+      /** @type {[any, number][]} */
+      const tops = [...this.elements].map(([key, element]) => [key, element.getBoundingClientRect().top]);
+      return new Map(tops.sort(([, a], [, b]) => a - b));
+    },
+    /** The rows have come, gone or moved: scroll so that one stays in place. @this {any} @param {Tops} before */
+    keepInPlace(before) {
+      const list = this.$el;
+      const candidates = this.anchors(before);
+      const scrolled = list.scrollTop;
+      const settle = () => {
+        const key = candidates.find((/** @type {any} */ key) => this.elements.has(key));
+        const top = before.get(key);
+        const shift = top === undefined ? 0 : this.elements.get(key).getBoundingClientRect().top - top;
+        if (Math.abs(shift) >= 1) list.scrollTop += shift;
+        this.noteMoves(before);
+        return list.scrollTop;
+      };
+      this.$nextTick(() => {
+        const then = list.scrollTop === scrolled ? settle() : NaN;
+        // Quasar may render again; a person who scrolls meanwhile is not held back
+        requestAnimationFrame(() => void (list.scrollTop === then && settle()));
+      });
+    },
+    /**
+     * Which row is to stay, if it can: what a person uses, or else what is in view of a list that was scrolled; if it
+     * is gone, the one above it, and so on. @this {any} @param {Tops} before @returns {any[]} keys, the best first
+     */
+    anchors(before) {
+      const keys = [...before.keys()];
+      const used = keys.indexOf(this.usedRow());
+      if (used >= 0) return [...keys.slice(0, used + 1).reverse(), ...keys.slice(used + 1)];
+      if (this.$el.scrollTop === 0) return [];
+      const { top } = this.$el.getBoundingClientRect();
+      return keys.filter((key) => (before.get(key) ?? 0) >= top);
+    },
+    /** @this {any} @returns {any} the key of the row that a person points at, or else types in */
+    usedRow() {
+      const rowOf = (/** @type {Element | null} */ part) =>
+        [...this.elements].find(([, element]) => element.contains(part))?.[0];
+      const { x, y, pointedAt, typedAt } = person;
+      const pointed = pointedAt > typedAt ? rowOf(document.elementFromPoint(x, y)) : undefined;
+      return pointed ?? rowOf(document.querySelector(":focus-visible"));
+    },
+    /** @this {any} @param {Tops} before */
+    noteMoves(before) {
+      const now = performance.now();
+      for (const [key, element] of this.elements) {
+        const shift = Math.abs(element.getBoundingClientRect().top - (before.get(key) ?? Infinity));
+        if (shift >= MOVED_PX) this.movedAt.set(key, now);
+      }
+      for (const [key, at] of this.movedAt) if (now - at > TOO_SOON_MS) this.movedAt.delete(key);
+    },
+    /** Stop a click that was meant for another row, which was there a moment ago. @this {any} @param {PointerEvent} event */
+    holdBack(event) {
+      if (!event.isTrusted || event.detail === 0) return; // of a key
+      const entry = [...this.elements].find(([, element]) => element.contains(event.target));
+      const movedAt = this.movedAt.get(entry?.[0]) ?? -Infinity;
+      if (movedAt < person.pointedAt || person.pressedAt - movedAt > TOO_SOON_MS) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
     },
     /** @this {any} @param {number} index @returns {Place} */
     placeAt(index) {
@@ -68,7 +182,7 @@ export default {
   },
   /** @this {any} */
   render() {
-    const { list, places } = this;
+    const { list, places, elements } = this;
     const renderRow = this.$slots.default;
     return h(
       resolveComponent("q-virtual-scroll"),
@@ -81,11 +195,12 @@ export default {
           list.items.slice(from, list.length - from > REST ? from + size : undefined),
         virtualScrollItemSize: this.rowHeight,
         onScrollCapture: followScroll,
+        onClickCapture: this.holdBack,
       },
       {
         default: (/** @type {{ index: number }} */ { index }) => {
           const place = this.placeAt(index);
-          return h(/** @type {any} */ (Row), { key: place.key, place, places, renderRow });
+          return h(/** @type {any} */ (Row), { key: place.key, place, places, elements, renderRow });
         },
       },
     );
