@@ -134,7 +134,22 @@ test("a partial snapshot is shown, and only a snapshot that is as new takes its 
 });
 
 test("texts are ordered by code points, as the server orders them", () => {
-  const texts = [" a", "-a", "Ab", "Z", "_", "a", "aa", "z", "É", "é", "\u{ff41}", "\u{ffee}", "\u{1f95b}", "\u{1f95c}"];
+  const texts = [
+    " a",
+    "-a",
+    "Ab",
+    "Z",
+    "_",
+    "a",
+    "aa",
+    "z",
+    "É",
+    "é",
+    "\u{ff41}",
+    "\u{ffee}",
+    "\u{1f95b}",
+    "\u{1f95c}",
+  ];
   const stream = new Store().stream("notes", "text");
   stream.apply({ stream: "notes", version: 1, notes: [] });
   const mixed = texts.map((text, id) => ({ id, text })).sort((a, b) => ((a.id * 5) % 14) - ((b.id * 5) % 14));
