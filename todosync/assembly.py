@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute
 
 from todosync import upkeep
 from todosync.cable import make_cable
-from todosync.database import Database, DatabaseUnavailableError
+from todosync.database import Database, DatabaseUnavailableError, LogWatch
 from todosync.http import AfterStart, ApiRoutes, Conventions, check_health, make_export_router, make_health_router
 from todosync.jobs import Jobs, LocalJobs
 from todosync.runtime import current_server, set_current_server
@@ -134,6 +134,7 @@ class SyncServer:
         self.local_jobs = LocalJobs(self.jobs.failed)
         self.broadcaster = Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, self.streams)
         self.commits = self.database.commit_signal(settings.poll_interval, self.broadcaster.broadcast_later)
+        self.log_watch = LogWatch(self.database, [stream.log_table for stream in self.streams])
         self.views = Views()
         self._socket = shared_socket()
         # `tabs` is no attribute, because each call of share_socket() makes another object
@@ -224,6 +225,7 @@ class SyncServer:
         self._socket.role_listeners.append(self.views.set_role)
         core.sio.on('todosync_fetch', self._socket.guard.wrap(self.channels.answer_fetch, checked(Fetch)))
         self.commits.start()
+        self.log_watch.start()
         for part in self.parts:
             part.start()
         self.is_started = True
@@ -235,6 +237,7 @@ class SyncServer:
             await asyncio.wait([self._starting])  # otherwise the start would go on, and start parts again
         for part in reversed(self.parts):
             await asyncio.to_thread(part.stop)
+        await asyncio.to_thread(self.log_watch.stop)
         await asyncio.to_thread(self.commits.stop)
         if self.views.set_role in self._socket.role_listeners:
             self._socket.role_listeners.remove(self.views.set_role)

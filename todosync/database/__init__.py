@@ -16,6 +16,7 @@ from .database import (
 from .dialects import dialect_of
 from .file_watch import FileWatch
 from .log_table import LogTable
+from .log_watch import LogWatch
 from .outage import Outage
 from .sql import by_code_points, instant, iso_utc, sql_now
 from .wal import enter_wal
@@ -26,6 +27,7 @@ __all__ = [
     'DatabaseUnavailableError',
     'FileWatch',
     'LogTable',
+    'LogWatch',
     'Outage',
     'UnknownOutcomeError',
     'by_code_points',

@@ -32,6 +32,18 @@ class Dialect(Protocol):
     def change_log_ddl(self, table: LogTable) -> list[str]:
         """Return the statements that create a table's change log, and the triggers that write it."""
 
+    def enforcement_ddl(self, table: LogTable) -> list[str]:
+        """Return the statements after which the triggers fire whatever a program has set, and are recognised later."""
+
+    def has_change_log(self, connection: Connection, table: LogTable, *, exactly: bool) -> bool:
+        """Return whether a table has the change log and the triggers that the statements above make. Only reads.
+
+        :param exactly: ``False`` accepts those of another release, if they are there and fire for every program
+        """
+
+    def is_in_the_way(self, error: BaseException | None) -> bool:
+        """Return whether a change of the schema was refused only because somebody is just writing."""
+
     def signal_ddl(self, topic: str, table: str) -> list[str]:
         """Return the statements after which commits that change a table are signalled under a topic."""
 

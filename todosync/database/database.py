@@ -1,4 +1,7 @@
-"""The database: transactions, migrations, and the change log of each stream. What kind it is, its dialect knows."""
+"""The database: transactions, migrations, and the change log of each stream. What kind it is, its dialect knows.
+
+The module is long because it tells for each call what a failure means: refused, not written, or not known.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import asyncio
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
@@ -21,10 +25,13 @@ from .base import BUSY_TIMEOUT, DATA
 from .commits import CommitSignal
 from .dialects import dialect_of
 from .log_table import LogTable
+from .migrations import is_migrated
 from .outage import Outage
 
 RAISE_EXCEPTION = 'P0001'
 """PostgreSQL's SQLSTATE of what a trigger raises."""
+SCHEMA_PAUSE = 0.1
+"""Seconds in which those who write go on, between two attempts to change the schema."""
 IDLE_TIMEOUT = '25P03'
 """PostgreSQL's SQLSTATE of a transaction that was ended before the commit because its program was taken for hung."""
 
@@ -149,9 +156,15 @@ class Database:
             return
         config = Config()
         config.set_main_option('script_location', str(self._migrations).replace('%', '%%'))
-        with explained(), self._turn(), self._dialect.for_migrating(self._engine).begin() as connection:
+        with explained(), self._engine.begin() as connection:
+            if is_migrated(connection, config):
+                return  # without waiting for those who write
+
+        def migrate(connection: Connection) -> None:
             config.attributes['connection'] = connection
             command.upgrade(config, 'head')
+
+        self._change_schema(migrate)
 
     def create_table(self, table: Table) -> None:
         """Create a table where it is not there yet. Safe in several processes at once.
@@ -160,8 +173,7 @@ class Database:
         :raises DatabaseUnavailableError: the database cannot be written to
         """
         forbid_event_loop('Changing the schema')
-        with explained(), self._turn(), self._dialect.for_migrating(self._engine).begin() as connection:
-            table.create(connection, checkfirst=True)
+        self._change_schema(lambda connection: table.create(connection, checkfirst=True))
 
     def install_change_log(self, log: LogTable) -> None:
         """Create a table's change log and the triggers that write it, and the table itself where no migration has.
@@ -172,10 +184,40 @@ class Database:
         :raises DatabaseUnavailableError: the database cannot be written to
         """
         forbid_event_loop('Changing the schema')
-        with explained(), self._turn(), self._writing_engine.begin() as connection:
+        if self.has_change_log(log, exactly=True):
+            return  # without waiting for those who write
+
+        def install(connection: Connection) -> None:
             log.source.create(connection, checkfirst=True)
-            for statement in self._dialect.change_log_ddl(log):
+            for statement in (*self._dialect.change_log_ddl(log), *self._dialect.enforcement_ddl(log)):
                 connection.exec_driver_sql(statement)
+
+        self._change_schema(install)
+
+    def has_change_log(self, log: LogTable, *, exactly: bool) -> bool:
+        """Return whether a table has its change log, and triggers that are fired by every program.
+
+        :param log: the table, and the names in its change log
+        :param exactly: whether they have to be those of this release
+        :raises DatabaseUnavailableError: the database cannot be read
+        """
+        forbid_event_loop('Reading the schema')
+        with explained(), self._engine.begin() as connection:
+            return self._dialect.has_change_log(connection, log, exactly=exactly)
+
+    def forget_changes(self, log: LogTable) -> None:
+        """Have everybody read all rows of a table, after changes that its change log may have missed.
+
+        :param log: the table, and the names in its change log
+        :raises DatabaseUnavailableError: the database cannot be written to
+        """
+        forbid_event_loop('Writing to the database')
+        with explained(), self._turn(), self._writing_engine.begin() as connection:
+            for _ in range(2):  # the first of them leaves a gap between what is known and the only version that is kept
+                connection.exec_driver_sql(f"INSERT INTO {log.name}({log.key}, op) VALUES (0, 'del')")  # noqa: S608
+            newest = f'SELECT max(version) FROM {log.name}'  # noqa: S608 - the program's own names
+            connection.exec_driver_sql(f'DELETE FROM {log.name} WHERE version < ({newest})')  # noqa: S608
+        self._on_commit()
 
     def commit_signal(self, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return what calls back after each commit by any program.
@@ -188,6 +230,24 @@ class Database:
     def close(self) -> None:
         """Close all pooled connections; safe to call twice."""
         self._engine.dispose()
+
+    def _change_schema(self, change: Callable[[Connection], None]) -> None:
+        """Change the schema, in a transaction that gives way to those who write.
+
+        A program that has begun to write has locked its table, and waits for its turn, which this transaction has:
+        neither could go on. So this one waits for a table for a moment only, ends, and tries again.
+        """
+        deadline = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                with explained(), self._turn(), self._dialect.for_migrating(self._engine).begin() as connection:
+                    change(connection)
+            except DatabaseUnavailableError as error:
+                if not self._dialect.is_in_the_way(error.__cause__) or time.monotonic() > deadline:
+                    raise
+                time.sleep(SCHEMA_PAUSE)
+            else:
+                return
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

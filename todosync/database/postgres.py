@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 import time
 from collections.abc import Callable
-from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from .base import DATA, begin
 from .commits import CommitSignal, Watching
 from .log_table import LogTable
 from .outage import Outage
 from .ownership import Ownership
+from .postgres_connection import CONNECTION, connect, connect_to_server
 
 ONE_WRITER_LOCK = 715_031_883
 """The key of PostgreSQL's advisory lock that makes versions visible in their order: no reader skips one."""
@@ -29,16 +31,19 @@ RETRY_INTERVAL = 0.2
 HUNG_AFTER = 5.0
 """Seconds without a word from a program in the middle of a transaction, after which PostgreSQL takes it for hung and
 ends the transaction. All writers wait for it until then, so it is less than they wait (``BUSY_TIMEOUT``)."""
-POOLER = (
-    'a connection pooler such as PgBouncer is between this program and PostgreSQL, which does not work: '
-    'let TODOSYNC_DATABASE_URL name PostgreSQL itself, see docs/operations.md'
+
+SCHEMA_PATIENCE = 0.3
+"""Seconds that a change of the schema waits for a table. Less than PostgreSQL waits (1 s) before it ends one of two
+transactions that wait for each other: that could be the other program's."""
+LOCKED = ('55P03', '40P01')
+"""PostgreSQL's SQLSTATEs of a lock that was not got in time, and of transactions that waited for each other."""
+FUNCTION = re.compile(r'CREATE OR REPLACE FUNCTION (?P<name>\w+)\(\).*?\$\$(?P<body>.*)\$\$', re.DOTALL)
+TRIGGER = re.compile(r'CREATE OR REPLACE TRIGGER (?P<name>\w+) .* EXECUTE FUNCTION (?P<function>\w+)\(', re.DOTALL)
+NOTE = text("SELECT obj_description(to_regclass(:log), 'pg_class')")
+TRIGGERS = text(
+    'SELECT tgname AS name, tgenabled AS enabled, prosrc AS body FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid '
+    'WHERE tgrelid = to_regclass(:source) AND NOT tgisinternal'
 )
-CONNECTION: dict[str, Any] = {
-    'connect_timeout': 5,
-    'keepalives_idle': 10,  # notices within 30 s that the other machine has gone without a word
-    'keepalives_interval': 5,
-    'keepalives_count': 4,
-}
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +75,7 @@ class PostgresDialect:
                 'application_name': 'todosync',
             },
         )
-        event.listen(engine, 'do_connect', _connect_to_server)
+        event.listen(engine, 'do_connect', connect_to_server)
         event.listen(engine, 'begin', begin)
         return engine
 
@@ -79,8 +84,11 @@ class PostgresDialect:
         return engine.execution_options(isolation_level='READ COMMITTED', begin=TAKE_TURN)
 
     def for_migrating(self, engine: Engine) -> Engine:
-        """Let a migration think for as long as it wants between two statements."""
-        begin = f'{TAKE_TURN}; SET LOCAL idle_in_transaction_session_timeout = 0'
+        """Let a migration think for as long as it wants between two statements, but not wait for those who write."""
+        begin = (
+            f'{TAKE_TURN}; SET LOCAL idle_in_transaction_session_timeout = 0; '
+            f'SET LOCAL lock_timeout = {int(SCHEMA_PATIENCE * 1000)}'
+        )
         return engine.execution_options(isolation_level='READ COMMITTED', begin=begin)
 
     def change_log_ddl(self, table: LogTable) -> list[str]:
@@ -113,6 +121,42 @@ class PostgresDialect:
             *trigger('on_truncate', 'BEFORE TRUNCATE', 'STATEMENT', write_all),
             *self.signal_ddl(DATA, source),
         ]
+
+    def enforcement_ddl(self, table: LogTable) -> list[str]:
+        """Return the statements by which triggers fire under every ``session_replication_role``, and a note of them."""
+        source, triggers = table.source.name, self._triggers(table)
+        always = [f'ALTER TABLE {source} ENABLE ALWAYS TRIGGER {name}' for name in triggers]
+        return [*always, f"COMMENT ON TABLE {table.name} IS '{self._note(table)}'"]
+
+    def has_change_log(self, connection: Connection, table: LogTable, *, exactly: bool) -> bool:
+        """Compare the note of the statements that were executed, and what has become of the triggers since."""
+        names = {'source': table.source.name, 'log': table.name}
+        found = {row.name: row for row in connection.execute(TRIGGERS, names)}
+        triggers, bodies = self._triggers(table), self._bodies(table)
+        if not all(name in found and found[name].enabled == 'A' for name in triggers):
+            return False
+        if not exactly:
+            return True
+        note = connection.execute(NOTE, names).scalar()
+        return note == self._note(table) and all(
+            found[name].body == bodies[function] for name, function in triggers.items()
+        )
+
+    def is_in_the_way(self, error: BaseException | None) -> bool:
+        """Return whether a table was locked, or two transactions waited for each other."""
+        return getattr(getattr(error, 'orig', None), 'sqlstate', None) in LOCKED
+
+    def _triggers(self, table: LogTable) -> dict[str, str]:
+        """Return the functions of the triggers, by the name of the trigger."""
+        found = map(TRIGGER.match, self.change_log_ddl(table))
+        return {match['name']: match['function'] for match in found if match}
+
+    def _bodies(self, table: LogTable) -> dict[str, str]:
+        found = map(FUNCTION.match, self.change_log_ddl(table))
+        return {match['name']: match['body'] for match in found if match}
+
+    def _note(self, table: LogTable) -> str:
+        return f'todosync {hashlib.sha256(repr(self.change_log_ddl(table)).encode()).hexdigest()[:16]}'
 
     def signal_ddl(self, topic: str, table: str) -> list[str]:
         """Return the trigger that notifies; PostgreSQL sends a transaction's notifications on commit, once."""
@@ -154,7 +198,7 @@ class CommitListener(Watching):
     def _watch(self) -> None:
         while not self._stopping.is_set():
             try:
-                with _connect(self._conninfo, 'todosync commits') as connection:
+                with connect(self._conninfo, 'todosync commits') as connection:
                     connection.execute(f'LISTEN {self._topic}')
                     self._outage.end()
                     self._listen(connection)
@@ -190,7 +234,7 @@ class PostgresOwnership:
         """Return whether this process is the owner, after trying to become it, and making sure that it still is."""
         try:
             if self._connection is None:
-                self._connection = _connect(self._conninfo, 'todosync owner')
+                self._connection = connect(self._conninfo, 'todosync owner')
             query = 'SELECT true' if self._held else f'SELECT pg_try_advisory_lock({OWNER_LOCK})'
             row = self._connection.execute(query).fetchone()
             self._held = row is not None and bool(row[0])
@@ -204,24 +248,3 @@ class PostgresOwnership:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _connect_to_server(dialect: Any, record: Any, arguments: Any, options: Any) -> psycopg.Connection:
-    """Connect, and refuse a connection pooler: it forgets settings, locks and LISTEN between two transactions."""
-    try:
-        connection: psycopg.Connection = dialect.connect(*arguments, **options)
-    except psycopg.OperationalError as error:
-        if 'unsupported startup parameter' in str(error):
-            raise psycopg.OperationalError(POOLER) from error
-        raise
-    row = connection.execute('SHOW idle_in_transaction_session_timeout').fetchone()
-    connection.rollback()
-    if row is None or row[0] == '0':  # it was asked for, so it was dropped on the way
-        connection.close()
-        raise psycopg.OperationalError(POOLER)
-    return connection
-
-
-def _connect(conninfo: str, name: str) -> psycopg.Connection:
-    """Connect without a transaction around each statement."""
-    return psycopg.connect(conninfo, autocommit=True, application_name=name, **CONNECTION)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, ExceptionContext, QueuePool, Table, UniqueConstraint, create_engine, event
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    QueuePool,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
 
 from .base import begin
 from .commits import CommitSignal, NoSignal, Watching
@@ -21,6 +32,8 @@ from .wal import enter_wal
 CACHE_SIZE_KB = 128
 """How much of a SQLite file each connection keeps, in KiB. The system keeps all of it, for all connections; with
 SQLite's own 2,000 reading and writing take as long, and some ten connections fill up over the days."""
+CREATION = re.compile(r'CREATE (?P<kind>TABLE|TRIGGER) (IF NOT EXISTS )?(?P<rest>(?P<name>\w+).*)', re.DOTALL)
+REMOVAL = re.compile(r'DROP TRIGGER IF EXISTS (?P<name>\w+)')
 PRIMARY_CODE = 0xFF
 """The part of SQLite's error codes that tells the kinds of errors apart."""
 
@@ -80,6 +93,29 @@ class SqliteDialect:
             *trigger('on_delete', f'DELETE ON {source}', 'OLD', 'del'),
             *self._replacement_ddl(table),
         ]
+
+    def enforcement_ddl(self, table: LogTable) -> list[str]:
+        """Return nothing: no program of SQLite's can turn triggers off for others, and they are known by their text."""
+        return []
+
+    def has_change_log(self, connection: Connection, table: LogTable, *, exactly: bool) -> bool:
+        """Compare what SQLite keeps of each statement, which is its text."""
+        query = "SELECT name, sql FROM sqlite_schema WHERE tbl_name IN (?, ?) AND type IN ('table', 'trigger')"
+        rows = connection.exec_driver_sql(query, (table.source.name, table.name))
+        found: dict[str, str | None] = {row.name: row.sql for row in rows}
+        wanted: dict[str, str | None] = {}
+        for statement in self.change_log_ddl(table):
+            if match := REMOVAL.match(statement):
+                wanted[match['name']] = None
+            elif match := CREATION.match(statement):
+                wanted[match['name']] = f'CREATE {match["kind"]} {match["rest"]}'
+        if not exactly:
+            return found.keys() >= {table.source.name, *(name for name, sql in wanted.items() if sql)}
+        return table.source.name in found and all(found.get(name) == sql for name, sql in wanted.items())
+
+    def is_in_the_way(self, error: BaseException | None) -> bool:
+        """Return false: to begin is to wait for those who write."""
+        return False
 
     def _replacement_ddl(self, table: LogTable) -> list[str]:
         """Return the triggers that note the rows which a write may replace because of what is unique in its table.

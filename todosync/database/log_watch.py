@@ -1,0 +1,56 @@
+"""Change logs that another program has damaged: noticed, and put right."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from .commits import Watching
+from .database import Database, DatabaseUnavailableError
+from .log_table import LogTable
+
+INTERVAL = 1.0
+"""Seconds between two looks."""
+
+log = logging.getLogger(__name__)
+
+
+class LogWatch(Watching):
+    """Looks whether tables have their triggers, and makes them anew where not.
+
+    A table that is rebuilt by hand (copied, dropped, renamed) loses them, and so does a database that is put back from
+    a time before there were any. PostgreSQL has commands that turn them off.
+
+    :param database: the database
+    :param logs: the tables, and the names in their change logs
+    """
+
+    def __init__(self, database: Database, logs: Iterable[LogTable]) -> None:
+        super().__init__('watch the change logs')
+        self._database = database
+        self._logs = list(logs)
+
+    def look(self) -> None:
+        """Look once. Blocks; never raises."""
+        for table in self._logs:
+            try:
+                if not self._database.has_change_log(table, exactly=False):
+                    self._put_right(table)
+            except DatabaseUnavailableError as error:  # who reads or writes tells so
+                log.debug('the change log of %s cannot be looked at: %s', table.source.name, error)
+            except Exception:
+                log.exception('the change log of %s cannot be put right', table.source.name)
+
+    def _put_right(self, table: LogTable) -> None:
+        name = table.source.name
+        log.warning('the table %s lacks triggers, so changes went unseen; they are made, and all rows read anew', name)
+        self._database.migrate()
+        self._database.install_change_log(table)
+        self._database.forget_changes(table)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(INTERVAL):
+            self.look()
+
+    def _interrupt(self) -> None:
+        """Do nothing: it waits for the same event."""
