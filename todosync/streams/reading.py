@@ -1,4 +1,4 @@
-"""Reads rows, and leaves out those that cannot be served: one row that another program wrote never hides the others."""
+"""Reads rows, and leaves out those that cannot be served, so that one odd row of another program hides no others."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from todosync.ids import ID_MAX
 from .messages import Row
 
 CHUNK = 500
-"""How many rows are read at a time where some cannot be served, to find out which."""
+"""How many rows are read at a time to find out which of them cannot be served."""
 NO_UTF8 = 'Could not decode to UTF-8'
-"""What the driver of SQLite says of text that is none."""
+"""The message of SQLite's driver for a text that is no UTF-8."""
 
 Check = Callable[[Sequence[Any]], str]
-"""Returns what is wrong with one of the values of a field; nothing if nothing is."""
+"""Returns what is wrong with the values of a field; an empty text if nothing is."""
 
 log = logging.getLogger(__name__)
 
 
 class UnservableError(Exception):
-    """One of the rows that were read cannot be served; the message says why, and holds nothing of the row."""
+    """A row cannot be served. The message says why; it contains no values of the row."""
 
 
 class RowReader:
     """Reads the rows of a table that can be served.
 
-    Whether they can is looked at for all rows together, a column at a time, which costs next to nothing. Only where
-    they cannot, smaller and smaller parts are read, until it is known which rows it is.
+    All rows are checked together, column by column, which costs next to nothing. Only if the check fails, smaller and
+    smaller parts are read, until the rows that cannot be served are found.
 
     :param name: the stream's name, for the log
-    :param columns: the columns of its fields, by name, among them ``id``
-    :param order_field: the field that the stream is ordered by
+    :param columns: the columns of its fields, by name, with ``id``
+    :param order_field: the field that orders the rows
     """
 
     def __init__(self, name: str, columns: Mapping[str, Column[Any]], order_field: str) -> None:
@@ -60,11 +60,12 @@ class RowReader:
     def read(
         self, session: Session, ids: Sequence[int] | None = None, order: Sequence[ColumnElement[Any]] = ()
     ) -> tuple[list[Row], dict[int, str]]:
-        """Read rows, and log which of them are left out, each once.
+        """Read rows, and log each row that is left out, once.
 
-        :param ids: the rows to read (default: all)
-        :param order: what they are ordered by
-        :return: the rows, and by id why others were left out
+        :param session: a read transaction
+        :param ids: the ids of the rows to read (default: all rows)
+        :param order: the order of the rows, as SQLAlchemy expressions
+        :return: the rows, and for each row that was left out the reason, by id
         """
         refused: dict[int, str] = {}
         try:
@@ -95,7 +96,7 @@ class RowReader:
     def _read_what_can_be(
         self, session: Session, ids: Sequence[int], order: Sequence[ColumnElement[Any]], refused: dict[int, str]
     ) -> list[Row]:
-        """Read rows in halves, and the halves in halves, until those are alone that cannot be served."""
+        """Read rows in halves, and the halves in halves, until the rows that cannot be served are found."""
         try:
             return self._read(session, ids, order)
         except UnservableError as error:
@@ -124,19 +125,20 @@ def is_time(source: Column[Any]) -> bool:
 
 
 def plain_type(source: Column[Any]) -> Any:
-    """Return the type of a column, whatever a team's own type makes of it."""
+    """Return the database's type of a column; for a type of a team's own, the type on which it is built."""
     return source.type.impl if isinstance(source.type, TypeDecorator) else source.type
 
 
 def wire(source: Column[Any]) -> ColumnElement[Any]:
-    """Return what is selected for a column: a time as the text that travels."""
+    """Return the expression to select for a column. A time is selected as the text that messages carry."""
     return iso_utc(source).label(source.name) if is_time(source) else source
 
 
 def check_of(source: Column[Any], *, is_safe: bool) -> Check:
     """Return the check of the values of a column.
 
-    :param is_safe: whether its numbers have to be those that JavaScript tells apart
+    :param source: the column
+    :param is_safe: whether its numbers must be such that JavaScript can represent exactly
     """
     check = _check_of_type(source, is_safe=is_safe)
     if not source.nullable:
@@ -197,13 +199,13 @@ def _check_floats(values: Sequence[Any]) -> str:
 def _check_any(values: Sequence[Any]) -> str:
     try:
         orjson.dumps(values)
-    except TypeError:  # orjson's own error is one
+    except TypeError:  # also orjson's own error
         return 'nothing that JSON can hold'
     return ''
 
 
 def _reason(error: Exception) -> str:
-    """Return what is wrong with a row that cannot be read; nothing where it is the database that cannot be used."""
+    """Return why a row cannot be read; an empty text if the error is one of the database and not of a row."""
     if isinstance(error, OperationalError):
         return 'text that is no UTF-8' if NO_UTF8 in str(error.orig) else ''
     if isinstance(error, (DataError, ValueError, LookupError, TypeError, ArithmeticError)):
