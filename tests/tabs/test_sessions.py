@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -94,6 +95,16 @@ async def test_tabs_that_are_restored_at_once_without_our_own_cookie_share_a_soc
     assert len({await settle(kept, page) for page in pages}) == 1
     async with kept.lead(pages[0]) as socket:
         assert [(await socket.join(page))['ok'] for page in pages[1:]] == [True, True]
+
+
+@pytest.mark.parametrize('content', ['', 'no base64!', '[]', '"text"', 'null', '[' * 30_000], ids=lambda text: text[:5])
+async def test_a_cookie_that_holds_anything_else_is_none(server: RunningServer, content: str) -> None:
+    browser = Browser(server)
+    browser.http.cookies[SESSION_COOKIE] = f'{b64encode(content.encode()).decode()}.aBcDeF.signature'
+    pages = [await browser.open() for _ in range(2)]
+    async with leader_of(browser, pages[0]) as socket:
+        assert (await socket.join(pages[1]))['ok']
+    assert 'Traceback' not in server.log_path.read_text()
 
 
 async def test_the_page_of_another_browser_is_not_carried_whatever_its_cookies_say(server: RunningServer) -> None:

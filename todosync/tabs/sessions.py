@@ -157,7 +157,7 @@ def _holds(cookie: str, session_id: str) -> bool:
     """Return whether a session cookie is the one that has brought a session; another has not been taken for valid."""
     try:
         content = json.loads(b64decode(cookie.partition('.')[0]))
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(content, dict) and content.get('id') == session_id
 
