@@ -81,7 +81,7 @@ class LightBrowser:
         arrived = asyncio.Event()
 
         def note_first(event: str, data: Any, at: float, size: int) -> None:
-            if event == 'todosync_data':
+            if event == 'todosync_answer':
                 arrived.set()
 
         listener, socket.listener = socket.listener, note_first

@@ -105,7 +105,7 @@ class Load:
     def _note(self, event: str, data: Any, at: float, size: int) -> None:
         if event != 'todosync_data':
             return
-        self._arrivals[data['version']].append(at)
+        self._arrivals[data['version'][0]].append(at)
         self._news.append((at, size))
         if data.get('put') and len(self._news) % len(self._browsers) == 0:  # it is enough to measure one browser
             made_at = datetime.fromisoformat(data['put'][0]['created_at']).timestamp()

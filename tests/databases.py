@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, make_url, text
+from sqlmodel import Session
 
 from tests.writing import create_todo, delete_todo
 from todos import MIGRATIONS
 from todos.models import TODOS
 from todosync.database.database import Database
 from todosync.streams.messages import Delta
+from todosync.streams.version import Version
 
 KINDS = ('sqlite', 'postgresql')
 
@@ -48,6 +51,45 @@ def locked(url: str) -> Iterator[None]:
         yield
 
 
+def keep(url: str) -> Callable[[], None]:
+    """Make a copy of a database.
+
+    :param url: SQLAlchemy URL of the database
+    :return: a function that puts the copy in its place, once, as an administrator does: no program is told
+    """
+    return _keep_sqlite(url) if url.startswith('sqlite') else _keep_postgres(url)
+
+
+def _keep_sqlite(url: str) -> Callable[[], None]:
+    path = str(make_url(url).database)
+    kept = sqlite3.connect(':memory:', check_same_thread=False)
+    with closing(sqlite3.connect(path)) as source:
+        source.backup(kept)
+
+    def put_back() -> None:
+        with closing(sqlite3.connect(path, timeout=10)) as target, closing(kept):
+            kept.backup(target)
+
+    return put_back
+
+
+def _keep_postgres(url: str) -> Callable[[], None]:
+    name, administration = make_url(url).database, make_url(url).set(database='postgres')
+
+    def run(*statements: str) -> None:
+        engine = create_engine(administration, poolclass=NullPool, isolation_level='AUTOCOMMIT')
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    shut = (
+        f'ALTER DATABASE {name} ALLOW_CONNECTIONS false',
+        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
+    run(*shut, f'CREATE DATABASE {name}_kept TEMPLATE {name}', f'ALTER DATABASE {name} ALLOW_CONNECTIONS true')
+    return lambda: run(*shut, f'DROP DATABASE {name}', f'ALTER DATABASE {name}_kept RENAME TO {name}')
+
+
 class Todos:
     """The todos of a database, through connections that end after each use as if servers were stopped.
 
@@ -76,10 +118,16 @@ class Todos:
             return [todo['title'] for todo in TODOS.snapshot(session).rows]
 
     @property
-    def version(self) -> int:
+    def version(self) -> Version:
         with closing(self._database) as database, database.read() as session:
             return TODOS.version(session)
 
-    def delta(self, since: int) -> Delta | None:
+    def delta(self, since: Version) -> Delta | None:
         with closing(self._database) as database, database.read() as session:
             return TODOS.delta(session, since)
+
+
+def version_at(session: Session, number: int) -> Version:
+    """Return the version of the todos that has a number, as who has held it knows it; without a mark if none has."""
+    mark = session.connection().scalar(text('SELECT mark FROM changes WHERE version = :number'), {'number': number})
+    return Version(number, mark or '')

@@ -10,6 +10,7 @@ from todos.models import TODOS
 from todosync import upkeep
 from todosync.assembly import SyncServer
 from todosync.streams.cache import CacheEntry
+from todosync.streams.version import Version
 
 
 def test_each_is_scheduled(open_server: SyncServer) -> None:
@@ -30,13 +31,14 @@ def test_old_changes_are_trimmed_and_the_version_stays(open_server: SyncServer) 
         session.connection().execute(text("UPDATE changes SET at = '2026-01-01 00:00:00' WHERE version < 3"))
     upkeep.trim_change_log()
     with open_server.database.read() as session:
-        assert TODOS.version(session) == 3
+        assert TODOS.version(session).number == 3
         assert session.connection().scalar(text('SELECT count(*) FROM changes')) == 1
 
 
 def test_the_cable_the_cache_and_the_failures_are_kept_small(open_server: SyncServer) -> None:
     open_server.jobs.failed.record('job', ValueError())
-    open_server.cache.fetch('todos', 1, lambda: CacheEntry(1, b'[]'))
+    version = Version(1, 'mark')
+    open_server.cache.fetch('todos', version, lambda: CacheEntry(version, b'[]'))
     upkeep.trim_cable()
     upkeep.cull_cache()
     upkeep.prune_failed_executions()

@@ -91,7 +91,7 @@ def make_router(server: SyncServer) -> APIRouter:
     async def index(request: Request) -> Response:
         """List all todos, newest first. Answers 304 when the list is still the one of the ETag."""
         entry = await to_thread.run_sync(_list, server)
-        headers = {'ETag': f'W/"{entry.version}"', 'Cache-Control': 'no-cache', 'Vary': 'Accept'}
+        headers = {'ETag': f'W/"{TODOS.shape}.{entry.version.text}"', 'Cache-Control': 'no-cache', 'Vary': 'Accept'}
         if _etag_matches(request.headers.get('If-None-Match', ''), headers['ETag']):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return Response(entry.value, media_type='application/json', headers=headers)

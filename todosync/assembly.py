@@ -260,9 +260,7 @@ class SyncServer:
             server.open()
         """
         self.settings.prepare_storage()
-        self.database.migrate()
-        for stream in self.streams:
-            self.database.install_change_log(stream.log_table)
+        self._prepare_database()
         if any(stream.is_writable for stream in self.streams):
             self.writer.prepare()
         self.cable.start()
@@ -305,15 +303,26 @@ class SyncServer:
                 return True
         return False
 
+    def _prepare_database(self) -> None:
+        self.database.migrate()
+        for stream in self.streams:
+            self.database.install_change_log(stream.log_table)
+
     def _make_channel(self, stream: Stream) -> Channel:
         limit = self.settings.embed_limit
-        channel = Channel(stream, self.database, self.cache, self.cable, core.sio, embed_limit=limit)
+        channel = Channel(
+            stream,
+            self.database,
+            self.cache,
+            self.cable,
+            core.sio,
+            embed_limit=limit,
+            prepare=self._prepare_database,
+        )
         channel.on_change(partial(self.views.refresh, stream.name))
         return channel
 
     def _on_commit(self) -> None:
-        for stream in self.streams:
-            self.cache.invalidate(stream.topic)
         self.broadcaster.broadcast_later()
 
     def on_connect(self, client: Client) -> None:

@@ -10,6 +10,7 @@ import { isObject } from "../tabs/messages.js";
  * @typedef {import("../tabs/tab.js").Post} Post
  * @typedef {import("../tabs/election.js").Message} Message
  * @typedef {import("./store.js").StreamMessage} StreamMessage
+ * @typedef {import("./store.js").Version} Version
  */
 
 export class StreamRelay {
@@ -21,9 +22,14 @@ export class StreamRelay {
     this.line = null;
     /** @type {Set<string>} by that connection */
     this.subscribed = new Set();
+    /** @type {Map<string, (() => void)[]>} what waits for the server's answer, by the stream that it is asked about */
+    this.asking = new Map();
+    /** @type {Set<string>} the streams that the leader is asked about */
+    this.asked = new Set();
   }
 
   versions() {
+    this.asked.clear(); // by another connection, or of another leader
     return { streams: this.store.versions() };
   }
 
@@ -31,13 +37,17 @@ export class StreamRelay {
   connected(line) {
     this.line = line;
     this.subscribed.clear();
+    this.asking.clear();
     for (const name of Object.keys(this.store.versions())) this.#subscribe(name);
   }
 
   /** @param {string} event @param {any} data */
   fromServer(event, data) {
-    if (event !== "todosync_data") return false;
+    if (event !== "todosync_data" && event !== "todosync_answer") return false;
+    const waiting = event === "todosync_answer" ? this.asking.get(data.stream) : undefined;
+    if (waiting) this.asking.delete(data.stream);
     this.#onData(data);
+    for (const run of waiting ?? []) run();
     return true;
   }
 
@@ -45,15 +55,18 @@ export class StreamRelay {
   fromTab(message, sender, reply) {
     if (!isWellFormed(message)) return;
     if (sender === "leader") {
-      if (message.type === "data") this.#follow(message.payload, reply);
+      if (message.type === "data") this.#follow(message, reply);
     } else if (message.type === "join") this.#join(message, reply);
     else if (message.type === "ask") this.#answer(message, reply);
   }
 
-  /** @param {StreamMessage} message of the leader @param {Post} reply */
-  #follow(message, reply) {
-    if (this.#apply(message) !== "gap") return;
-    const { stream } = message;
+  /** @param {Message} message of the leader @param {Post} reply */
+  #follow({ payload, to }, reply) {
+    const { stream } = payload;
+    const result = this.#apply(payload);
+    if (to || result === "applied") this.asked.delete(stream);
+    if (result !== "gap" || this.asked.has(stream)) return;
+    this.asked.add(stream);
     reply("ask", { stream, version: this.store.stream(stream).version });
   }
 
@@ -67,25 +80,46 @@ export class StreamRelay {
   /** A tab is carried from now on. @param {Message} message @param {Post} reply */
   #join({ streams }, reply) {
     for (const [name, { version, order }] of Object.entries(streams ?? {})) {
-      const held = this.store.stream(name, order);
+      this.store.stream(name, order);
       if (!this.subscribed.has(name)) this.#subscribe(name);
-      else if (held.version > version) reply("data", { payload: held.snapshot() });
+      this.#bring(name, version, reply);
     }
   }
 
   /** @param {Message} message a follower's question @param {Post} reply */
   #answer({ stream, version }, reply) {
+    if (this.store.stream(stream).holds(version)) this.#fetch(stream);
+    else this.#bring(stream, version, reply);
+  }
+
+  /**
+   * Have a follower hold what this tab holds. Of a version that this tab has never held nobody can tell from its number
+   * whether it is of another history, or one that this tab has yet to hear of; when the server has answered, this tab has.
+   * @param {string} stream @param {Version | null} version @param {Post} reply
+   */
+  #bring(stream, version, reply) {
     const held = this.store.stream(stream);
-    if (held.version > version) reply("data", { payload: held.snapshot() });
-    else this.#fetch(stream);
+    const give = () => this.#give(stream, version, reply);
+    if (!this.asking.has(stream) && held.version && (version === null || held.knows(version))) give();
+    else {
+      this.#fetch(stream);
+      this.asking.get(stream)?.push(give);
+    }
+  }
+
+  /** @param {string} stream @param {Version | null} version @param {Post} reply */
+  #give(stream, version, reply) {
+    const held = this.store.stream(stream);
+    if (held.version === null || held.holds(version)) return;
+    reply("data", { payload: { ...held.snapshot(), ...(held.knows(version) ? {} : { replaces: true }) } });
   }
 
   /** @param {StreamMessage} message */
   #apply(message) {
-    const { version: before } = this.store.stream(message.stream);
+    const { version: before } = this.store.stream(message.stream).view;
     const result = this.store.apply(message);
     if (result === "applied") {
-      this.log.add("broadcast", `${message.stream}: version ${before} → ${message.version}${summary(message)}`);
+      this.log.add("broadcast", `${message.stream}: version ${before} → ${message.version[0]}${summary(message)}`);
     }
     return result;
   }
@@ -96,11 +130,16 @@ export class StreamRelay {
     this.#fetch(name);
   }
 
-  /** @param {string} name */
+  /**
+   * Ask the server, once until it answers: whatever comes before the answer is part of it, and what comes after it
+   * continues it. @param {string} name
+   */
   #fetch(name) {
-    const { version } = this.store.stream(name);
-    const question = { stream: name, version: version < 0 ? null : version };
-    this.line?.request("todosync_fetch", question, () => {}); // what is missing comes as todosync_data
+    if (!this.line || this.asking.has(name)) return;
+    this.asking.set(name, []);
+    this.line.request("todosync_fetch", { stream: name, version: this.store.stream(name).version }, ({ ok }) => {
+      if (!ok) this.asking.delete(name);
+    });
   }
 }
 

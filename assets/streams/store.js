@@ -4,10 +4,16 @@
 import { computed, shallowReactive, shallowRef, triggerRef } from "vue";
 
 /**
+ * @typedef {[number, string]} Version a number, which rises, and a mark, which tells histories apart
  * @typedef {{ id: number } & Record<string, any>} Item
- * @typedef {{ stream: string, version: number, base?: number, put?: Item[], del?: number[], totals?: object,
- *   partial?: boolean } & Record<string, any>} StreamMessage
+ * @typedef {{ stream: string, version: Version, base?: Version, put?: Item[], del?: number[], totals?: object,
+ *   partial?: boolean, replaces?: boolean } & Record<string, any>} StreamMessage
  */
+
+export const REMEMBERED = 64; // versions that it held are known again, the last ones
+
+/** @type {Version} */
+const NOTHING = [-1, ""];
 
 export class StreamState {
   /** @param {string} name @param {string} order the field that orders the list, after "-" from the highest value down */
@@ -22,7 +28,11 @@ export class StreamState {
     const rows = shallowRef([]);
     const items = computed(() => rows.value.slice());
     this.rows = rows;
-    this.shown = -1; // the version that is on the screen, be it only a part of it
+    /** @type {Version | null} a delta continues this one only */
+    this.version = null;
+    this.shown = -1; // the number of the version that is on the screen, be it only a part of it
+    /** @type {string[]} what it holds, and what came before in the same history */
+    this.known = [];
     this.view = shallowReactive({
       version: -1,
       /** @type {Record<string, any>} */
@@ -38,34 +48,59 @@ export class StreamState {
     });
   }
 
-  get version() {
-    return this.view.version;
+  /** @param {Version | null} version */
+  holds(version) {
+    return this.version !== null && version !== null && key(version) === key(this.version);
+  }
+
+  /** Whether it holds a version, or has held it on the way to the one that it holds. @param {Version | null} version */
+  knows(version) {
+    return version !== null && this.known.includes(key(version));
   }
 
   /**
-   * Take over a message, unless it is older than what is held, or starts from a version that is not reached yet.
+   * Take over a message: a snapshot that is newer or replaces everything, a delta of exactly what is held. What is known
+   * is old; of the rest nobody can tell from numbers whether it is, so it is a gap, to be asked about.
    * A partial snapshot is shown, but it is no version that a delta can start from.
    * @param {StreamMessage} message @returns {'applied' | 'old' | 'gap'}
    */
   apply(message) {
-    if (message.version <= this.version || message.version < this.shown) return "old";
-    if (message.base === undefined) this.#reset(message);
-    else if (message.base > this.version) return "gap";
-    else this.#change(message);
+    if (this.holds(message.version) || (!message.replaces && this.#isOld(message))) return "old";
+    if (message.base ? !this.holds(message.base) : !message.replaces && this.#isLower(message)) return "gap";
+    if (message.base) this.#change(message);
+    else this.#reset(message);
     if (message.totals) this.view.totals = message.totals;
-    this.shown = message.version;
-    this.view.version = message.partial ? -1 : message.version;
+    this.#move(message);
     return "applied";
   }
 
   /** @returns {StreamMessage} */
   snapshot() {
-    const { version, items, totals } = this.view;
-    return { stream: this.name, version, [this.name]: items, totals };
+    const { items, totals } = this.view;
+    return { stream: this.name, version: this.version ?? NOTHING, [this.name]: items, totals };
+  }
+
+  /** @param {StreamMessage} message */
+  #isOld({ version }) {
+    return this.knows(version) || (this.version === null && version[0] < this.shown);
+  }
+
+  /** @param {StreamMessage} message */
+  #isLower({ version: [number] }) {
+    return this.version !== null && number <= this.version[0];
+  }
+
+  /** @param {StreamMessage} message */
+  #move({ version, partial }) {
+    [this.shown] = version;
+    this.version = partial ? null : version;
+    this.view.version = partial ? -1 : version[0];
+    if (!partial) this.known = [...this.known.slice(1 - REMEMBERED), key(version)];
   }
 
   /** @param {StreamMessage} message */
   #reset(message) {
+    if (message.replaces) this.known = [];
     const items = message[this.name];
     this.byId = new Map(items.map((/** @type {Item} */ item) => [item.id, item]));
     this.rows.value = items;
@@ -155,8 +190,13 @@ export class Store {
     return this.stream(message.stream).apply(message);
   }
 
-  /** What this tab holds, as it tells others. @returns {Record<string, { version: number, order: string }>} */
+  /** What this tab holds, as it tells others. @returns {Record<string, { version: Version | null, order: string }>} */
   versions() {
     return Object.fromEntries([...this.streams].map(([name, { version, order }]) => [name, { version, order }]));
   }
+}
+
+/** @param {Version} version */
+function key([number, mark]) {
+  return `${number}-${mark}`;
 }

@@ -7,7 +7,7 @@
 import { TERM_MAX } from "./election.js";
 
 // rises when a message changes its meaning: tabs of builds that speak another one never hear each other
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 export const CHANNEL = `todosync-${PROTOCOL}`;
 export const LOCK = `todosync-${PROTOCOL}-leader`;
 export const TAB_LOCK = `todosync-${PROTOCOL}-tab`;

@@ -140,7 +140,8 @@ async def timed(work: Coroutine[Any, Any, None] | None) -> float:
 def message(version: int) -> dict[str, Any]:
     """Return a message of the usual size. It changes nothing, because no browser shows its stream."""
     todo = {'id': 1, 'title': 'Buy milk', 'completed': True, 'created_at': '2026-11-22T18:00:00.000000Z'}
-    return {'stream': 'benchmark', 'base': version - 1, 'version': version, 'put': [todo], 'del': []}
+    base, after = [version - 1, 'mark'], [version, 'mark']
+    return {'stream': 'benchmark', 'base': base, 'version': after, 'put': [todo], 'del': []}
 
 
 async def by_app() -> Callable[[Any], Coroutine[Any, Any, None]]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import subprocess
-import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.builds import check_out, use_build
 from tests.e2e.browser import Chromium, Tabs, eventually, shown
 from tests.server import ROOT, RunningServer
 
@@ -18,19 +16,22 @@ pytestmark = pytest.mark.long
 
 VERSION_BEFORE = '0650b83'
 """The last commit of the version before."""
+WITHOUT_MARKS = 'ea30359'
+"""The last commit of this version whose messages have the protocol before."""
 
 
 @pytest.fixture(scope='module')
 def version_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout of the version before."""
-    command = ['git', 'archive', VERSION_BEFORE, 'main.py', 'todosync', 'components', 'assets']
-    archive = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
-    if archive.returncode:
-        pytest.skip(f'the history does not reach back to {VERSION_BEFORE}: {archive.stderr.decode().strip()}')
-    checkout = tmp_path_factory.mktemp('version-before')
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(checkout, filter='data')
-    return checkout
+    directory = tmp_path_factory.mktemp('version-before')
+    return check_out(VERSION_BEFORE, directory, 'main.py', 'todosync', 'components', 'assets')
+
+
+@pytest.fixture(scope='module')
+def build_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of the build whose versions had no marks."""
+    directory = tmp_path_factory.mktemp('build-before')
+    return check_out(WITHOUT_MARKS, directory, 'main.py', 'todosync', 'todos', 'components', 'assets')
 
 
 @pytest.fixture
@@ -41,14 +42,6 @@ def server(version_before: Path, tmp_path: Path) -> Iterator[RunningServer]:
     server.start()
     yield server
     server.stop()
-
-
-def upgrade(server: RunningServer) -> None:
-    """Put this version in place, with the same port and storage."""
-    server.stop()
-    this_version = RunningServer(server.storage)
-    server.command, server.environment['PYTHONPATH'] = this_version.command, this_version.environment['PYTHONPATH']
-    server.start()
 
 
 def field(page: Page) -> str:
@@ -66,7 +59,9 @@ def test_open_tabs_go_on_with_what_was_typed(chromium: Chromium, server: Running
     for page, draft in ((first, 'Call Ann'), (second, 'Buy milk')):
         page.get_by_role('textbox').first.fill(draft)
         page.evaluate('window.isOfTheVersionBefore = true')
-    upgrade(server)
+    server.stop()
+    use_build(server, ROOT)
+    server.start()
     eventually(lambda: not any(page.evaluate('window.isOfTheVersionBefore') for page in tabs.pages))
     tabs.should_agree()
     eventually(lambda: [field(page) for page in tabs.pages] == ['Call Ann', 'Buy milk'])
@@ -74,3 +69,54 @@ def test_open_tabs_go_on_with_what_was_typed(chromium: Chromium, server: Running
     eventually(lambda: [todo['title'] for todo in shown(first)] == ['Buy milk', 'Written before'])
     assert errors == []
     context.close()
+
+
+def test_builds_with_and_without_marks_run_side_by_side_and_take_each_others_place(
+    chromium: Chromium, build_before: Path, tmp_path: Path, new_database: Callable[[], str]
+) -> None:
+    database_url = new_database()
+    old, new = (RunningServer(tmp_path / 'storage', ENV='production', DATABASE_URL=database_url) for _ in range(2))
+    use_build(old, build_before)
+    titles: list[str] = []
+    errors: list[str] = []
+    contexts = [chromium.fresh_context() for _ in range(2)]
+
+    def write(*servers: RunningServer) -> None:
+        for server in servers * 3:
+            titles.insert(0, f'number {len(titles)}')
+            server.add(titles[0])
+
+    def agree() -> None:
+        for tabs in both:
+            tabs.should_agree()
+            assert [todo['title'] for todo in shown(tabs.pages[0])] == titles
+
+    try:
+        old.start()
+        write(old)
+        new.start()  # it gives marks to the log that the other one goes on using
+        write(old, new)
+        both = [Tabs(context, server) for context, server in zip(contexts, (old, new), strict=True)]
+        for context, tabs in zip(contexts, both, strict=True):
+            context.on('weberror', lambda error: errors.append(str(error.error)))
+            tabs.open_many(2)
+        agree()
+        write(old, new)
+        agree()
+        old.restart()  # it puts triggers of its own in place
+        write(new, old)
+        agree()
+        for build in (ROOT, build_before):  # the roll, and back, with the tabs open
+            old.stop()
+            write(new)
+            use_build(old, build)
+            old.start()
+            write(old, new)
+            eventually(lambda: all(page.evaluate('!!window.todosync') for page in both[0].pages))
+            agree()
+        assert errors == []
+    finally:
+        for server in (old, new):
+            server.stop()
+        for context in contexts:
+            context.close()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.server import RunningServer, running_server
+from tests.writing import create_todo
+from todos import TODOS
+from todosync.assembly import SyncServer
+from todosync.http import exports
 
 
 @pytest.fixture(scope='module')
@@ -54,9 +61,38 @@ def test_one_version_is_written_once_and_for_its_owner_only(server: RunningServe
     server.add('Last')
     for _ in range(3):
         json.loads(httpx.get(f'{server.url}/todos/export.json').content)
-    version = server.request('GET', '/up')[1]['versions']['todos']
-    exports = Path(server.storage) / 'exports'
-    newest = exports / f'todos-{version}.json'
+    directory = Path(server.storage) / 'exports'
+    number = server.request('GET', '/up')[1]['versions']['todos']
+    (newest,) = directory.glob(f'todos-{TODOS.shape}-{number}-*.json')
     assert stat.S_IMODE(newest.stat().st_mode) == 0o600
-    assert stat.S_IMODE(exports.stat().st_mode) == 0o700
-    assert not [path for path in exports.iterdir() if path.suffix not in {'.csv', '.json'}]
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert not [path for path in directory.iterdir() if path.suffix not in {'.csv', '.json'}]
+
+
+def test_a_file_that_somebody_has_removed_is_written_again(server: RunningServer) -> None:
+    server.add('Kept')
+    directory = Path(server.storage) / 'exports'
+    for empty in (lambda: [path.unlink() for path in directory.iterdir()], lambda: shutil.rmtree(directory)):
+        httpx.get(f'{server.url}/todos/export.json')
+        empty()
+        assert httpx.get(f'{server.url}/todos/export.json').json()[0]['title'] == 'Kept'
+
+
+async def test_a_file_that_is_removed_before_it_is_sent_is_sent_all_the_same(
+    open_server: SyncServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.to_thread(create_todo, open_server.database, {'title': 'Buy milk'})
+    written: list[Path] = []
+
+    def write_and_lose(*args: Any, write: Any = exports.write_export) -> Path:
+        path: Path = write(*args)
+        written.append(path)
+        if len(written) == 1:
+            path.unlink()  # as a person who makes room does, at the worst moment
+        return path
+
+    monkeypatch.setattr(exports, 'write_export', write_and_lose)
+    path, file = await asyncio.to_thread(exports.open_export, open_server, TODOS, 'json')
+    path.unlink()
+    assert b'Buy milk' in file.read()
+    assert len(written) == 2

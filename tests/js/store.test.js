@@ -1,5 +1,5 @@
 import { watchSyncEffect } from "vue";
-import { Store } from "/assets/streams/store.js";
+import { REMEMBERED, Store } from "/assets/streams/store.js";
 import { equal, makeRandom, ok, options, test } from "./harness.js";
 
 const HISTORIES = 60;
@@ -24,6 +24,11 @@ function ordered(todos) {
   );
 }
 
+/** @param {number} number @param {string} [mark] @returns {[number, string]} */
+function at(number, mark = "mark") {
+  return [number, mark];
+}
+
 /** What a table went through: its rows at each version, and which row each version changed. */
 class History {
   /** @param {() => number} random @param {number} length */
@@ -43,7 +48,7 @@ class History {
   snapshot(version) {
     return {
       stream: "todos",
-      version,
+      version: at(version),
       todos: ordered(this.states[version].values()),
       totals: { count: this.states[version].size },
     };
@@ -56,8 +61,8 @@ class History {
     const put = ids.filter((id) => state.has(id)).map((id) => state.get(id));
     return {
       stream: "todos",
-      base,
-      version,
+      base: at(base),
+      version: at(version),
       put,
       del: ids.filter((id) => !state.has(id)),
       totals: { count: state.size },
@@ -94,16 +99,20 @@ test("whatever arrives, in whatever order, the store holds exactly the newest ve
   for (let seed = options.seed; seed < options.seed + HISTORIES; seed += 1) {
     const history = new History(makeRandom(seed), MESSAGES);
     const stream = new Store().stream("todos", "-created_at");
+    const known = new Set();
     let held = -1;
     for (let step = 0; step < MESSAGES; step += 1) {
       const version = Math.min(history.version, Math.max(0, held - 3 + history.pick(12)));
-      const base = history.pick(version + 1);
-      const message = history.random() < 0.1 ? history.snapshot(version) : history.delta(base, version);
-      const expected = version <= held ? "old" : message.base > held ? "gap" : "applied";
+      const isSnapshot = history.random() < 0.1;
+      const base = history.random() < 0.5 ? Math.min(held, version) : history.pick(version + 1);
+      const message = isSnapshot || base < 0 ? history.snapshot(version) : history.delta(base, version);
+      const continues = message.base ? base === held : version > held;
+      const expected = known.has(version) ? "old" : continues ? "applied" : "gap";
       Object.freeze(stream.view.items); // those who have it must not see it change
       equal(stream.apply(structuredClone(message)), expected, `seed ${seed}, step ${step}`);
-      if (expected === "applied") held = version;
-      equal(stream.version, held);
+      if (expected === "applied") known.add((held = version));
+      equal(stream.version, held < 0 ? null : at(held));
+      equal(stream.view.version, held);
       const { todos, totals } = held < 0 ? { todos: [], totals: {} } : history.snapshot(held);
       equal(stream.view.items, todos, `seed ${seed}, step ${step}: rows`);
       equal(stream.view.totals, totals);
@@ -112,11 +121,49 @@ test("whatever arrives, in whatever order, the store holds exactly the newest ve
   }
 });
 
+test("a snapshot that replaces is taken whatever number it has, and what was before it is no longer known", () => {
+  const stream = new Store().stream("todos", "-created_at");
+  const [before, after] = [new History(makeRandom(4), 20), new History(makeRandom(5), 20)];
+  stream.apply(before.snapshot(9));
+  stream.apply(before.delta(9, 10));
+  const back = { ...after.snapshot(3), version: at(3, "other") };
+  equal(stream.apply(structuredClone(back)), "gap", "without a word that it replaces nobody can tell");
+  equal(stream.apply({ ...structuredClone(back), replaces: true }), "applied");
+  equal([stream.version, stream.view.items], [at(3, "other"), back.todos]);
+  equal(stream.apply(before.delta(10, 11)), "gap");
+  equal(stream.apply(before.delta(9, 10)), "gap");
+  equal(stream.apply({ ...before.snapshot(10), replaces: true }), "applied", "and back again");
+});
+
+test("a delta of the same numbers and other marks is a gap", () => {
+  const history = new History(makeRandom(6), 20);
+  const stream = new Store().stream("todos", "-created_at");
+  stream.apply(history.snapshot(9));
+  stream.apply(history.delta(9, 10));
+  for (const [base, version] of [
+    [at(10, "other"), at(11, "other")],
+    [at(9), at(11, "other")], // put back to what was held, and grown on
+    [at(9), at(10, "other")],
+    [at(4, "other"), at(5, "other")],
+  ]) {
+    equal(stream.apply({ ...history.delta(9, 11), base, version }), "gap");
+  }
+  equal(stream.view.items, history.snapshot(10).todos);
+});
+
+test("of the versions that it has held the store remembers the last ones", () => {
+  const history = new History(makeRandom(7), REMEMBERED + 1);
+  const stream = new Store().stream("todos", "-created_at");
+  stream.apply(history.snapshot(0));
+  for (let version = 0; version < REMEMBERED; version += 1) stream.apply(history.delta(version, version + 1));
+  equal([stream.knows(at(0)), stream.knows(at(1)), stream.known.length], [false, true, REMEMBERED]);
+});
+
 test("a snapshot made from a store brings another store to the same state", () => {
   const history = new History(makeRandom(1), 50);
   const [one, other] = [new Store().stream("todos", "-created_at"), new Store()];
   one.apply(history.snapshot(30));
-  one.apply(history.delta(20, 50));
+  one.apply(history.delta(30, 50));
   equal(other.apply(structuredClone(one.snapshot())), "applied");
   equal(other.stream("todos", "-created_at").view, one.view);
 });
@@ -126,7 +173,7 @@ test("a partial snapshot is shown, and only a snapshot that is as new takes its 
   const stream = new Store().stream("todos", "-created_at");
   const whole = history.snapshot(40);
   stream.apply({ ...whole, todos: whole.todos.slice(0, 3), partial: true });
-  equal([stream.version, stream.view.items], [-1, whole.todos.slice(0, 3)]);
+  equal([stream.version, stream.view.version, stream.view.items], [null, -1, whole.todos.slice(0, 3)]);
   equal(stream.apply(history.delta(40, 41)), "gap");
   equal(stream.apply(history.snapshot(39)), "old");
   equal(stream.apply(history.snapshot(40)), "applied");
@@ -151,10 +198,10 @@ test("texts are ordered by code points, as the server orders them", () => {
     "\u{1f95c}",
   ];
   const stream = new Store().stream("notes", "text");
-  stream.apply({ stream: "notes", version: 1, notes: [] });
+  stream.apply({ stream: "notes", version: at(1), notes: [] });
   const mixed = texts.map((text, id) => ({ id, text })).sort((a, b) => ((a.id * 5) % 14) - ((b.id * 5) % 14));
   for (const [version, note] of mixed.entries()) {
-    stream.apply({ stream: "notes", base: version + 1, version: version + 2, put: [note], del: [] });
+    stream.apply({ stream: "notes", base: at(version + 1), version: at(version + 2), put: [note], del: [] });
   }
   equal(
     stream.view.items.map((note) => note.text),
@@ -162,11 +209,19 @@ test("texts are ordered by code points, as the server orders them", () => {
   );
 });
 
+test("who holds only a part takes the whole of an older version where it replaces everything, as an answer does", () => {
+  const history = new History(makeRandom(2), 50);
+  const stream = new Store().stream("todos", "-created_at");
+  stream.apply({ ...history.snapshot(40), partial: true });
+  equal(stream.apply({ ...history.snapshot(39), replaces: true }), "applied");
+  equal(stream.version, at(39));
+});
+
 test("a stream may be ordered by another field", () => {
   const stream = new Store().stream("notes", "-rank");
   stream.apply({
     stream: "notes",
-    version: 1,
+    version: at(1),
     notes: [
       { id: 1, rank: 10 },
       { id: 2, rank: 9 },
@@ -174,8 +229,8 @@ test("a stream may be ordered by another field", () => {
   });
   stream.apply({
     stream: "notes",
-    base: 1,
-    version: 2,
+    base: at(1),
+    version: at(2),
     put: [
       { id: 2, rank: 11 },
       { id: 3, rank: 10 },
@@ -190,9 +245,9 @@ test("a stream may be ordered by another field", () => {
 
 test("streams are kept apart, and a tab tells what it holds of each", () => {
   const store = new Store();
-  store.apply({ stream: "todos", version: 4, todos: [] });
+  store.apply({ stream: "todos", version: at(4), todos: [] });
   store.stream("notes", "-rank");
-  equal(store.versions(), { todos: { version: 4, order: "-id" }, notes: { version: -1, order: "-rank" } });
+  equal(store.versions(), { todos: { version: at(4), order: "-id" }, notes: { version: null, order: "-rank" } });
 });
 
 test("who shows the rows is told of each change once, and of nothing else", () => {
@@ -207,8 +262,8 @@ test("who shows the rows is told of each change once, and of nothing else", () =
     rowRenders += stream.view.rows ? 1 : 0;
   });
   stream.apply(history.snapshot(10));
-  stream.apply(history.delta(9, 11));
-  stream.apply(history.delta(9, 11));
+  stream.apply(history.delta(10, 11));
+  stream.apply(history.delta(10, 11));
   stream.apply(history.delta(15, 16));
   equal([renders, rowRenders], [3, 3]); // the first, and two changes
   equal(stream.view.rows, stream.view.items);
@@ -217,13 +272,13 @@ test("who shows the rows is told of each change once, and of nothing else", () =
 test("a change of one row among a hundred thousand does not copy the list", () => {
   const stream = new Store().stream("todos", "-created_at");
   const todos = Array.from({ length: MANY }, (_, index) => todo(MANY - index));
-  stream.apply({ stream: "todos", version: 0, todos });
+  stream.apply({ stream: "todos", version: at(0), todos });
   const { rows } = stream.view;
   const time = (/** @type {(version: number) => object} */ delta) => {
     const start = performance.now();
     for (let round = 0; round < ROUNDS; round += 1) {
-      const { version } = stream;
-      stream.apply({ stream: "todos", base: version, version: version + 1, put: [], del: [], ...delta(round) });
+      const base = stream.version ?? at(-1);
+      stream.apply({ stream: "todos", base, version: at(base[0] + 1), put: [], del: [], ...delta(round) });
     }
     return (performance.now() - start) / ROUNDS;
   };

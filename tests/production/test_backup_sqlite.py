@@ -65,7 +65,7 @@ def test_a_backup_is_of_one_moment_while_others_write(backups: SqliteBackups, to
 
     writer = threading.Thread(target=write)
     writer.start()
-    wait_until(lambda: todos.version > 20)
+    wait_until(lambda: todos.version.number > 20)
     copies = [todos_in(backups.create()).titles for _ in range(3)]
     stop.set()
     writer.join()

@@ -16,13 +16,14 @@ from nicegui.server import Server
 
 from tests.light_socket import LightSocket
 from tests.sockets import Inbox, connect, serving, until
-from tests.streams.test_channel import NEVER, House
+from tests.streams.house import NEVER, House
 from todos import TODOS
 from todosync.streams.answers import Answers
-from todosync.streams.channel import EVENT
+from todosync.streams.channel import ANSWER_EVENT
 from todosync.streams.channels import Channels
 from todosync.streams.disk_cache import DiskCache
 from todosync.streams.fanout import find_connection
+from todosync.streams.version import NOTHING, Version
 from todosync.tabs.backlog import Backlog, limit_backlogs
 
 ROWS = 7000
@@ -70,7 +71,7 @@ async def open_socket(server: uvicorn.Server) -> tuple[LightSocket, Inbox]:
 
 
 def snapshots(inbox: Inbox) -> list[Any]:
-    return [data for event, data in inbox.events if event == EVENT and TODOS.name in data]
+    return [data for event, data in inbox.events if event == ANSWER_EVENT and TODOS.name in data]
 
 
 def count_asks(house: House, channels: Channels) -> Callable[[], int]:
@@ -129,10 +130,10 @@ async def test_all_who_ask_at_the_same_version_share_one_copy_of_the_list(
     await house.add('Buy milk')
     channel = await house.channel()
     sockets = [await open_socket(server) for _ in range(3)]
-    answers = [await channel.subscribe(socket.sid, None) for socket, _ in sockets]
+    answers = [await channel.subscribe(socket.sid, NOTHING) for socket, _ in sockets]
     assert answers[0] is answers[1] is answers[2]
     await house.add('Call Ann')
-    newer = await channel.subscribe(sockets[0][0].sid, None)
+    newer = await channel.subscribe(sockets[0][0].sid, NOTHING)
     assert [todo['title'] for todo in orjson.loads(newer)['todos']] == ['Call Ann', 'Buy milk']
     house.cache.close()
 
@@ -159,17 +160,17 @@ async def test_a_socket_that_asked_while_the_database_was_away_is_answered_after
 async def test_a_socket_that_has_gone_is_asked_for_no_more() -> None:
     connected, answered = {'a', 'b'}, asyncio.Queue[str]()
 
-    async def answer(sid: str, version: int | None) -> None:
+    async def answer(sid: str, version: Version) -> None:
         await answered.put(sid)
         if sid == 'a':
             connected.discard(sid)
 
     answers = Answers('todos', answer, connected.__contains__)
     for sid in ('a', 'b', 'a', 'b'):
-        answers.ask(sid, None)
+        answers.ask(sid, NOTHING)
     assert [await answered.get() for _ in range(2)] == ['a', 'b']
-    answers.ask('a', None)
-    answers.ask('b', None)
+    answers.ask('a', NOTHING)
+    answers.ask('b', NOTHING)
     assert await answered.get() == 'b'
     await answers.stop()
     assert answered.empty()

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.databases import execute
 from tests.waiting import wait_until
 from tests.writing import create_todo, update_todo
 from todos import MIGRATIONS
@@ -20,6 +21,7 @@ from todosync.database.database import Database
 from todosync.jobs import Jobs, LocalJobs
 from todosync.streams.broadcaster import Broadcaster
 from todosync.streams.stream import DELTA_MAX_ROWS
+from todosync.streams.version import Version
 
 
 class Clock:
@@ -79,7 +81,7 @@ class Parts:
         self.cable.stop()
         self.database.close()
 
-    def version(self) -> int:
+    def version(self) -> Version:
         with self.database.read() as session:
             return TODOS.version(session)
 
@@ -93,14 +95,15 @@ def parts(database_url: str) -> Iterator[Parts]:
 
 
 def published_up_to(parts: Parts, version: int) -> Callable[[], bool]:
-    return lambda: bool(parts.messages) and parts.messages[-1]['version'] == version
+    return lambda: bool(parts.messages) and parts.messages[-1]['version'][0] == version
 
 
 def test_a_commit_is_published_as_a_delta(parts: Parts) -> None:
     todo = create_todo(parts.database, {'title': 'Buy milk'})
     wait_until(published_up_to(parts, 1))
     (message,) = parts.messages
-    assert (message['stream'], message['base'], message['version'], message['del']) == ('todos', 0, 1, [])
+    assert (message['stream'], message['base'][0], message['version'][0], message['del']) == ('todos', 0, 1, [])
+    assert message['version'] == [*parts.version()]
     assert [(put['id'], put['title'], put['completed']) for put in message['put']] == [(todo.id, 'Buy milk', False)]
 
 
@@ -110,7 +113,7 @@ def test_what_was_committed_before_the_start_is_not_published(database_url: str)
     parts.start()
     create_todo(parts.database, {'title': 'after'})
     wait_until(published_up_to(parts, 2))
-    assert [(message['base'], message['version']) for message in parts.messages] == [(1, 2)]
+    assert [(message['base'][0], message['version'][0]) for message in parts.messages] == [(1, 2)]
     parts.stop()
 
 
@@ -127,8 +130,8 @@ def test_no_commit_is_missed_however_wakes_and_runs_interleave(parts: Parts, cap
     for thread in threads:
         thread.join()
     wait_until(published_up_to(parts, 100), timeout=8)  # sooner than the job would run by itself
-    bases = [message['base'] for message in parts.messages]
-    versions = [message['version'] for message in parts.messages]
+    bases = [message['base'][0] for message in parts.messages]
+    versions = [message['version'][0] for message in parts.messages]
     assert bases == [0, *versions[:-1]]
     assert caplog.messages == []
 
@@ -147,7 +150,7 @@ def test_a_burst_becomes_one_message(parts: Parts) -> None:
         create_todo(parts.database, {'title': 'more'})
     release.set()
     wait_until(published_up_to(parts, 51), timeout=8)  # sooner than the job would run by itself
-    assert [(message['base'], message['version']) for message in parts.messages] == [(0, 1), (1, 51)]
+    assert [(message['base'][0], message['version'][0]) for message in parts.messages] == [(0, 1), (1, 51)]
 
 
 def test_asking_for_a_broadcast_returns_at_once_while_one_is_stuck(parts: Parts) -> None:
@@ -170,7 +173,7 @@ def test_more_than_a_delta_holds_is_only_announced(parts: Parts) -> None:
     with parts.database.write() as session:
         session.add_all([Todo(title='x') for _ in range(DELTA_MAX_ROWS + 1)])
     wait_until(published_up_to(parts, DELTA_MAX_ROWS + 1))
-    assert parts.messages == [{'stream': 'todos', 'version': DELTA_MAX_ROWS + 1}]
+    assert parts.messages == [{'stream': 'todos', 'version': [*parts.version()]}]
 
 
 def test_without_a_change_nothing_is_published(parts: Parts) -> None:
@@ -192,6 +195,17 @@ def test_what_another_process_has_published_is_not_published_again(parts: Parts)
     local_jobs.stop()
 
 
+def test_another_history_is_announced_whatever_number_it_has_reached(parts: Parts, database_url: str) -> None:
+    for title in ('a', 'b', 'c'):
+        create_todo(parts.database, {'title': title})
+    wait_until(published_up_to(parts, 3))
+    execute(database_url, 'DELETE FROM changes')
+    execute(database_url, "INSERT INTO changes(version, todo_id, op) VALUES (2, 0, 'del')")  # as if it was put back
+    parts.broadcaster.run()
+    wait_until(published_up_to(parts, 2))
+    assert parts.messages[-1] == {'stream': 'todos', 'version': [*parts.version()]}
+
+
 def test_a_failure_is_recorded_and_made_up_for_by_itself(parts: Parts) -> None:
     parts.cable.cut = True
     todo = create_todo(parts.database, {'title': 'Buy milk'})
@@ -202,7 +216,7 @@ def test_a_failure_is_recorded_and_made_up_for_by_itself(parts: Parts) -> None:
     failure = parts.jobs.failed.newest()[-1]
     assert (failure.job_id, failure.error) == ('broadcast', 'OSError: the cable is cut')
     assert 'publish' in failure.traceback
-    assert parts.messages[-1]['base'] == 0
+    assert parts.messages[-1]['base'][0] == 0
     assert parts.messages[-1]['put'][0]['completed']
 
 

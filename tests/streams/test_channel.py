@@ -5,184 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import orjson
 import pytest
-import socketio
 import uvicorn
 from nicegui.server import Server
 
-from tests.databases import execute
-from tests.light_socket import LightSocket
-from tests.sockets import Inbox, connect, serving, until
-from tests.writing import create_todo, delete_todo, update_todo
-from todos import MIGRATIONS, TODOS
-from todosync.cable import MemoryCable
-from todosync.database.database import Database
-from todosync.streams.cache import MemoryCache
-from todosync.streams.channel import EVENT, Channel
+from tests.sockets import until
+from tests.streams.house import NEVER, Browser, Clock, House
+from todos import TODOS
+from todosync.streams.messages import announcement
+from todosync.streams.source import Whole
 from todosync.streams.stream import DELTA_MAX_ROWS
-
-NEVER = 3600.0
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class House:
-    """One process's parts around a channel, without the job that broadcasts: a test says when."""
-
-    def __init__(self, url: str, sio: socketio.AsyncServer) -> None:
-        self.url = url
-        self.database = Database(url, migrations=MIGRATIONS)
-        self.cache = MemoryCache(ttl=NEVER)
-        self.cable = MemoryCable()
-        self.sio = sio
-        self.channels: list[Channel] = []
-        self.published = 0
-
-    async def channel(
-        self, *, embed_limit: int = 2**20, burst_interval: float = 0.01, clock: Callable[[], float] = time.monotonic
-    ) -> Channel:
-        channel = Channel(
-            TODOS,
-            self.database,
-            self.cache,
-            self.cable,
-            self.sio,
-            embed_limit=embed_limit,
-            burst_interval=burst_interval,
-            clock=clock,
-        )
-        self.channels.append(channel)
-        await channel.start()
-        self.published = channel.replica.version
-        return channel
-
-    async def add(self, title: str) -> int:
-        todo = await asyncio.to_thread(create_todo, self.database, {'title': title})
-        assert todo.id is not None
-        return todo.id
-
-    async def update(self, todo_id: int, **fields: Any) -> None:
-        await asyncio.to_thread(update_todo, self.database, todo_id, fields)
-
-    async def delete(self, todo_id: int) -> None:
-        await asyncio.to_thread(delete_todo, self.database, todo_id)
-
-    async def execute(self, statement: str, *rows: Mapping[str, Any]) -> None:
-        await asyncio.to_thread(execute, self.url, statement, *rows)
-
-    async def broadcast(self) -> None:
-        """Publish what has changed since the last time, as the broadcast job does."""
-
-        def run() -> None:
-            with self.database.read() as session:
-                delta = TODOS.delta(session, self.published)
-                version = TODOS.version(session)
-            message = delta.message() if delta else {'stream': TODOS.name, 'version': version}
-            self.cable.publish(TODOS.topic, orjson.dumps(message))
-            self.published = version
-
-        await asyncio.to_thread(run)
-
-    async def stop(self) -> None:
-        for channel in self.channels:
-            await channel.stop()
-        self.cable.stop()
-        await asyncio.to_thread(self.database.close)
-
-
-class Browser:
-    """A browser's copy of the list, kept as the browser's store keeps it."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self.socket: LightSocket
-        self.inbox = Inbox()
-        self.inbox.listener = self._receive
-        self.version: int | None = None
-        self.items: dict[int, dict[str, Any]] = {}
-        self.totals: dict[str, Any] = {}
-        self.versions: list[int] = []
-        self.asked = 0
-        self._asking: set[asyncio.Task[None]] = set()
-
-    @classmethod
-    async def open(cls, server: uvicorn.Server, channel: Channel) -> Browser:
-        browser = cls(channel)
-        browser.socket = await connect(server, browser.inbox)
-        await browser.ask()
-        return browser
-
-    @property
-    def titles(self) -> list[str]:
-        newest_first = sorted(self.items.values(), key=lambda item: (item['created_at'], item['id']), reverse=True)
-        return [item['title'] for item in newest_first]
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        return [data for event, data in self.inbox.events if event == EVENT]
-
-    async def ask(self) -> None:
-        self.asked += 1
-        answer = await self._channel.subscribe(self.socket.sid, self.version)
-        self._apply(orjson.loads(answer))
-
-    async def wait_for(self, titles: list[str]) -> None:
-        await until(lambda: self.titles == titles)
-
-    def _receive(self, event: str, message: dict[str, Any]) -> None:
-        if event == EVENT and not self._apply(message):
-            task = asyncio.create_task(self.ask())
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
-
-    def _apply(self, message: dict[str, Any]) -> bool:
-        held = -1 if self.version is None else self.version
-        if message['version'] <= held:
-            return True
-        if 'base' not in message:
-            self.items = {item['id']: item for item in message[TODOS.name]}
-        elif message['base'] > held:
-            return False
-        else:
-            self.items.update((item['id'], item) for item in message['put'])
-            for item_id in message['del']:
-                self.items.pop(item_id, None)
-        self.totals = message.get('totals', self.totals)
-        self.version = message['version']
-        self.versions.append(message['version'])
-        return True
-
-
-@pytest.fixture
-async def server(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[uvicorn.Server]:
-    house.sio.on('are you there?', lambda sid, data: 'yes')
-    async with serving(house.sio) as server:
-        monkeypatch.setattr(Server, 'instance', server, raising=False)
-        yield server
-
-
-@pytest.fixture
-async def house(database_url: str) -> AsyncIterator[House]:
-    house = House(database_url, socketio.AsyncServer(async_mode='asgi'))
-
-    def build() -> None:
-        house.database.migrate()
-        house.database.install_change_log(TODOS.log_table)
-
-    await asyncio.to_thread(build)
-    house.cable.start()
-    yield house
-    await house.stop()
+from todosync.streams.version import Version
 
 
 async def test_a_browser_gets_the_list_when_it_subscribes_and_the_changes_after(
@@ -223,13 +59,15 @@ async def test_a_browser_that_comes_back_gets_only_what_it_missed(house: House, 
 async def test_a_browser_whose_version_the_change_log_no_longer_reaches_gets_the_list(
     house: House, server: uvicorn.Server
 ) -> None:
-    channel = await house.channel()
-    browser = await Browser.open(server, channel)
+    held = await asyncio.to_thread(house.version)
     for number in range(3):
         await house.add(f'number {number}')
     await house.execute('DELETE FROM changes WHERE version < 3')
-    answer = orjson.loads(await channel.subscribe(browser.socket.sid, 1))
+    channel = await house.channel()
+    browser = await Browser.open(server, channel)
+    answer = orjson.loads(await channel.subscribe(browser.socket.sid, held))
     assert 'base' not in answer
+    assert answer['replaces']
     assert [todo['title'] for todo in answer['todos']] == ['number 2', 'number 1', 'number 0']
 
 
@@ -237,9 +75,10 @@ async def test_a_browser_of_a_version_that_never_was_gets_the_list(house: House,
     await house.add('Buy milk')
     channel = await house.channel()
     browser = await Browser.open(server, channel)
-    answer = orjson.loads(await channel.subscribe(browser.socket.sid, 1000))
-    assert answer['version'] == 1
-    assert len(answer['todos']) == 1
+    for never in (Version(1000, browser.version.mark), Version(1, 'another mark'), Version(-5, '')):
+        answer = orjson.loads(await channel.subscribe(browser.socket.sid, never))
+        assert answer['version'] == [*browser.version]
+        assert (answer['replaces'], len(answer['todos'])) == (True, 1)
 
 
 async def test_what_is_committed_while_a_browser_subscribes_reaches_it(house: House, server: uvicorn.Server) -> None:
@@ -266,7 +105,7 @@ async def test_what_is_sent_between_reading_and_answering_reaches_a_new_browser(
     channel = await house.channel()
     has_read, go_on = threading.Event(), threading.Event()
 
-    def read_slowly(version: int | None, read: Any = channel.source.read_since) -> Any:
+    def read_slowly(version: Version, read: Any = channel.source.read_since) -> Any:
         found = read(version)
         has_read.set()
         assert go_on.wait(NEVER)
@@ -279,7 +118,7 @@ async def test_what_is_sent_between_reading_and_answering_reaches_a_new_browser(
     monkeypatch.setattr(Server, 'instance', server, raising=False)
     await house.add('in between')
     await house.broadcast()
-    await until(lambda: channel.replica.version == 1)
+    await until(lambda: channel.replica.version.number == 1)
     go_on.set()
     browser = await opening
     await browser.wait_for(['in between'])
@@ -294,7 +133,7 @@ async def test_a_list_that_was_read_too_early_does_not_replace_a_newer_one(
     await house.add('Buy milk')
     await house.broadcast()
     await browser.wait_for(['Buy milk'])
-    monkeypatch.setattr(channel.source, 'read_since', lambda version: old)
+    monkeypatch.setattr(channel.source, 'read_since', lambda version: Whole(old, replaces=False))
     await channel.catch_up()
     assert [todo['title'] for todo in channel.replica.rows] == ['Buy milk']
     assert len(browser.messages) == 1
@@ -304,7 +143,7 @@ async def test_a_lost_message_is_made_up_for_from_the_change_log(house: House, s
     channel = await house.channel()
     browser = await Browser.open(server, channel)
     await house.add('lost')
-    house.published = 1  # as if its message had never been published
+    house.published = await asyncio.to_thread(house.version)  # as if its message had never been published
     await house.add('found')
     await house.broadcast()
     await browser.wait_for(['found', 'lost'])
@@ -327,8 +166,8 @@ async def test_what_is_announced_while_the_list_is_being_read_is_read_too(house:
     browser = await Browser.open(server, channel)
     for number in range(20):
         await house.add(f'number {number}')
-        version = number + 1
-        house.cable.publish(TODOS.topic, orjson.dumps({'stream': TODOS.name, 'version': version}))
+        version = await asyncio.to_thread(house.version)
+        house.cable.publish(TODOS.topic, orjson.dumps(announcement(TODOS.name, version)))
     await browser.wait_for([f'number {number}' for number in reversed(range(20))])
 
 
@@ -340,9 +179,10 @@ async def test_a_message_that_comes_late_or_twice_changes_nothing(house: House, 
     await house.update(milk, title='Buy oat milk')
     await house.broadcast()
     await browser.wait_for(['Buy oat milk'])
-    late = {'stream': 'todos', 'base': 0, 'version': 1, 'put': [{**browser.items[milk], 'title': 'late'}], 'del': []}
+    first = browser.messages[0]
+    late = {**first, 'put': [{**browser.items[milk], 'title': 'late'}]}
     house.cable.publish(TODOS.topic, orjson.dumps(late))
-    house.cable.publish(TODOS.topic, orjson.dumps({'stream': 'todos', 'version': 1}))
+    house.cable.publish(TODOS.topic, orjson.dumps({'stream': 'todos', 'version': first['version']}))
     await house.add('Buy bread')
     await house.broadcast()
     await browser.wait_for(['Buy bread', 'Buy oat milk'])
@@ -358,7 +198,7 @@ async def test_the_list_is_read_again_when_it_could_not_be_read(
     browser = await Browser.open(server, channel)
     await house.add('Buy milk')
     await house.execute('ALTER TABLE changes RENAME TO gone')
-    house.cable.publish(TODOS.topic, orjson.dumps({'stream': TODOS.name, 'version': 1}))
+    house.cable.publish(TODOS.topic, orjson.dumps(announcement(TODOS.name, Version(1, 'new'))))
     await until(lambda: 'could not be read' in caplog.text or 'reading the todos fails' in caplog.text)
     await house.execute('ALTER TABLE gone RENAME TO changes')
     await browser.wait_for(['Buy milk'])
@@ -377,13 +217,13 @@ async def test_a_lone_change_is_sent_at_once_and_a_burst_in_one_message(house: H
         await house.broadcast()
     await house.delete(first)
     await house.broadcast()
-    await until(lambda: channel.replica.version == 52)
+    await until(lambda: channel.replica.version.number == 52)
     assert len(browser.messages) == 1
     channel.flush()  # the interval is over
     await browser.wait_for([f'number {number}' for number in reversed(range(50))])
     assert len(browser.messages) == 2
     assert browser.messages[1]['del'] == [first]
-    assert (browser.messages[1]['base'], browser.messages[1]['version']) == (1, 52)
+    assert (browser.messages[1]['base'][0], browser.messages[1]['version'][0]) == (1, 52)
 
 
 async def test_a_burst_ends_by_itself(house: House, server: uvicorn.Server) -> None:
@@ -453,7 +293,7 @@ async def test_the_embedded_list_is_that_of_now(house: House) -> None:
     assert orjson.loads(channel.embed())['todos'] == []
     await house.add('Buy milk')
     await house.broadcast()
-    await until(lambda: channel.replica.version == 1)
+    await until(lambda: channel.replica.version.number == 1)
     embedded = orjson.loads(channel.embed())
     assert [todo['title'] for todo in embedded['todos']] == ['Buy milk']
     assert embedded['totals']['heading'] == 'Todos (1 total, 0 done)'

@@ -19,6 +19,7 @@ from todosync.jobs import Jobs, LocalJobs
 from todosync.streams import Broadcaster, CacheEntry, Channel, DiskCache, protocol
 
 LAST = f'{TODOS.name}@{protocol.PROTOCOL - 1}'
+OTHER_SHAPE = f'{TODOS.name}@{protocol.PROTOCOL}.0a1b2c3d'
 FIRST = TODOS.name
 """The topic before there was a number."""
 
@@ -42,18 +43,19 @@ async def channel(database: Database, cache: DiskCache, cable: MemoryCable) -> A
     await channel.stop()
 
 
-@pytest.mark.parametrize('topic', [FIRST, LAST])
+@pytest.mark.parametrize('topic', [FIRST, LAST, OTHER_SHAPE])
 async def test_a_snapshot_that_an_older_process_has_cached_is_not_read(
     channel: Channel, cache: DiskCache, topic: str
 ) -> None:
     old = {'stream': 'todos', 'version': 0, 'todos': [], 'derived': {'count': 0}}
-    await asyncio.to_thread(cache.fetch, topic, 0, lambda: CacheEntry(0, orjson.dumps(old)))
+    version = await asyncio.to_thread(channel.source.version)
+    await asyncio.to_thread(cache.fetch, topic, version, lambda: CacheEntry(version, orjson.dumps(old)))
     snapshot = await asyncio.to_thread(channel.source.read)
     assert orjson.loads(snapshot.value)['totals']['count'] == 0
     assert cache.usage.hits == 0
 
 
-@pytest.mark.parametrize('topic', [FIRST, LAST])
+@pytest.mark.parametrize('topic', [FIRST, LAST, OTHER_SHAPE])
 async def test_a_message_that_an_older_process_has_sent_is_not_taken(
     channel: Channel, cable: MemoryCable, database: Database, topic: str
 ) -> None:
@@ -61,12 +63,12 @@ async def test_a_message_that_an_older_process_has_sent_is_not_taken(
     old = {'stream': 'todos', 'base': 0, 'version': 7, 'put': [{'id': 1, 'subject': 'Buy milk'}], 'del': []}
     cable.publish(topic, orjson.dumps(old))
     await asyncio.to_thread(create_todo, database, {'title': 'Buy bread'})
-    cable.publish(TODOS.topic, orjson.dumps({'stream': 'todos', 'version': 1}))
-    await until(lambda: channel.replica.version == 1)
+    cable.publish(TODOS.topic, orjson.dumps({'stream': 'todos', 'version': [1, 'new']}))
+    await until(lambda: channel.replica.version.number == 1)
     assert [todo['title'] for todo in channel.replica.rows] == ['Buy bread']
 
 
-@pytest.mark.parametrize('topic', [FIRST, LAST])
+@pytest.mark.parametrize('topic', [FIRST, LAST, OTHER_SHAPE])
 def test_what_an_older_process_has_broadcast_is_broadcast_to_the_newer_ones_too(
     database: Database, cable: MemoryCable, topic: str
 ) -> None:
@@ -82,4 +84,4 @@ def test_what_an_older_process_has_broadcast_is_broadcast_to_the_newer_ones_too(
     broadcaster.run()
     broadcaster.stop()
     local_jobs.stop()
-    assert [(message['base'], message['version']) for message in messages] == [(0, 1)]
+    assert [(message['base'][0], message['version'][0]) for message in messages] == [(0, 1)]

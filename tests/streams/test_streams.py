@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlmodel import Field, Session, SQLModel, select
 
 from tests.databases import execute as execute_elsewhere
+from tests.databases import version_at
 from tests.processes import start_python
 from tests.writing import create_todo, delete_todo, update_todo
 from todos import MIGRATIONS
@@ -20,6 +21,8 @@ from todosync.database.database import Database
 from todosync.streams.messages import Delta, Snapshot
 from todosync.streams.replica import Replica
 from todosync.streams.stream import DELTA_MAX_ROWS, Stream
+from todosync.streams.totals import count
+from todosync.streams.version import Version
 
 EXECUTE = """
 import sqlite3, sys
@@ -54,9 +57,14 @@ def snapshot(database: Database) -> Snapshot:
         return TODOS.snapshot(session)
 
 
+def at(database: Database, number: int) -> Version:
+    with database.read() as session:
+        return version_at(session, number)
+
+
 def delta(database: Database, since: int) -> Delta | None:
     with database.read() as session:
-        return TODOS.delta(session, since)
+        return TODOS.delta(session, version_at(session, since))
 
 
 def loaded(database: Database) -> Replica:
@@ -67,9 +75,9 @@ def loaded(database: Database) -> Replica:
 
 def test_an_empty_list_has_version_0_and_nothing_after_it(database: Database) -> None:
     assert snapshot(database) == Snapshot(
-        'todos', 0, [], {'count': 0, 'completed_count': 0, 'heading': 'Todos (0 total, 0 done)'}
+        'todos', at(database, 0), [], {'count': 0, 'completed_count': 0, 'heading': 'Todos (0 total, 0 done)'}
     )
-    assert delta(database, 0) == Delta('todos', 0, 0, [], [])
+    assert delta(database, 0) == Delta('todos', at(database, 0), at(database, 0), [], [])
     assert delta(database, 1) is None
 
 
@@ -81,14 +89,14 @@ def test_a_delta_holds_the_state_of_each_changed_row_once(database: Database) ->
     delete_todo(database, 2)
     found = delta(database, 3)
     assert found is not None
-    assert (found.base, found.version, found.deleted) == (3, 6, [2])
+    assert (found.base.number, found.version.number, found.deleted) == (3, 6, [2])
     assert [(todo['id'], todo['title'], todo['completed']) for todo in found.put] == [(1, 'A', True)]
 
 
 def test_a_row_that_came_and_went_is_only_deleted(database: Database) -> None:
     create_todo(database, {'title': 'a'})
     delete_todo(database, 1)
-    assert delta(database, 0) == Delta('todos', 0, 2, [], [1])
+    assert delta(database, 0) == Delta('todos', at(database, 0), at(database, 2), [], [1])
 
 
 @pytest.mark.parametrize(
@@ -111,7 +119,7 @@ def test_a_delta_says_what_any_statement_did(database: Database, statement: str)
         create_todo(database, {'title': title})
     replica = loaded(database)
     execute(database, statement)
-    found = delta(database, replica.version)
+    found = delta(database, replica.version.number)
     assert found is not None
     assert replica.apply(found)
     after = snapshot(database)
@@ -124,7 +132,7 @@ def test_truncating_is_deleting_on_postgresql(postgres_url: str) -> None:
     database.install_change_log(TODOS.log_table)
     create_todo(database, {'title': 'a'})
     execute(database, 'TRUNCATE todos')
-    assert delta(database, 1) == Delta('todos', 1, 2, [], [1])
+    assert delta(database, 1) == Delta('todos', at(database, 1), at(database, 2), [], [1])
     database.close()
 
 
@@ -190,25 +198,26 @@ def test_more_changes_than_a_delta_is_good_for_travel_as_a_snapshot(database: Da
 def test_trimming_forgets_what_is_old_and_keeps_the_version(database: Database) -> None:
     for title in ('a', 'b', 'c', 'd'):
         create_todo(database, {'title': title})
+    trimmed = [at(database, 1), at(database, 2)]
     now = datetime.now(UTC)
     age(database, up_to=2, moment=now - timedelta(days=2))
     with database.write() as session:
         TODOS.trim(session, now - timedelta(days=1))
-    assert delta(database, 1) is None  # version 2 was trimmed
-    assert delta(database, -1) is None
-    at_the_edge = delta(database, 2)
+    with database.read() as session:
+        assert [TODOS.delta(session, version) for version in trimmed] == [None, None]
+    at_the_edge = delta(database, 3)
     assert at_the_edge is not None
-    assert [todo['title'] for todo in at_the_edge.put] == ['c', 'd']
-    assert snapshot(database).version == 4
+    assert [todo['title'] for todo in at_the_edge.put] == ['d']
+    assert snapshot(database).version.number == 4
 
     age(database, up_to=4, moment=now - timedelta(days=2))
     with database.write() as session:
         TODOS.trim(session, now - timedelta(days=1))
-    assert snapshot(database).version == 4
-    assert delta(database, 4) == Delta('todos', 4, 4, [], [])
+    assert snapshot(database).version.number == 4
+    assert delta(database, 4) == Delta('todos', at(database, 4), at(database, 4), [], [])
     assert delta(database, 2) is None
     create_todo(database, {'title': 'e'})
-    assert snapshot(database).version == 5
+    assert snapshot(database).version.number == 5
 
 
 def age(database: Database, *, up_to: int, moment: datetime) -> None:
@@ -229,22 +238,77 @@ def test_a_table_of_ones_own_is_followed_with_the_rows_it_had_before(database: D
         Memo.__table__.create(session.connection())  # type: ignore[attr-defined]
         session.add(Memo(text='old', position=5))
     database.install_change_log(memos.log_table)
+    with database.read() as session:
+        first = memos.version(session)
     with database.write() as session:
         session.add(Memo(text='new', position=1))
     with database.read() as session:
         assert [memo['text'] for memo in memos.snapshot(session).rows] == ['old', 'new']
-        changes = memos.delta(session, 0)
+        changes = memos.delta(session, first)
         assert changes is not None
         assert [memo['text'] for memo in changes.put] == ['new']
-        assert memos.version(session) == 1
-        assert TODOS.version(session) == 0
+        assert memos.version(session).number == 1
+        assert TODOS.version(session).number == 0
+
+
+def test_each_change_has_a_mark_of_its_own_whoever_made_it(database: Database, database_url: str) -> None:
+    create_todo(database, {'title': 'a'})
+    execute_elsewhere(database_url, "INSERT INTO todos(title) VALUES ('b'), ('c')")
+    execute_elsewhere(database_url, "INSERT INTO changes(todo_id, op) VALUES (1, 'put')")  # as triggers of before do
+    marks = {at(database, number).mark for number in range(5)}
+    assert {len(mark) for mark in marks} == {16}
+    assert len(marks) == 5
+
+
+def test_a_version_with_another_mark_is_not_known(database: Database) -> None:
+    for title in ('a', 'b', 'c'):
+        create_todo(database, {'title': title})
+    with database.read() as session:
+        for number in range(5):
+            assert TODOS.delta(session, Version(number, 'of another database')) is None
+            assert TODOS.delta(session, Version(number, '')) is None
+
+
+def test_a_log_that_is_begun_anew_knows_no_version_that_was(database: Database) -> None:
+    create_todo(database, {'title': 'a'})
+    before = snapshot(database)
+    with database.write() as session:
+        TODOS.renew(session)
+    after = snapshot(database)
+    assert after.version.number == before.version.number + 1
+    assert after.rows == before.rows
+    assert delta(database, before.version.number) is None
+
+
+def test_a_log_of_the_release_before_gets_marks_and_goes_on(database: Database) -> None:
+    for title in ('a', 'b'):
+        create_todo(database, {'title': title})
+    execute(database, 'ALTER TABLE changes DROP COLUMN mark')
+    database.install_change_log(TODOS.log_table)
+    create_todo(database, {'title': 'c'})
+    found = delta(database, 1)
+    assert found is not None
+    assert [todo['title'] for todo in found.put] == ['b', 'c']
+    assert len({at(database, number).mark for number in range(4)} - {''}) == 4
+
+
+def test_the_shape_tells_releases_apart_whose_rows_or_totals_differ() -> None:
+    shapes = {
+        Stream(Memo).shape,
+        Stream(Memo, order_by='-position').shape,
+        Stream(Memo, fields=('id', 'text')).shape,
+        Stream(Memo, totals={'all': count()}).shape,
+        Stream(Memo, totals={'all': count()}, texts=lambda totals: {'heading': f'{totals["all"]} memos'}).shape,
+    }
+    assert len(shapes) == 5
+    assert Stream(Memo).shape == Stream(Memo).shape
 
 
 def test_a_replica_reports_a_gap_and_stays_as_it_was(database: Database) -> None:
     create_todo(database, {'title': 'a'})
     replica = loaded(database)
-    assert not replica.apply(Delta('todos', 3, 4, [], [1]))
-    assert ([todo['title'] for todo in replica.rows], replica.version) == (['a'], 1)
+    assert not replica.apply(Delta('todos', at(database, 3), at(database, 4), [], [1]))
+    assert ([todo['title'] for todo in replica.rows], replica.version) == (['a'], at(database, 1))
 
 
 def test_a_replica_never_goes_back_to_an_older_version(database: Database) -> None:
@@ -253,8 +317,8 @@ def test_a_replica_never_goes_back_to_an_older_version(database: Database) -> No
     update_todo(database, 1, {'title': 'b'})
     replica = loaded(database)
     assert old is not None
-    assert replica.apply(old)
-    assert ([todo['title'] for todo in replica.rows], replica.version) == (['b'], 2)
+    assert not replica.apply(old)
+    assert ([todo['title'] for todo in replica.rows], replica.version) == (['b'], at(database, 2))
 
 
 @pytest.mark.parametrize('seed', range(3))
@@ -277,7 +341,7 @@ def test_deltas_from_any_version_lead_to_the_same_list(database: Database, datab
         replicas.append(loaded(database))
     final = snapshot(database)
     for replica in replicas:
-        found = delta(database, replica.version)
+        found = delta(database, replica.version.number)
         assert found is not None
         assert replica.apply(found)
         assert (list(replica.rows), replica.totals) == (final.rows, final.totals)
@@ -293,7 +357,8 @@ def test_the_version_costs_one_lookup_and_no_scan(tmp_path: Path) -> None:
         return ' '.join(str(row[3]) for row in rows)
 
     with database.read() as session:
-        assert plan(session, 'SELECT max(version) FROM changes') == 'SEARCH changes'
+        newest = 'SELECT version, mark FROM changes ORDER BY version DESC LIMIT 1'
+        assert plan(session, newest) == 'SCAN changes', 'backwards, and only one step'
         assert 'SEARCH changes USING INTEGER PRIMARY KEY' in plan(
             session, 'SELECT DISTINCT todo_id FROM changes WHERE version > 5'
         )

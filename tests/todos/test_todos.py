@@ -26,7 +26,7 @@ def rows(database: Database) -> list[Row]:
 
 def version(database: Database) -> int:
     with database.read() as session:
-        return TODOS.version(session)
+        return TODOS.version(session).number
 
 
 def test_a_created_todo_is_listed_first(database: Database) -> None:

@@ -6,6 +6,7 @@ Imports ``package``. This room knows tables and not streams: a change log is tha
 from .commits import CommitSignal
 from .database import (
     Database,
+    DatabaseOutdatedError,
     DatabaseUnavailableError,
     UnknownOutcomeError,
     explained,
@@ -24,6 +25,7 @@ from .wal import enter_wal
 __all__ = [
     'CommitSignal',
     'Database',
+    'DatabaseOutdatedError',
     'DatabaseUnavailableError',
     'FileWatch',
     'LogTable',

@@ -30,7 +30,13 @@ class Dialect(Protocol):
         """Return the engine for writing, with transactions that may take as long as a migration does."""
 
     def change_log_ddl(self, table: LogTable) -> list[str]:
-        """Return the statements that create a table's change log, and the triggers that write it."""
+        """Return the statements that create a table's change log, and the triggers that write it.
+
+        Each of its rows gets a random mark, and it never is without a row: the newest one is the table's version.
+        """
+
+    def marks_ddl(self, table: LogTable) -> list[str]:
+        """Return the statements that give marks to a change log of a release that knew none."""
 
     def enforcement_ddl(self, table: LogTable) -> list[str]:
         """Return the statements after which the triggers fire whatever a program has set, and are recognised later."""
@@ -66,3 +72,9 @@ def begin(connection: Connection) -> None:
     """Begin a transaction as the engine's option ``begin`` says."""
     if statement := connection.get_execution_options().get('begin'):
         connection.exec_driver_sql(statement)
+
+
+def first_row_ddl(table: LogTable) -> str:
+    """Return the statement that gives an empty change log the row of the version before the first change."""
+    columns = f'{table.name}(version, {table.key}, op)'
+    return f"INSERT INTO {columns} SELECT 0, 0, 'del' WHERE NOT EXISTS (SELECT 1 FROM {table.name})"  # noqa: S608

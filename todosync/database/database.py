@@ -16,7 +16,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, inspect
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
@@ -34,6 +34,8 @@ SCHEMA_PAUSE = 0.1
 """Seconds in which those who write go on, between two attempts to change the schema."""
 IDLE_TIMEOUT = '25P03'
 """PostgreSQL's SQLSTATE of a transaction that was ended before the commit because its program was taken for hung."""
+UNDEFINED = ('42P01', '42703')
+"""PostgreSQL's SQLSTATEs of a table and of a column that are not there."""
 
 NAMES_SOMETHING = re.compile(r'["/\\@]')
 """What the messages of databases have around the names of hosts, users and files, or in them."""
@@ -51,6 +53,10 @@ class DatabaseUnavailableError(Exception):
         except DatabaseUnavailableError as error:
             ui.notify(f'Not saved: {error}')
     """
+
+
+class DatabaseOutdatedError(DatabaseUnavailableError):
+    """The database lacks a table or a column, as one that was put back from a time before they were made."""
 
 
 class UnknownOutcomeError(DatabaseUnavailableError):
@@ -189,7 +195,8 @@ class Database:
 
         def install(connection: Connection) -> None:
             log.source.create(connection, checkfirst=True)
-            for statement in (*self._dialect.change_log_ddl(log), *self._dialect.enforcement_ddl(log)):
+            marks = self._dialect.marks_ddl(log) if _is_without_marks(connection, log) else []
+            for statement in (*marks, *self._dialect.change_log_ddl(log), *self._dialect.enforcement_ddl(log)):
                 connection.exec_driver_sql(statement)
 
         self._change_schema(install)
@@ -259,6 +266,11 @@ class Database:
             self._one_writer.release()
 
 
+def _is_without_marks(connection: Connection, log: LogTable) -> bool:
+    found = inspect(connection)
+    return found.has_table(log.name) and 'mark' not in {column['name'] for column in found.get_columns(log.name)}
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Tell what a request did wrong from what the database cannot do now.
@@ -270,11 +282,16 @@ def explained() -> Iterator[None]:
     except (DataError, IntegrityError):
         raise
     except ProgrammingError as error:
+        state = getattr(error.orig, 'sqlstate', None)
         # by somebody's own trigger on PostgreSQL; SQLite calls that a constraint
-        if error.orig is not None and getattr(error.orig, 'sqlstate', None) == RAISE_EXCEPTION:
+        if error.orig is not None and state == RAISE_EXCEPTION:
             raise IntegrityError(error.statement, error.params, error.orig) from error
+        if state in UNDEFINED:
+            raise DatabaseOutdatedError(reason(error)) from error
         raise
     except DBAPIError as error:
+        if str(error.orig).startswith('no such '):  # as SQLite says it, table or column
+            raise DatabaseOutdatedError(reason(error)) from error
         raise DatabaseUnavailableError(reason(error)) from error
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError('too many requests are using it') from error

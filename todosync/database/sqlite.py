@@ -21,7 +21,7 @@ from sqlalchemy import (
     event,
 )
 
-from .base import begin
+from .base import begin, first_row_ddl
 from .commits import CommitSignal, NoSignal, Watching
 from .file_watch import FileWatch
 from .log_table import LogTable
@@ -74,7 +74,11 @@ class SqliteDialect:
         return self.for_writing(engine)
 
     def change_log_ddl(self, table: LogTable) -> list[str]:
-        """Return the statements; triggers are made anew, so that those of an older release do not stay."""
+        """Return the statements; triggers are made anew, so that those of an older release do not stay.
+
+        The mark is the column's default, not the triggers' business: those of an older release, which runs beside this
+        one during an upgrade and may put its own in place, give marks as well.
+        """
         log, key, source = table.name, table.key, table.source.name
 
         def trigger(suffix: str, event_: str, row: str, op: str) -> list[str]:
@@ -86,7 +90,9 @@ class SqliteDialect:
             f'CREATE TABLE IF NOT EXISTS {log} ('
             f'version INTEGER PRIMARY KEY AUTOINCREMENT, {key} INTEGER NOT NULL, '
             "op TEXT NOT NULL CHECK (op IN ('put', 'del')), "
-            "at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')))",
+            "at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')), "
+            'mark TEXT NOT NULL DEFAULT (lower(hex(randomblob(8)))))',
+            first_row_ddl(table),
             *trigger('on_insert', f'INSERT ON {source}', 'NEW', 'put'),
             *trigger('on_update', f'UPDATE ON {source}', 'NEW', 'put'),
             *trigger('on_renumber', f'UPDATE OF id ON {source} WHEN OLD.id <> NEW.id', 'OLD', 'del'),
@@ -116,6 +122,18 @@ class SqliteDialect:
     def is_in_the_way(self, error: BaseException | None) -> bool:
         """Return false: to begin is to wait for those who write."""
         return False
+
+    def marks_ddl(self, table: LogTable) -> list[str]:
+        """Return the statements; SQLite adds no column with such a default, so the log is made anew with its rows."""
+        log, kept = table.name, f'version, {table.key}, op, at'
+        copy = f'{log}_without_marks'
+        return [
+            f'CREATE TABLE {copy} AS SELECT {kept} FROM {log}',  # noqa: S608 - the program's own names
+            f'DROP TABLE {log}',
+            self.change_log_ddl(table)[0],
+            f'INSERT INTO {log}({kept}) SELECT {kept} FROM {copy}',  # noqa: S608
+            f'DROP TABLE {copy}',
+        ]
 
     def _replacement_ddl(self, table: LogTable) -> list[str]:
         """Return the triggers that note the rows which a write may replace because of what is unique in its table.

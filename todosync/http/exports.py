@@ -7,17 +7,17 @@ import io
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import StreamingResponse
 
 from todosync.streams import Row, Stream
 
@@ -30,6 +30,9 @@ Format = Literal['csv', 'json']
 MEDIA_TYPES: dict[Format, str] = {'csv': 'text/csv; charset=utf-8', 'json': 'application/json'}
 KEPT_FOR = 3600.0
 """Seconds for which the file of an old version is kept, because downloads of it may still run."""
+ATTEMPTS = 3
+"""How often a file that somebody removes at once is written."""
+CHUNK_SIZE = 2**16
 FORMULA_STARTS = ('=', '+', '-', '@', '\t', '\r')
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
         async def export() -> Response:
             """Download all rows, in their order."""
             try:
-                path = await to_thread.run_sync(write_export, server, stream, format_)
+                path, file = await to_thread.run_sync(open_export, server, stream, format_)
             except OSError as error:
                 log.error('the export of the %s was refused: %s', stream.name, error)
                 reason = f'The export cannot be written now ({error.strerror}); try again later'
@@ -58,9 +61,11 @@ def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
                 'Content-Disposition': f'attachment; filename="{stream.name}.{format_}"',
             }
             if server.settings.behind_proxy:
+                file.close()
                 headers['X-Accel-Redirect'] = f'/{path.name}'
                 return Response(media_type=MEDIA_TYPES[format_], headers=headers)
-            return FileResponse(path, media_type=MEDIA_TYPES[format_], headers=headers)
+            headers['Content-Length'] = str(os.fstat(file.fileno()).st_size)
+            return StreamingResponse(_chunks(file), media_type=MEDIA_TYPES[format_], headers=headers)
 
     for stream in streams:
         for format_ in MEDIA_TYPES:
@@ -69,15 +74,28 @@ def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
     return router
 
 
+def open_export(server: SyncServer, stream: Stream, format_: Format) -> tuple[Path, BinaryIO]:
+    """Open a file of the current rows. Blocks.
+
+    :return: its path, and the open file, which can be read whatever becomes of the path; that stays for at least an
+        hour, unless somebody empties the directory
+    :raises OSError: the file cannot be written
+    """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(FileNotFoundError):  # it was removed a moment ago
+            return _open(write_export(server, stream, format_))
+    return _open(write_export(server, stream, format_))
+
+
 def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
     """Write the current rows to a file, unless there is a file of this version. Blocks.
 
-    :return: the file; it is kept for at least an hour
+    :return: the file, which has the shape and the version of the rows in its name
     :raises OSError: the file cannot be written
     """
     directory = server.settings.exports_dir
     entry = server.channel(stream).source.read()
-    path = directory / f'{stream.name}-{entry.version}.{format_}'
+    path = directory / f'{stream.name}-{stream.shape}-{entry.version.text}.{format_}'
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         rows: list[Row] = orjson.loads(entry.value)[stream.name]
@@ -88,6 +106,17 @@ def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
             with suppress(FileExistsError):  # another request has written the same file
                 os.link(draft.name, path)
     return path
+
+
+def _open(path: Path) -> tuple[Path, BinaryIO]:
+    os.utime(path)  # it is in use, and not removed for the next hour
+    return path, path.open('rb')
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(CHUNK_SIZE):
+            yield chunk
 
 
 def _csv(stream: Stream, rows: list[Row]) -> bytes:

@@ -59,7 +59,7 @@ def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
     started = time.perf_counter()
     try:
         with server.database.read() as session:
-            checks['versions'] = {stream.name: stream.version(session) for stream in server.streams}
+            checks['versions'] = {stream.name: stream.version(session).number for stream in server.streams}
             left_out = {stream.name: stream.left_out(session) for stream in server.streams}
         checks['database'] = {'ok': True, 'ms': round((time.perf_counter() - started) * 1000, 1)}
     except Exception as error:

@@ -103,7 +103,7 @@ def take_report(server: SyncServer) -> ProcessReport:
         process=PROCESS,
         at=time.time(),
         started_at=system.get('process_start_time_seconds', 0.0),
-        versions={channel.stream.name: channel.replica.version for channel in server.channels},
+        versions={channel.stream.name: channel.replica.version.number for channel in server.channels},
         browsers=server.tabs.browser_count,
         leaders=server.tabs.socket_count,
         followers=server.tabs.carried_count,

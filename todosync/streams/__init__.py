@@ -14,8 +14,10 @@ from .messages import Delta, Row, Snapshot
 from .replica import Replica
 from .stream import Stream
 from .totals import Total, count, total
+from .version import NOTHING, Version
 
 __all__ = [
+    'NOTHING',
     'Broadcaster',
     'Cache',
     'CacheEntry',
@@ -30,6 +32,7 @@ __all__ = [
     'Snapshot',
     'Stream',
     'Total',
+    'Version',
     'check_names',
     'count',
     'make_cache',

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from todosync.database import DatabaseUnavailableError
 
+from .version import Version
+
 RETRY_INTERVAL = 1.0
 """Seconds from a failed answer to the next attempt."""
 
@@ -26,16 +28,16 @@ class Answers:
     """
 
     def __init__(
-        self, name: str, answer: Callable[[str, int | None], Awaitable[None]], is_connected: Callable[[str], bool]
+        self, name: str, answer: Callable[[str, Version], Awaitable[None]], is_connected: Callable[[str], bool]
     ) -> None:
         self._name = name
         self._answer = answer
         self._is_connected = is_connected
-        self._asked: dict[str, int | None] = {}
+        self._asked: dict[str, Version] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._is_failing = False
 
-    def ask(self, sid: str, version: int | None) -> None:
+    def ask(self, sid: str, version: Version) -> None:
         """Have a socket answered soon. Returns at once.
 
         :param sid: its Socket.IO id

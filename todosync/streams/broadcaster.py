@@ -16,6 +16,7 @@ from todosync.jobs import SAFETY_INTERVAL, FailedExecutions, LocalJobs
 
 from .messages import announcement
 from .stream import Stream
+from .version import Version
 
 JOB_ID = 'broadcast'
 BURST_INTERVAL = 0.01
@@ -56,7 +57,7 @@ class Broadcaster:
         self._clock = clock
         self._pause = pause
         self._streams = list(streams)
-        self._published: dict[str, int] = {}
+        self._published: dict[str, Version] = {}
         self._unsubscribe: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._running = False
@@ -150,14 +151,15 @@ class Broadcaster:
             return
         message = delta.message() if delta else announcement(stream.name, version)
         self._cable.publish(stream.topic, orjson.dumps(message))
-        self._note_version(stream.name, version)
+        with self._lock:
+            self._published[stream.name] = version
 
     def _note_published(self, stream_name: str, encoded: bytes) -> None:
         """Note a message that some process has published: this process need not publish the same changes again."""
         message = orjson.loads(encoded)
-        if message.get('base', 0) <= self._published[stream_name]:
-            self._note_version(stream_name, message['version'])
-
-    def _note_version(self, stream_name: str, version: int) -> None:
+        base, version = Version.from_message(message.get('base')), Version.from_message(message['version'])
         with self._lock:
-            self._published[stream_name] = max(self._published[stream_name], version)
+            published = self._published[stream_name]
+            covers = base is None or base.number <= published.number
+            if version and covers and version.number > published.number:
+                self._published[stream_name] = version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .messages import Delta
+from .version import NOTHING, Version
 
 
 class Burst:
@@ -14,7 +15,7 @@ class Burst:
     """
 
     def __init__(self, interval: float) -> None:
-        self.sent_version = -1
+        self.sent_version = NOTHING
         """The version that a browser has after the last message."""
         self._interval = interval
         self._sent_at = float('-inf')
@@ -36,7 +37,7 @@ class Burst:
         self.note_sent(delta.version, now)
         return delta
 
-    def note_sent(self, version: int, now: float) -> None:
+    def note_sent(self, version: Version, now: float) -> None:
         """Note that all rows at a version have been sent: they include all unsent changes."""
         self.sent_version, self._sent_at = version, now
         self._unsent.clear()

@@ -12,21 +12,30 @@ import orjson
 import socketio
 
 from todosync.cable import Cable
-from todosync.database import Database
+from todosync.database import Database, DatabaseOutdatedError, DatabaseUnavailableError
 
 from .burst import Burst
-from .cache import Cache, CacheEntry
+from .cache import Cache
 from .catching_up import CatchingUp
 from .embedding import Embedding
 from .fanout import Fanout
-from .messages import Delta
+from .messages import Delta, Snapshot, replacing
+from .recent import Recent
 from .replica import Replica
-from .source import Source
+from .source import Source, Whole
 from .stream import Stream
+from .version import Version
 
 EVENT = 'todosync_data'
+ANSWER_EVENT = 'todosync_answer'
 BURST_INTERVAL = 0.01
 """Seconds between two messages to the browsers. A single change is sent at once, many in a row once per interval."""
+LOOK_INTERVAL = 1.0
+"""Seconds between two looks whether the replica is of the database's version, whatever messages said."""
+LOOKS_PER_COUNT = 10
+"""Every so many looks the number of rows is compared, too."""
+ATTEMPTS = 3
+"""How often a subscriber's version is looked up while others write; past that the replica itself is the answer."""
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +44,9 @@ class Channel:
     """One stream in this process: its replica, and the sockets that have subscribed to it.
 
     Belongs to the event loop, except where a method says otherwise. Each message to the browsers continues the one
-    before it. A change reaches a subscribed browser in one of three ways: in a message; in the answer when it
-    subscribes; or after an empty message, which tells the browser that it missed changes. Then the browser subscribes
-    again and says which version it has.
+    before it, or replaces everything. A change reaches a subscribed browser in one of three ways: in a message; in the
+    answer when it subscribes, which the next message continues; or after an empty message, which tells the browser that
+    it missed changes. Then the browser subscribes again and says which version it has.
 
     :param stream: the stream
     :param database: has the stream's table and its change log
@@ -47,6 +56,7 @@ class Channel:
     :param embed_limit: bytes of JSON beyond which :meth:`embed` gives only the first rows
     :param burst_interval: seconds between two messages to the browsers, see :data:`BURST_INTERVAL`
     :param clock: returns the time in seconds
+    :param prepare: makes what the database lacks, where it was replaced by one of an older release; called in a thread
     """
 
     def __init__(
@@ -60,12 +70,17 @@ class Channel:
         embed_limit: int,
         burst_interval: float = BURST_INTERVAL,
         clock: Callable[[], float] = time.monotonic,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self.stream = stream
         self.replica = Replica(stream)
         self.source = Source(stream, database, cache)
         self._cable = cable
         self._clock = clock
+        self._prepare = prepare
+        self._recent = Recent()
+        self._left_out = 0  # rows that are in the table and not in the list, also when all are read anew
+        self._watching: asyncio.Task[None] | None = None
         self._catching_up = CatchingUp(stream.name, self._read_newer)
         self._burst = Burst(burst_interval)
         self._flush_timer: asyncio.TimerHandle | None = None
@@ -82,16 +97,20 @@ class Channel:
         return self._fanout.behind
 
     async def start(self) -> None:
-        """Subscribe to the cable and load the rows."""
+        """Subscribe to the cable, load the rows, and look after them from then on."""
         self._loop = asyncio.get_running_loop()
         self._unsubscribe = self._cable.subscribe(self.stream.topic, self._receive)
         await self._read_newer()
+        self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
         """End the subscription; safe to call twice."""
         self._unsubscribe()
         self._fanout.stop()
         self._cancel_flush()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self._catching_up.stop()
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -107,26 +126,31 @@ class Channel:
 
         return stop
 
-    async def answer(self, sid: str, version: int | None) -> None:
+    async def answer(self, sid: str, version: Version) -> None:
         """Add a socket, and send it what :meth:`subscribe` returns. Ends when the socket has taken it, or is gone."""
-        await self._fanout.send_to(sid, await self.subscribe(sid, version))
+        await self._fanout.send_to(sid, ANSWER_EVENT, await self.subscribe(sid, version))
 
-    async def subscribe(self, sid: str, version: int | None) -> bytes:
+    async def subscribe(self, sid: str, version: Version) -> bytes:
         """Add a socket and return what it lacks, as JSON. A browser that missed changes subscribes again.
 
+        The answer leads to the version that this process has reached, which the next message to the socket continues.
+
         :param sid: the Socket.IO id
-        :param version: the version that the browser has, ``None`` for none
+        :param version: the version that the browser has
         """
-        # the socket is added before the rows are read, so no change is lost; one in between comes twice, and the
-        # browser ignores a version that it has
+        # first the socket, then the answer, and nothing in between: the next message continues the answer
         await self._fanout.add(sid)
-        missed = await asyncio.to_thread(self.source.read_since, version)
-        if isinstance(missed, CacheEntry):
-            return self._share(missed.value)
-        if missed.version > self.replica.version:
-            await self.catch_up()
-        has_its_totals = missed.version == self.replica.version
-        return orjson.dumps(missed.message(self.replica.totals if has_its_totals else None))
+        if answer := self._continue(version):
+            return answer
+        for _ in range(ATTEMPTS):
+            missed = await asyncio.to_thread(self.source.read_since, version)
+            if missed.version != self.replica.version:
+                await self.catch_up()
+            if answer := self._completed(missed):
+                return answer
+        self.flush()
+        rows = Snapshot(self.stream.name, self.replica.version, list(self.replica.rows), self.replica.totals)
+        return self._share(replacing(orjson.dumps(rows.message())))
 
     async def catch_up(self) -> None:
         """Bring replica and browsers up to date with all that is committed now, without waiting for a message."""
@@ -160,29 +184,91 @@ class Channel:
 
     def _take(self, encoded: bytes) -> None:
         message = orjson.loads(encoded)
-        if message['version'] <= self.replica.version:
+        if self.replica.knows(Version(*message['version'])):
             return
         delta = Delta.from_message(message)
         if delta is None or not self._apply(delta):
             self._catching_up.start()
 
+    def _continue(self, version: Version, before: Delta | None = None) -> bytes | None:
+        """Return the message that leads from a version to the replica's, ``None`` if that is not known here.
+
+        :param before: what leads to the version
+        """
+        since = self._recent.since(version)
+        if not since and version != self.replica.version:
+            return None
+        self.flush()
+        delta = Delta.joined([before or Delta.nothing(self.stream.name, version), *since])
+        return orjson.dumps(delta.message(self.replica.totals))
+
+    def _completed(self, missed: Delta | Whole) -> bytes | None:
+        """Return what was read, up to the replica's version, as a message; ``None`` if the way there is not known."""
+        if isinstance(missed, Delta):
+            return self._continue(missed.version, missed)
+        if missed.version != self.replica.version:
+            return None
+        self.flush()
+        return self._share(missed.encoded)
+
     async def _read_newer(self) -> None:
-        newer = await asyncio.to_thread(self.source.read_since, self.replica.version)
-        if isinstance(newer, Delta):
-            self._apply(newer)
-        elif newer.version > self.replica.version:
-            self.replica.reset(newer.version, orjson.loads(newer.value)[self.stream.name])
-            self._burst.note_sent(newer.version, self._clock())
-            self._send(orjson.Fragment(newer.value))
+        is_read = False
+        while not is_read:  # again, if meanwhile a message has led elsewhere
+            missed = await asyncio.to_thread(self.source.read_since, self.replica.version)
+            is_read = self._apply(missed) if isinstance(missed, Delta) else self._replace(missed)
+
+    def _replace(self, whole: Whole) -> bool:
+        """Take over a whole list, unless the replica is at a later version of the same history.
+
+        :return: always ``True``: nothing more has to be read
+        """
+        if whole.replaces or whole.version.number > self.replica.version.number:
+            self.replica.reset(whole.version, orjson.loads(whole.entry.value)[self.stream.name])
+            self._recent.clear()
+            self._burst.note_sent(whole.version, self._clock())
+            self._send(orjson.Fragment(whole.encoded))
+        return True
 
     def _apply(self, delta: Delta) -> bool:
         before = self.replica.version
         if not self.replica.apply(delta):
             return False
-        if self.replica.version > before:
+        if self.replica.version != before:
+            self._recent.add(delta)
             self._burst.add(delta)
             self._flush_when_due()
         return True
+
+    async def _watch(self) -> None:
+        """Look again and again, so that a database that was put back or replaced does not wait for a message."""
+        looks = 0
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL)
+            looks += 1
+            try:
+                await self._look(counts=looks % LOOKS_PER_COUNT == 0)
+            except DatabaseUnavailableError as error:
+                log.debug('the version of the %s cannot be read: %s', self.stream.name, error)
+            except Exception:
+                log.exception('the version of the %s cannot be read', self.stream.name)
+
+    async def _look(self, *, counts: bool) -> None:
+        try:
+            version, count = await asyncio.to_thread(self.source.count if counts else self._version_only)
+        except DatabaseOutdatedError as error:
+            log.warning('the database is brought up to date: %s', error)
+            await asyncio.to_thread(self._prepare)
+            return
+        if version != self.replica.version:
+            await self.catch_up()
+        elif count is not None and count - len(self.replica.rows) != self._left_out:
+            log.warning('of the %s %d are here, %d in the database', self.stream.name, len(self.replica.rows), count)
+            await asyncio.to_thread(self.source.renew)
+            await self.catch_up()
+            self._left_out = count - len(self.replica.rows)
+
+    def _version_only(self) -> tuple[Version, None]:
+        return self.source.version(), None
 
     def _flush_when_due(self) -> None:
         assert self._loop is not None

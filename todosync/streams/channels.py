@@ -8,6 +8,7 @@ from typing import Any
 from .answers import Answers
 from .channel import Channel
 from .stream import Stream
+from .version import NOTHING, Version
 
 
 class Channels:
@@ -57,14 +58,13 @@ class Channels:
         """Answer ``todosync_fetch``: subscribe a leader's socket to a stream, and have it sent what it lacks.
 
         :param sid: the Socket.IO id of the leader
-        :param data: ``stream``, the name, and ``version``, what the browser holds (none if it holds nothing)
-        :return: ``ok``; if it is true, a snapshot or a delta comes like any other message of the stream
+        :param data: ``stream``, the name, and ``version``, what the browser holds (``None`` if nothing)
+        :return: ``ok``; if it is true, a snapshot or a delta comes as ``todosync_answer``
         """
         channel = self._by_name.get(str(data['stream']))
         if channel is None or not self._may_subscribe(sid):
             return {'ok': False}
-        version = data.get('version')
-        self._answers[channel].ask(sid, version if isinstance(version, int) else None)
+        self._answers[channel].ask(sid, Version.from_message(data.get('version')) or NOTHING)
         return {'ok': True}
 
 

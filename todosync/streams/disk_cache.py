@@ -6,7 +6,6 @@ import logging
 import shutil
 import sqlite3
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,7 +17,8 @@ from filelock import FileLock
 
 from todosync.database import forbid_event_loop
 
-from .cache import CacheEntry, Usage
+from .cache import CacheEntry, Computing, Usage, replaces
+from .version import Version
 
 PATIENCE = 1.0
 """Seconds to wait for the cache's files. After that it is cheaper to compute the value."""
@@ -28,7 +28,8 @@ LOCK_POLL_INTERVAL = 0.005
 """Seconds between two checks whether the other process has finished."""
 BLOB_SIZE = 4 * 2**20
 """Values up to this number of bytes are kept in the cache's database, which is several times faster than files."""
-VERSION_BYTES = 8
+VERSION_END = b'\n'
+"""What stands between an entry's version and its value."""
 
 log = logging.getLogger(__name__)
 
@@ -53,20 +54,25 @@ class DiskCache:
         self._file_id: int | None = None
         self._problem = ''
         self._opening = threading.Lock()
-        self._computing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._computing = Computing()
 
-    def fetch(self, key: str, version: int, compute: Callable[[], CacheEntry]) -> CacheEntry:
-        """Return the entry if it is of this version or newer; otherwise compute it, once for concurrent callers."""
+    def fetch(self, key: str, version: Version, compute: Callable[[], CacheEntry]) -> CacheEntry:
+        """Return the entry if it is of this version; otherwise compute it, once for concurrent callers."""
         forbid_event_loop('The cache')
-        if (entry := self._load(key, version)) is None:
+        asked, entry = self._computing.now(), self._load(key)
+        if not self._computing.may_serve(key, entry, version, asked):
             # the first lock keeps out other threads of this process, the second one other processes
-            with self._computing[key], self._between_processes(key):
-                if (entry := self._load(key, version)) is None:
+            with self._computing.turn(key), self._between_processes(key):
+                entry = self._load(key)
+                if not self._computing.may_serve(key, entry, version, asked):
                     self.usage.misses += 1
+                    before, began = entry.version if entry else None, self._computing.now()
                     entry = compute()
-                    self._store(key, entry)
+                    self._store(key, entry, before)
+                    self._computing.note(key, began, entry.version)
                     return entry
         self.usage.hits += 1
+        assert entry is not None
         return entry
 
     def invalidate(self, key: str) -> None:
@@ -84,19 +90,15 @@ class DiskCache:
                 self._cache.close()
                 self._cache = None
 
-    def _load(self, key: str, version: int) -> CacheEntry | None:
-        stored = self._try(lambda cache: cache.get(key))
-        if not isinstance(stored, bytes):
-            return None
-        entry = CacheEntry(int.from_bytes(stored[:VERSION_BYTES]), stored[VERSION_BYTES:])
-        return entry if entry.version >= version else None
+    def _load(self, key: str) -> CacheEntry | None:
+        return _unpack(self._try(lambda cache: cache.get(key)))
 
-    def _store(self, key: str, entry: CacheEntry) -> None:
+    def _store(self, key: str, entry: CacheEntry, before: Version | None) -> None:
         def store(cache: diskcache.Cache) -> None:
             with cache.transact():
-                stored = cache.get(key, b'')
-                if int.from_bytes(stored[:VERSION_BYTES]) <= entry.version:
-                    cache.set(key, entry.version.to_bytes(VERSION_BYTES) + entry.value, expire=self._ttl)
+                stored = _unpack(cache.get(key))
+                if replaces(entry, stored.version if stored else None, before):
+                    cache.set(key, _pack(entry), expire=self._ttl)
 
         self._try(store)
 
@@ -150,6 +152,21 @@ class DiskCache:
             with suppress(OSError):  # without the lock, two processes may compute the same value, which does no harm
                 held.enter_context(lock.acquire(timeout=COMPUTE_PATIENCE, poll_interval=LOCK_POLL_INTERVAL))
             yield
+
+
+def _pack(entry: CacheEntry) -> bytes:
+    return entry.version.text.encode() + VERSION_END + entry.value
+
+
+def _unpack(stored: Any) -> CacheEntry | None:
+    """Return an entry that was stored, ``None`` if it is none, as one of an older release."""
+    if not isinstance(stored, bytes):
+        return None
+    text, _, value = stored.partition(VERSION_END)
+    try:
+        return CacheEntry(Version.from_text(text.decode()), value)
+    except ValueError:
+        return None
 
 
 class BytesOnlyDisk(diskcache.Disk):  # type: ignore[misc]

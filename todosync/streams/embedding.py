@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 from .replica import Replica
+from .version import NOTHING
 
 SCRIPT_ESCAPES = {
     '<': r'\u003c',
@@ -26,7 +29,7 @@ class Embedding:
     def __init__(self, replica: Replica, limit: int) -> None:
         self._replica = replica
         self._limit = limit
-        self._version = -1
+        self._version = NOTHING
         self._text = ''
 
     @property
@@ -47,9 +50,9 @@ def encode_for_page(replica: Replica, limit: int) -> str:
             break
         rows.append(encoded)
     name = replica.stream.name
-    message = {
+    message: dict[str, Any] = {
         'stream': name,
-        'version': replica.version,
+        'version': replica.version.message(),
         name: orjson.Fragment(b'[' + b','.join(rows) + b']'),
         'totals': replica.totals,
     }

@@ -85,21 +85,22 @@ class Fanout:
             self._emits.add(emit)
             emit.add_done_callback(self._emits.discard)
 
-    async def send_to(self, sid: str, message: bytes) -> None:
+    async def send_to(self, sid: str, event: str, message: bytes) -> None:
         """Send a message to one socket, and return when the socket has taken it or is gone.
 
         The bytes are not copied, however many sockets are sent them and however long those take.
 
         :param sid: its Socket.IO id
+        :param event: the name of the Socket.IO event
         :param message: JSON
         """
         if connection := find_connection(self._sio, sid):
-            head, tail = EVENT_PREFIX + b'[' + orjson.dumps(self._event) + b',', b']'
+            head, tail = EVENT_PREFIX + b'[' + orjson.dumps(event) + b',', b']'
             header = frame_header(len(head) + len(message) + len(tail))
             connection.transport.writelines([header + head, message, tail])
             await connection.writable.wait()
         else:
-            await self._sio.emit(self._event, orjson.Fragment(message), to=sid)
+            await self._sio.emit(event, orjson.Fragment(message), to=sid)
             await self._taken_by_polling(sid)
 
     def stop(self) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from .version import Version
+
 Row = dict[str, Any]
 """One row as it travels: JSON values by field name, always with an ``id``."""
 
@@ -15,7 +17,7 @@ class Snapshot:
     """All rows at a version, in the order of the stream."""
 
     stream: str
-    version: int
+    version: Version
     rows: list[Row]
     totals: dict[str, Any]
 
@@ -23,7 +25,7 @@ class Snapshot:
         """Return the message as browsers receive it."""
         return {
             'stream': self.stream,
-            'version': self.version,
+            'version': self.version.message(),
             self.stream: self.rows,
             'totals': self.totals,
         }
@@ -33,24 +35,26 @@ class Snapshot:
 class Delta:
     """The rows that have changed after version ``base``, up to and including ``version``.
 
-    It holds the rows as they are at ``version``, not each change. So it may be applied to any version from ``base`` on.
+    It holds the rows as they are at ``version``, not each change. Only who has ``base`` can apply it: it says nothing of
+    what else may have become of later versions, if the database was put back to ``base``.
 
     :ivar put: the rows that were inserted or updated
     :ivar deleted: the ids of the rows that were deleted
     """
 
     stream: str
-    base: int
-    version: int
+    base: Version
+    version: Version
     put: list[Row]
     deleted: list[int]
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self | None:
         """Return the delta in a message; ``None`` if the message is an announcement, which has no rows."""
-        if 'base' not in message:
+        base, version = Version.from_message(message.get('base')), Version.from_message(message['version'])
+        if base is None or version is None:
             return None
-        return cls(message['stream'], message['base'], message['version'], message['put'], message['del'])
+        return cls(message['stream'], base, version, message['put'], message['del'])
 
     @classmethod
     def joined(cls, deltas: Iterable[Self]) -> Self:
@@ -67,8 +71,8 @@ class Delta:
         return cls(first.stream, first.base, others[-1].version, put, deleted)
 
     @classmethod
-    def nothing(cls, stream: str, version: int) -> Self:
-        """Return a delta without rows. It tells a browser with an older version that it missed changes, so it asks."""
+    def nothing(cls, stream: str, version: Version) -> Self:
+        """Return a delta without rows. It tells a browser with another version that it missed changes, so it asks."""
         return cls(stream, version, version, [], [])
 
     def message(self, totals: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -78,14 +82,19 @@ class Delta:
         """
         message = {
             'stream': self.stream,
-            'base': self.base,
-            'version': self.version,
+            'base': self.base.message(),
+            'version': self.version.message(),
             'put': self.put,
             'del': self.deleted,
         }
         return message if totals is None else {**message, 'totals': totals}
 
 
-def announcement(stream: str, version: int) -> dict[str, Any]:
+def announcement(stream: str, version: Version) -> dict[str, Any]:
     """Return the message that tells other processes of a version without its rows, which each process then reads."""
-    return {'stream': stream, 'version': version}
+    return {'stream': stream, 'version': version.message()}
+
+
+def replacing(encoded_snapshot: bytes) -> bytes:
+    """Return a snapshot's JSON that also says ``replaces``: it counts whatever version its receiver has."""
+    return b'{"replaces":true,' + encoded_snapshot[1:]

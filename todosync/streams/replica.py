@@ -8,6 +8,7 @@ from typing import Any
 
 from .messages import Delta, Row
 from .stream import Stream
+from .version import Held, Version
 
 
 class Replica:
@@ -20,11 +21,16 @@ class Replica:
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
-        self.version = -1
+        self._held = Held()
         self._totals: dict[str, int] = stream.total(())
         self._by_id: dict[int, Row] = {}
         self._rows: list[Row] = []
         self._shown_totals: dict[str, Any] | None = None
+
+    @property
+    def version(self) -> Version:
+        """The version of the rows."""
+        return self._held.version
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -42,22 +48,26 @@ class Replica:
         """Return the row with the given id, ``None`` if there is none."""
         return self._by_id.get(row_id)
 
-    def reset(self, version: int, rows: Iterable[Row]) -> None:
+    def knows(self, version: Version) -> bool:
+        """Return whether the rows are, or have lately been, of this version."""
+        return self._held.knows(version)
+
+    def reset(self, version: Version, rows: Iterable[Row]) -> None:
         """Replace all rows by those of a snapshot."""
         self._shown_totals = None
         self._by_id = {row['id']: row for row in rows}
         self._rows = sorted(self._by_id.values(), key=self._rank, reverse=self.stream.is_descending)
         self._totals = self.stream.total(self._by_id.values())
-        self.version = version
+        self._held.start_anew(version)
 
     def apply(self, delta: Delta) -> bool:
         """Apply a delta, unless it is an old one.
 
         :return: ``False`` if changes before the delta are missing; then nothing was changed
         """
-        if delta.version <= self.version:
+        if self.knows(delta.version):
             return True
-        if delta.base > self.version:
+        if delta.base != self.version:
             return False
         for row in delta.put:
             self._remove(row['id'])
@@ -67,7 +77,7 @@ class Replica:
         for row_id in delta.deleted:
             self._remove(row_id)
         self._shown_totals = None
-        self.version = delta.version
+        self._held.move_on(delta.version)
         return True
 
     def _remove(self, row_id: int) -> None:

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import orjson
 
 from todosync.database import Database
 
 from .cache import Cache, CacheEntry
-from .messages import Delta
+from .messages import Delta, replacing
 from .stream import Stream
+from .version import NOTHING, Version
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The whole list, for somebody whom no delta can help.
+
+    :param entry: the version and JSON of the snapshot message
+    :param replaces: whether they hold nothing, or what is of another history as far as the change log tells, so that
+        the snapshot counts even where it has the lower number
+    """
+
+    entry: CacheEntry
+    replaces: bool
+
+    @property
+    def version(self) -> Version:
+        """The version of the list."""
+        return self.entry.version
+
+    @property
+    def encoded(self) -> bytes:
+        """The JSON of the message."""
+        return replacing(self.entry.value) if self.replaces else self.entry.value
 
 
 class Source:
@@ -30,21 +56,34 @@ class Source:
         It is never older than the last commit: only the rows come from the cache. The version is read from the database
         each time, which costs next to nothing.
         """
-        with self._database.read() as session:
-            version = self.stream.version(session)
-        return self._cache.fetch(self.stream.topic, version, self._compute)
+        return self._cache.fetch(self.stream.topic, self.version(), self._compute)
 
-    def read_since(self, version: int | None) -> Delta | CacheEntry:
-        """Return what has changed since a version, or the snapshot if the change log does not reach back that far.
+    def read_since(self, version: Version) -> Delta | Whole:
+        """Return what has changed since a version, or all rows if the change log does not tell.
 
-        :param version: the version that the caller has; ``None`` or -1 for none
+        :param version: the version that the caller has
         """
-        if version is not None and version >= 0:
-            with self._database.read() as session:
-                delta = self.stream.delta(session, version)
-            if delta is not None:
-                return delta
-        return self.read()
+        if version == NOTHING:
+            return Whole(self.read(), replaces=True)
+        with self._database.read() as session:
+            delta = self.stream.delta(session, version)
+            is_known = delta is not None or self.stream.has_held(session, version)
+        return delta or Whole(self.read(), replaces=not is_known)
+
+    def version(self) -> Version:
+        """Return the version of what is committed by now."""
+        with self._database.read() as session:
+            return self.stream.version(session)
+
+    def count(self) -> tuple[Version, int]:
+        """Return the version and the number of rows of one moment."""
+        with self._database.read() as session:
+            return self.stream.version(session), self.stream.count(session)
+
+    def renew(self) -> None:
+        """Have everybody who holds any version get the whole list."""
+        with self._database.write() as session:
+            self.stream.renew(session)
 
     def _compute(self) -> CacheEntry:
         with self._database.read() as session:

@@ -5,6 +5,7 @@ The module is long because it is the one place for a stream: what it declares, h
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import orjson
 from sqlalchemy import (
     Boolean,
     Column,
@@ -31,6 +33,7 @@ from sqlalchemy import (
     delete,
     desc,
     func,
+    insert,
     select,
 )
 from sqlalchemy.sql.expression import ColumnElement, column, table
@@ -43,6 +46,7 @@ from .messages import Delta, Row, Snapshot
 from .protocol import topic
 from .reading import RowReader, is_time, plain_type
 from .totals import Total
+from .version import Version
 
 ORDERED_TYPES = Boolean, Date, DateTime, Float, Integer, String, Time
 """The types whose values databases, Python and JavaScript bring into the same order."""
@@ -160,7 +164,15 @@ class Stream:
     @property
     def topic(self) -> str:
         """The name of the stream's messages in the cache and on the cable."""
-        return topic(self.name)
+        return topic(self.name, self.shape)
+
+    @cached_property
+    def shape(self) -> str:
+        """What tells apart the rows and totals of two releases whose stream has the same name, as a short word."""
+        fields = [(name, repr(self.table.c[name].type)) for name in self.fields]
+        totals = [(name, total.field, total.is_sum) for name, total in self.totals.items()]
+        described = [fields, self.order_by, totals, self.shown_totals(self.total(()))]
+        return hashlib.sha256(orjson.dumps(described)).hexdigest()[:8]
 
     @property
     def order_field(self) -> str:
@@ -200,12 +212,41 @@ class Stream:
                 totals[name] += kind.of(row)
         return totals
 
-    def version(self, session: Session) -> int:
-        """Return the current version: the number of the last change, 0 before the first one.
+    def version(self, session: Session) -> Version:
+        """Return the current version: the last row of the change log.
 
         :param session: a transaction of the database that has the table
         """
-        return int(session.connection().scalar(select(func.max(self._log.c.version))) or 0)
+        log = self._log
+        newest = select(log.c.version, log.c.mark).order_by(log.c.version.desc()).limit(1)
+        row = session.connection().execute(newest).first()
+        return Version(int(row[0]), row[1] or '') if row else Version(0, '')
+
+    def count(self, session: Session) -> int:
+        """Return how many rows the table has.
+
+        :param session: a transaction of the database that has the table
+        """
+        return int(session.connection().scalar(select(func.count()).select_from(self.table)) or 0)
+
+    def has_held(self, session: Session, version: Version) -> bool:
+        """Return whether the change log tells that the table once was at a version, and what came after it.
+
+        :param session: a transaction of the database that has the table
+        :param version: the version
+        """
+        log = self._log
+        mark = session.connection().scalar(select(log.c.mark).where(log.c.version == version.number))
+        return bool(mark) and mark == version.mark
+
+    def renew(self, session: Session) -> None:
+        """Begin the change log anew: from now on whoever has any version so far gets the whole list.
+
+        :param session: a write transaction
+        """
+        log = self._log
+        session.connection().execute(delete(log))
+        session.connection().execute(insert(log).values({self.change_key: 0, 'op': 'del'}))
 
     def trim(self, session: Session, before: datetime) -> None:
         """Delete old changes from the change log. The newest one stays in any case, because it holds the version.
@@ -227,28 +268,28 @@ class Stream:
         rows, _ = self._reader.read(session, order=self._order())
         return Snapshot(self.name, version, rows, self.shown_totals(self.total(rows)))
 
-    def delta(self, session: Session, since: int) -> Delta | None:
+    def delta(self, session: Session, since: Version) -> Delta | None:
         """Read what has changed after a version.
 
         :param session: a read transaction
         :param since: the version that the caller has
         :return: the delta, which has no rows if nothing has changed. ``None`` if the caller needs a snapshot: the
-            change log no longer reaches back to this version, or it never had this version, or more than
-            :data:`DELTA_MAX_ROWS` rows have changed
+            change log does not have this version with its mark, or more than :data:`DELTA_MAX_ROWS` rows have changed
         """
-        log = self._log
-        oldest, newest = session.connection().execute(select(func.min(log.c.version), func.max(log.c.version))).one()
-        if since == (newest or 0):
-            return Delta(self.name, since, since, [], [])
-        if newest is None or since > newest or since < oldest - 1:
+        if not self.has_held(session, since):
             return None
-        changed = select(log.c[self.change_key]).where(log.c.version > since).distinct().limit(DELTA_MAX_ROWS + 1)
+        log, newest = self._log, self.version(session)
+        if since == newest:
+            return Delta.nothing(self.name, since)
+        changed = (
+            select(log.c[self.change_key]).where(log.c.version > since.number).distinct().limit(DELTA_MAX_ROWS + 1)
+        )
         ids = [int(row[0]) for row in session.connection().execute(changed)]
         if len(ids) > DELTA_MAX_ROWS:
             return None
         put, _ = self._reader.read(session, ids)
         found = {row['id'] for row in put}
-        return Delta(self.name, since, int(newest), put, [id_ for id_ in ids if id_ not in found])
+        return Delta(self.name, since, newest, put, [id_ for id_ in ids if id_ not in found])
 
     def left_out(self, session: Session) -> dict[int, str]:
         """Return why rows are not shown, by their ids: another program has written what cannot be served.
@@ -311,7 +352,7 @@ class Stream:
     @cached_property
     def _log(self) -> Any:
         at = column('at', DateTime(timezone=True))
-        return table(self.change_log, column('version'), column(self.change_key), at)
+        return table(self.change_log, column('version'), column(self.change_key), column('op'), at, column('mark'))
 
     @cached_property
     def _left_out(self) -> WeakKeyDictionary[Engine, tuple[Any, dict[int, str]]]:

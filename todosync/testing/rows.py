@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nicegui import background_tasks, json
@@ -98,13 +98,13 @@ class RowUser:
         """
         server = current_server()
 
-        def committed() -> int:
-            with server.database.read() as session:
-                return self.stream.version(session)
+        source, replica = server.channel(self.stream).source, server.channel(self.stream).replica
+        committed = await asyncio.to_thread(source.version)
 
-        version = await asyncio.to_thread(committed)
-        replica = server.channel(self.stream).replica
-        await _until(lambda: replica.version >= version, f'version {version} of the {self.stream.name} did not arrive')
+        async def has_arrived() -> bool:
+            return replica.knows(committed) or replica.version == await asyncio.to_thread(source.version)
+
+        await _until(has_arrived, f'version {committed.number} of the {self.stream.name} did not arrive')
 
     def element(self, marker: str) -> Any:
         """Return the page's first element with a marker.
@@ -120,8 +120,8 @@ class RowUser:
         return min(elements, key=lambda element: element.id)
 
 
-async def _until(condition: Callable[[], bool], failure: str) -> None:
+async def _until(condition: Callable[[], Awaitable[bool]], failure: str) -> None:
     deadline = asyncio.get_running_loop().time() + TIMEOUT
-    while not condition():
+    while not await condition():
         assert asyncio.get_running_loop().time() < deadline, f'{failure} within {TIMEOUT:g} s'
         await asyncio.sleep(POLL_INTERVAL)

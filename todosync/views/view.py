@@ -59,7 +59,8 @@ class View:
     :param writer: what writes to it
     :param client: the page
     :ivar rows: the rows in their order, a sequence of dicts that hold JSON values
-    :ivar version: the version of the rows, a whole number that rises with each change
+    :ivar version: the version of the rows, a whole number that rises with each change, and is another where the
+        database was replaced
     :ivar totals: the stream's totals, and the texts that are made of them, a dict by name
     :ivar role: ``leader``, ``follower``, ``alone`` or ``none``, see :data:`Role`
     :ivar is_leader: whether this tab has a socket of its own, shared with other tabs or not
@@ -74,7 +75,7 @@ class View:
     """
 
     rows = Live[Rows](lambda view: Rows(view._channel))
-    version = Live[int](lambda view: view._channel.replica.version)
+    version = Live[int](lambda view: view._channel.replica.version.number)
     totals = Live[dict[str, Any]](lambda view: view._channel.replica.totals)
     role = Live[Role](lambda view: view._role)
     is_leader = Live[bool](lambda view: view._role in {'leader', 'alone'})
@@ -94,7 +95,7 @@ class View:
         self._channel = channel
         self._client: Client = weakref.proxy(client)  # a strong reference would keep a deleted page in memory
         self._role: Role = 'none'
-        self._seen_version = channel.replica.version
+        self._seen_version = self.version
         self._log = EventLog()
         self._listeners: list[Callable[[], Any]] = []
         for attribute in (*self._of_rows, *self._of_role, View.events):
@@ -190,7 +191,7 @@ class View:
 
     def refresh(self) -> None:
         """Note that the rows have changed. The server calls this after each change, for each tab: it must be cheap."""
-        before, self._seen_version = self._seen_version, self._channel.replica.version
+        before, self._seen_version = self._seen_version, self.version
         self._note('broadcast', '%s: version %d → %d', self.stream.name, before, self._seen_version)
         self._update(self._of_rows)
         for listener in self._listeners:

@@ -48,7 +48,7 @@ GOODBYE_TIMEOUT = 1.0
 CHANGE_LOGS = """
     SELECT table_name, max(column_name) FILTER (WHERE ordinal_position = 2) FROM information_schema.columns
     WHERE table_schema = current_schema() GROUP BY table_name
-    HAVING string_agg(column_name, ',' ORDER BY ordinal_position) ~ '^version,[^,]+,op,at$'
+    HAVING string_agg(column_name, ',' ORDER BY ordinal_position) ~ '^version,[^,]+,op,at(,mark)?$'
 """
 
 TABLES = 'SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()'
