@@ -103,7 +103,12 @@ class Process {
   }
 
   #snapshot() {
-    return { stream: "todos", version: this.version, todos: [...this.#rows(this.version).values()].sort(byId), totals: {} };
+    return {
+      stream: "todos",
+      version: this.version,
+      todos: [...this.#rows(this.version).values()].sort(byId),
+      totals: {},
+    };
   }
 
   /** @param {Version} base */

@@ -19,7 +19,8 @@ function makeRelay({ holds = true } = {}) {
   /** The server's answer to a question. @param {any} content */
   const answer = (content) => relay.fromServer("todosync_answer", content);
   /** @param {string} type @param {any} content */
-  const reply = (type, content) => said.push(["reply", type, ...("payload" in content ? held(content) : [content.version])]);
+  const reply = (type, content) =>
+    said.push(["reply", type, ...("payload" in content ? held(content) : [content.version])]);
   return { relay, store, said, line, reply, answer };
 }
 

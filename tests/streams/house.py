@@ -144,7 +144,7 @@ class Browser:
         self._waiting = []
         answer = await self._channel.subscribe(self.socket.sid, self.version)
         waiting, self._waiting = self._waiting, None
-        results = [self._apply(message) for message in (orjson.loads(orjson.dumps(answer)), *waiting)]
+        results = [self._apply(message) for message in (orjson.loads(answer), *waiting)]
         if not results[-1]:
             await self.ask()
 

@@ -181,6 +181,7 @@ async def test_a_browser_that_polls_gets_one_answer_at_a_time(
 ) -> None:
     handled = count_asks(house, channels)
     await house.add('Buy milk')
+    await channels.of(TODOS).catch_up()
     port = server.servers[0].sockets[0].getsockname()[1]
     url = f'http://127.0.0.1:{port}/socket.io/?EIO=4&transport=polling'
     question = f'42{orjson.dumps(["todosync_fetch", QUESTION]).decode()}'

@@ -105,18 +105,6 @@ async def test_a_database_of_the_release_before_is_brought_up_to_date_while_this
     await shows(channel, browser, ['before'])
 
 
-async def test_who_subscribes_while_the_database_is_away_gets_what_is_here(
-    house: House,
-    server: uvicorn.Server,
-) -> None:
-    await house.add('Buy milk')
-    channel = await house.channel()
-    await house.execute('ALTER TABLE changes RENAME TO gone')
-    browser = await Browser.open(server, channel)
-    assert browser.titles == ['Buy milk']
-    await house.execute('ALTER TABLE gone RENAME TO changes')
-
-
 def write_behind_the_triggers(url: str, statement: str) -> None:
     with other_program(url) as connection:
         if url.startswith('sqlite'):
