@@ -261,8 +261,6 @@ class SyncServer:
         """
         self.settings.prepare_storage()
         self._prepare_database()
-        if any(stream.is_writable for stream in self.streams):
-            self.writer.prepare()
         self.cable.start()
         self.jobs.start()
         self.local_jobs.start()
@@ -307,6 +305,8 @@ class SyncServer:
         self.database.migrate()
         for stream in self.streams:
             self.database.install_change_log(stream.log_table)
+        if any(stream.is_writable for stream in self.streams):
+            self.writer.prepare()
 
     def _make_channel(self, stream: Stream) -> Channel:
         limit = self.settings.embed_limit

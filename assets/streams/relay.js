@@ -146,20 +146,31 @@ export class StreamRelay {
 /** Whether a message of another tab has the shape of one of these. @param {Message} message @returns {boolean} */
 function isWellFormed({ type, streams, stream, version, payload }) {
   if (type === "join") return streams === undefined || (isObject(streams) && Object.values(streams).every(isHeld));
-  if (type === "ask") return typeof stream === "string" && Number.isSafeInteger(version);
+  if (type === "ask") return typeof stream === "string" && isHeldVersion(version);
   return type === "data" && isObject(payload) && isStreamMessage(payload);
 }
 
 /** @param {any} held */
 function isHeld(held) {
-  return isObject(held) && Number.isSafeInteger(held.version) && typeof held.order === "string";
+  return isObject(held) && isHeldVersion(held.version) && typeof held.order === "string";
+}
+
+/** @param {any} version null for none */
+function isHeldVersion(version) {
+  return version === null || isVersion(version);
+}
+
+/** @param {any} version */
+function isVersion(version) {
+  if (!Array.isArray(version) || version.length !== 2) return false;
+  return Number.isSafeInteger(version[0]) && typeof version[1] === "string";
 }
 
 /** @param {StreamMessage} message */
 function isStreamMessage({ stream, version, base, put = [], del = [], ...rest }) {
-  if (typeof stream !== "string" || !Number.isSafeInteger(version)) return false;
+  if (typeof stream !== "string" || !isVersion(version)) return false;
   if (base === undefined) return areRows(rest[stream]);
-  return Number.isSafeInteger(base) && areRows(put) && Array.isArray(del);
+  return isVersion(base) && areRows(put) && Array.isArray(del);
 }
 
 /** @param {any} rows */

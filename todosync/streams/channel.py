@@ -12,7 +12,7 @@ import orjson
 import socketio
 
 from todosync.cable import Cable
-from todosync.database import Database, DatabaseOutdatedError, DatabaseUnavailableError
+from todosync.database import Database
 
 from .burst import Burst
 from .cache import Cache
@@ -25,15 +25,12 @@ from .replica import Replica
 from .source import Source, Whole
 from .stream import Stream
 from .version import Version
+from .watch import Watch
 
 EVENT = 'todosync_data'
 ANSWER_EVENT = 'todosync_answer'
 BURST_INTERVAL = 0.01
 """Seconds between two messages to the browsers. A single change is sent at once, many in a row once per interval."""
-LOOK_INTERVAL = 1.0
-"""Seconds between two looks whether the replica is of the database's version, whatever messages said."""
-LOOKS_PER_COUNT = 10
-"""Every so many looks the number of rows is compared, too."""
 ATTEMPTS = 3
 """How often a subscriber's version is looked up while others write; past that the replica itself is the answer."""
 
@@ -77,11 +74,9 @@ class Channel:
         self.source = Source(stream, database, cache)
         self._cable = cable
         self._clock = clock
-        self._prepare = prepare
         self._recent = Recent()
-        self._left_out = 0  # rows that are in the table and not in the list, also when all are read anew
-        self._watching: asyncio.Task[None] | None = None
         self._catching_up = CatchingUp(stream.name, self._read_newer)
+        self._watch = Watch(self.replica, self.source, self.catch_up, prepare)
         self._burst = Burst(burst_interval)
         self._flush_timer: asyncio.TimerHandle | None = None
         self._fanout = Fanout(sio, EVENT, lambda: Delta.nothing(stream.name, self._burst.sent_version).message())
@@ -101,16 +96,14 @@ class Channel:
         self._loop = asyncio.get_running_loop()
         self._unsubscribe = self._cable.subscribe(self.stream.topic, self._receive)
         await self._read_newer()
-        self._watching = asyncio.create_task(self._watch())
+        self._watch.start()
 
     async def stop(self) -> None:
         """End the subscription; safe to call twice."""
         self._unsubscribe()
         self._fanout.stop()
         self._cancel_flush()
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._watch.stop()
         await self._catching_up.stop()
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -238,37 +231,6 @@ class Channel:
             self._burst.add(delta)
             self._flush_when_due()
         return True
-
-    async def _watch(self) -> None:
-        """Look again and again, so that a database that was put back or replaced does not wait for a message."""
-        looks = 0
-        while True:
-            await asyncio.sleep(LOOK_INTERVAL)
-            looks += 1
-            try:
-                await self._look(counts=looks % LOOKS_PER_COUNT == 0)
-            except DatabaseUnavailableError as error:
-                log.debug('the version of the %s cannot be read: %s', self.stream.name, error)
-            except Exception:
-                log.exception('the version of the %s cannot be read', self.stream.name)
-
-    async def _look(self, *, counts: bool) -> None:
-        try:
-            version, count = await asyncio.to_thread(self.source.count if counts else self._version_only)
-        except DatabaseOutdatedError as error:
-            log.warning('the database is brought up to date: %s', error)
-            await asyncio.to_thread(self._prepare)
-            return
-        if version != self.replica.version:
-            await self.catch_up()
-        elif count is not None and count - len(self.replica.rows) != self._left_out:
-            log.warning('of the %s %d are here, %d in the database', self.stream.name, len(self.replica.rows), count)
-            await asyncio.to_thread(self.source.renew)
-            await self.catch_up()
-            self._left_out = count - len(self.replica.rows)
-
-    def _version_only(self) -> tuple[Version, None]:
-        return self.source.version(), None
 
     def _flush_when_due(self) -> None:
         assert self._loop is not None

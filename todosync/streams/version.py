@@ -28,7 +28,10 @@ class Version(NamedTuple):
 
     @classmethod
     def from_message(cls, value: Any) -> Self | None:
-        """Return the version in a message, ``None`` where that holds anything else."""
+        """Return the version in a message, ``None`` if the message holds anything else.
+
+        :param value: what the message holds
+        """
         match value:
             case [int(number), str(mark)] if not isinstance(number, bool):
                 return cls(number, mark)
@@ -38,6 +41,7 @@ class Version(NamedTuple):
     def from_text(cls, text: str) -> Self:
         """Return the version of which this is the ``text``.
 
+        :param text: the text
         :raises ValueError: it is none
         """
         number, _, mark = text.rpartition('-')
