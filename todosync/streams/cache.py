@@ -42,8 +42,8 @@ class Usage:
 class Cache(Protocol):
     """What every cache adapter promises. Any thread without an event loop may call it. Calls may block.
 
-    An entry is returned for its own version only, number and mark, or if it was computed after the caller asked. So no
-    entry has to be deleted to be right: an entry of another state of the database, or of another database, is not found.
+    An entry is returned for its own version only, number and mark, or if it was computed after the caller asked. So
+    nothing has to be deleted: an entry of another state of the database, or of another database, is not found.
     A slow reader that stores rows which it read before another program's commit replaces nothing newer. A missing entry
     does no harm, so the cache may lose all entries at any time.
     """

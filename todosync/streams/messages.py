@@ -35,8 +35,8 @@ class Snapshot:
 class Delta:
     """The rows that have changed after version ``base``, up to and including ``version``.
 
-    It holds the rows as they are at ``version``, not each change. Only who has ``base`` can apply it: it says nothing of
-    what else may have become of later versions, if the database was put back to ``base``.
+    It holds the rows as they are at ``version``, not each change. Only who has ``base`` can apply it, and nobody who
+    has a later version: the database may have been put back to ``base``, and have gone another way since.
 
     :ivar put: the rows that were inserted or updated
     :ivar deleted: the ids of the rows that were deleted
