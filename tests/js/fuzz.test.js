@@ -25,14 +25,20 @@ const FROM_LEADER = { ...MESSAGE, from: "a", to: "b", term: 1 };
 const FROM_FOLLOWER = { ...MESSAGE, from: "b", to: "a" };
 const QUERY = { client_id: "client of b", document_id: "document", tab_id: "tab", next_message_id: 0, link_number: 1 };
 const FRAME = { number: 9, event: "event", data: { client_id: "client of b", args: 9 } };
-const ROWS = { stream: "todos", version: 5, todos: [{ id: 1 }], totals: {} };
+const ROWS = { stream: "todos", version: [5, "mark"], todos: [{ id: 1 }], totals: {} };
 
 /** @type {Record<string, any>[]} one of each, as a tab would post it */
 const MESSAGES = [
   { ...FROM_FOLLOWER, to: undefined, type: "discover" },
   { ...FROM_LEADER, to: undefined, type: "ping", beat: 0, heard: 0, link: 1, connected: true },
   { ...FROM_LEADER, to: undefined, type: "bye", heir: "b" },
-  { ...FROM_FOLLOWER, type: "join", query: QUERY, lock: "b:1", streams: { todos: { version: 1, order: "-id" } } },
+  {
+    ...FROM_FOLLOWER,
+    type: "join",
+    query: QUERY,
+    lock: "b:1",
+    streams: { todos: { version: [1, "mark"], order: "-id" } },
+  },
   { ...FROM_LEADER, type: "joined", ok: true, received: 0 },
   { ...FROM_LEADER, type: "joined", ok: false, reason: "overtaken" },
   { ...FROM_FOLLOWER, type: "here" },
@@ -43,9 +49,13 @@ const MESSAGES = [
   { ...FROM_FOLLOWER, type: "post", event: "ack", args: [{}], question: 1 },
   { ...FROM_LEADER, type: "answer", question: 1, args: [1] },
   { ...FROM_LEADER, type: "down", event: "update", args: [{}] },
-  { ...FROM_FOLLOWER, type: "ask", stream: "todos", version: 1 },
+  { ...FROM_FOLLOWER, type: "ask", stream: "todos", version: [1, "mark"] },
   { ...FROM_LEADER, type: "data", payload: ROWS },
-  { ...FROM_LEADER, type: "data", payload: { stream: "todos", base: 3, version: 6, put: [{ id: 2 }], del: [1] } },
+  {
+    ...FROM_LEADER,
+    type: "data",
+    payload: { stream: "todos", base: [3, "mark"], version: [6, "mark"], put: [{ id: 2 }], del: [1] },
+  },
 ];
 
 /** @param {boolean} locks */
@@ -54,7 +64,7 @@ function browser(locks) {
   for (const id of TABS) {
     const tab = world.open(id);
     const store = new Store();
-    store.stream("todos", "-id").apply({ stream: "todos", version: 3, todos: [{ id: 1 }] });
+    store.stream("todos", "-id").apply({ stream: "todos", version: [3, "mark"], todos: [{ id: 1 }] });
     if (tab.tab) tab.tab.relay = new StreamRelay({ store, log: new EventLog() });
     world.settle(1500);
   }

@@ -100,9 +100,14 @@ async def test_a_database_of_the_release_before_is_brought_up_to_date_while_this
 ) -> None:
     channel = await house.channel()
     browser = await Browser.open(server, channel)
-    await house.execute('ALTER TABLE changes DROP COLUMN mark')
-    await house.execute("INSERT INTO todos(title) VALUES ('before')")
+    await asyncio.to_thread(write_as_the_release_before, house.url, "INSERT INTO todos(title) VALUES ('before')")
     await shows(channel, browser, ['before'])
+
+
+def write_as_the_release_before(url: str, statement: str) -> None:
+    with other_program(url) as connection:
+        connection.exec_driver_sql(statement)
+        connection.exec_driver_sql('ALTER TABLE changes DROP COLUMN mark')
 
 
 def write_behind_the_triggers(url: str, statement: str) -> None:

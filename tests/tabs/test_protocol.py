@@ -44,7 +44,7 @@ def test_the_types_of_the_messages_between_tabs_are_those_that_the_code_sends_an
 
 def test_the_socket_events_are_those_that_the_browser_and_the_server_know() -> None:
     in_browser = set(re.findall(r'"(todosync_\w+)"', MODULES['carrier.js'] + MODULES['relay.js']))
-    on_server = set(re.findall(r'\b(todosync_(?:hello|join|leave|up|fetch|probe|down|data))\b', SERVER))
+    on_server = set(re.findall(r'\b(todosync_(?:hello|join|leave|up|fetch|probe|down|data|answer))\b', SERVER))
     assert first_cells('Messages between the leader and the server') == in_browser == on_server
 
 
