@@ -19,7 +19,8 @@ from tests.waiting import wait_until
 from tests.writing import create_todo
 from todos import MIGRATIONS
 from todos.models import TODOS, Todo
-from todosync.database.database import Database, DatabaseUnavailableError
+from todosync.database.database import Database
+from todosync.database.errors import DatabaseUnavailableError
 
 MIGRATE = """
 import sys

@@ -16,7 +16,8 @@ from sqlalchemy import make_url
 from tests.writing import create_todo
 from todos import MIGRATIONS
 from todos.models import TODOS
-from todosync.database.database import Database, DatabaseUnavailableError, UnknownOutcomeError
+from todosync.database.database import Database
+from todosync.database.errors import DatabaseUnavailableError, UnknownOutcomeError
 from todosync.http import RefusalRoute
 
 NAME = '.s.PGSQL.5432'

@@ -15,7 +15,8 @@ from tests.waiting import wait_until
 from tests.writing import create_todo
 from todos import MIGRATIONS
 from todos.models import TODOS
-from todosync.database.database import Database, DatabaseUnavailableError, UnknownOutcomeError
+from todosync.database.database import Database
+from todosync.database.errors import DatabaseUnavailableError, UnknownOutcomeError
 
 COMPANIONS = ('-wal', '-shm')
 moves = pytest.mark.parametrize('with_companions', [True, False], ids=['companions removed', 'companions left'])

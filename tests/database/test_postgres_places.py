@@ -20,7 +20,8 @@ from tests.writing import create_todo
 from todos import MIGRATIONS
 from todos.models import TODOS
 from todosync.cable.postgres import PostgresCable
-from todosync.database.database import Database, DatabaseUnavailableError
+from todosync.database.database import Database
+from todosync.database.errors import DatabaseUnavailableError
 
 PGBOUNCER = shutil.which('pgbouncer') or '/usr/sbin/pgbouncer'
 

@@ -4,17 +4,16 @@ Imports ``package``. This room knows tables and not streams: a change log is tha
 """
 
 from .commits import CommitSignal
-from .database import (
-    Database,
+from .database import Database, forbid_event_loop
+from .dialects import dialect_of
+from .errors import (
     DatabaseOutdatedError,
     DatabaseUnavailableError,
     UnknownOutcomeError,
     explained,
-    forbid_event_loop,
     reason,
     reason_for_strangers,
 )
-from .dialects import dialect_of
 from .file_watch import FileWatch
 from .log_table import LogTable
 from .log_watch import LogWatch

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,58 +16,20 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Table, inspect
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from .base import BUSY_TIMEOUT, DATA
 from .commits import CommitSignal
 from .dialects import dialect_of
+from .errors import DatabaseUnavailableError, UnknownOutcomeError, explained, explained_commit
 from .log_table import LogTable
 from .migrations import is_migrated
 from .outage import Outage
 
-RAISE_EXCEPTION = 'P0001'
-"""PostgreSQL's SQLSTATE of what a trigger raises."""
 SCHEMA_PAUSE = 0.1
 """Seconds in which those who write go on, between two attempts to change the schema."""
-IDLE_TIMEOUT = '25P03'
-"""PostgreSQL's SQLSTATE of a transaction that was ended before the commit because its program was taken for hung."""
-UNDEFINED = ('42P01', '42703')
-"""PostgreSQL's SQLSTATEs of a table and of a column that are not there."""
-
-NAMES_SOMETHING = re.compile(r'["/\\@]')
-"""What the messages of databases have around the names of hosts, users and files, or in them."""
 
 log = logging.getLogger(__name__)
-
-
-class DatabaseUnavailableError(Exception):
-    """The database could not be read or written to now; nothing was written, and trying again later is worthwhile.
-
-    Example::
-
-        try:
-            await view.insert(text='Call Ann')
-        except DatabaseUnavailableError as error:
-            ui.notify(f'Not saved: {error}')
-    """
-
-
-class DatabaseOutdatedError(DatabaseUnavailableError):
-    """The database lacks a table or a column, as one that was put back from a time before they were made."""
-
-
-class UnknownOutcomeError(DatabaseUnavailableError):
-    """The connection was lost during the commit, so nobody knows whether it was made. Look before you try again.
-
-    Example::
-
-        try:
-            await view.insert(text='Call Ann')
-        except UnknownOutcomeError:
-            ui.notify('The connection was lost. Look whether the note is there before you add it again.')
-    """
 
 
 def forbid_event_loop(what: str) -> None:
@@ -146,7 +107,7 @@ class Database:
         ):
             yield session
             session.flush()
-            with _explained_commit():
+            with explained_commit():
                 session.commit()
         if self._dialect.place() != place:
             raise UnknownOutcomeError('its file was replaced by another one')
@@ -272,32 +233,6 @@ def _is_without_marks(connection: Connection, log: LogTable) -> bool:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Tell what a request did wrong from what the database cannot do now.
-
-    :raises DatabaseUnavailableError: in place of SQLAlchemy's error, for the latter
-    """
-    try:
-        yield
-    except (DataError, IntegrityError):
-        raise
-    except ProgrammingError as error:
-        state = getattr(error.orig, 'sqlstate', None)
-        # by somebody's own trigger on PostgreSQL; SQLite calls that a constraint
-        if error.orig is not None and state == RAISE_EXCEPTION:
-            raise IntegrityError(error.statement, error.params, error.orig) from error
-        if state in UNDEFINED:
-            raise DatabaseOutdatedError(reason(error)) from error
-        raise
-    except DBAPIError as error:
-        if str(error.orig).startswith('no such '):  # as SQLite says it, table or column
-            raise DatabaseOutdatedError(reason(error)) from error
-        raise DatabaseUnavailableError(reason(error)) from error
-    except PoolTimeoutError as error:
-        raise DatabaseUnavailableError('too many requests are using it') from error
-
-
-@contextmanager
 def _told(outage: Outage) -> Iterator[None]:
     try:
         yield
@@ -305,28 +240,3 @@ def _told(outage: Outage) -> Iterator[None]:
         outage.note(error)
         raise
     outage.end()
-
-
-@contextmanager
-def _explained_commit() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        is_certain = getattr(error.orig, 'sqlstate', None) == IDLE_TIMEOUT
-        if error.connection_invalidated and not is_certain:
-            raise UnknownOutcomeError(reason(error)) from error
-        raise
-
-
-def reason(error: DBAPIError) -> str:
-    """Return what the database says, without the details that PostgreSQL adds in further lines."""
-    return str(error.orig).strip().partition('\n')[0]
-
-
-def reason_for_strangers(error: Exception) -> str:
-    """Return what an error of the database says, if it names no host, user or file. Otherwise only the log tells it.
-
-    :param error: the error
-    """
-    text = str(error).partition('\n')[0]
-    return 'the log says why' if NAMES_SOMETHING.search(text) else text
