@@ -102,12 +102,12 @@ def test_what_a_read_block_reads_is_of_one_moment(database: Database) -> None:
 
 
 def test_writers_in_threads_take_turns_and_lose_nothing(database: Database) -> None:
-    create_todo(database, {'title': '0'})
+    todo_id = create_todo(database, {'title': '0'}).id
 
     def increment() -> None:
         for _ in range(20):
             with database.write() as session:
-                todo = session.get(Todo, 1)
+                todo = session.get(Todo, todo_id)
                 assert todo is not None
                 todo.title = str(int(todo.title) + 1)
 

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterable
 
 from .commits import Watching
-from .database import Database, DatabaseUnavailableError
+from .database import Database
+from .errors import DatabaseUnavailableError
 from .log_table import LogTable
 
 INTERVAL = 1.0

@@ -40,7 +40,10 @@ LOCKED = ('55P03', '40P01')
 """PostgreSQL's SQLSTATEs of a lock that was not got in time, and of transactions that waited for each other."""
 FUNCTION = re.compile(r'CREATE OR REPLACE FUNCTION (?P<name>\w+)\(\).*?\$\$(?P<body>.*)\$\$', re.DOTALL)
 TRIGGER = re.compile(r'CREATE OR REPLACE TRIGGER (?P<name>\w+) .* EXECUTE FUNCTION (?P<function>\w+)\(', re.DOTALL)
-NOTE = text("SELECT obj_description(to_regclass(:log), 'pg_class')")
+NOTE = text(  # none where the log has no marks, as in a dump of an older release
+    "SELECT obj_description(attrelid, 'pg_class') FROM pg_attribute "
+    "WHERE attrelid = to_regclass(:log) AND attname = 'mark' AND NOT attisdropped"
+)
 TRIGGERS = text(
     'SELECT tgname AS name, tgenabled AS enabled, prosrc AS body FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid '
     'WHERE tgrelid = to_regclass(:source) AND NOT tgisinternal'
