@@ -23,6 +23,15 @@ ENTRY_MODULE = 'leader.js'
 """It imports the modules in ``tabs/``."""
 HASH_LENGTH = 12
 YEAR = 365 * 24 * 3600
+NO_STORAGE = """<script>
+try { sessionStorage.length; } catch {
+  addEventListener("load", () => {
+    document.body.textContent = "This page needs the browser's storage. Allow cookies for this site, or open it in a " +
+      "window of its own: it may be in a frame that allows none.";
+  });
+}
+</script>"""
+"""Says what is missing in a browser without storage, where no page of NiceGUI runs."""
 LEGAL_IN_PATHS = "/:@!$&'()*+,;=%"
 """Characters that are not escaped in a prefix, the same as in NiceGUI."""
 
@@ -55,7 +64,7 @@ class Modules:
         :param further_entries: further modules to load, such as ``streams/streams.js``, with those of their folders
         """
         url = html.escape(prefix_of(request) + self.url)
-        lines = [f'<meta name="todosync-session" content="{html.escape(session_tag)}">']
+        lines = [NO_STORAGE, f'<meta name="todosync-session" content="{html.escape(session_tag)}">']
         if reason_to_keep_apart is not None:
             lines.append(f'<meta name="todosync-alone" content="{html.escape(reason_to_keep_apart)}">')
         entries = [ENTRY_MODULE, *sorted(further_entries)]
