@@ -1,4 +1,4 @@
-"""The HTTP contract: REST routes for todos."""
+"""The HTTP API: REST routes for todos."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -29,37 +29,37 @@ from todosync import (
 from .models import TODOS, Todo
 
 CONTRACT = '1'
-"""The version of the HTTP contract."""
+"""The version of the HTTP API."""
 Key = Annotated[str | None, Header(alias='Idempotency-Key')]
-"""Drawn at random by the client for each write: sent again with the same key, a write is done once."""
+"""The header with a random value that the client chooses for each write; with it, a repeated write is done once."""
 
 
 class TodoRoute(RefusalRoute):
-    """Leaves ``GET /todos`` to the page of that path when html is asked for."""
+    """A route that leaves ``GET /todos`` to the page with that path if the client wants HTML."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether the route is meant, as Starlette asks."""
+        """Return whether this route answers a request. Starlette calls this."""
         match, child_scope = super().matches(scope)
         if match == Match.FULL and scope['method'] == 'GET' and _wants_html(scope):
             return Match.NONE, {}
         return match, child_scope
 
     def refusal_of(self, error: Exception, request: Request) -> RefusedError | None:
-        """Return the refusal that an error about todos stands for."""
-        if isinstance(error, RequestValidationError):  # only the id in the path is left to FastAPI
+        """Return the refusal for an error about todos."""
+        if isinstance(error, RequestValidationError):  # FastAPI validates only the id in the path
             missing = f'There is no todo {request.path_params.get("todo_id")}; an id is a whole number'
             return RefusedError(HTTPStatus.NOT_FOUND, missing)
         return None
 
 
 class Errors(BaseModel):
-    """Why a request was refused, in sentences for the person who sent it."""
+    """The reasons of a refusal, in sentences for the person who sent the request."""
 
     errors: list[str]
 
 
 class TodoOut(BaseModel):
-    """A todo as the API gives it."""
+    """A todo in an answer of the API."""
 
     id: int
     title: str
@@ -68,7 +68,10 @@ class TodoOut(BaseModel):
 
 
 def make_router(server: SyncServer) -> APIRouter:
-    """Return the routes, bound to a server."""
+    """Return the routes.
+
+    :param server: the server whose todos they read and write
+    """
     router = APIRouter(route_class=TodoRoute, tags=['todos'])
     writer = server.writer
 
@@ -89,7 +92,7 @@ def make_router(server: SyncServer) -> APIRouter:
 
     @router.get('/todos', response_model=list[TodoOut])
     async def index(request: Request) -> Response:
-        """List all todos, newest first. Answers 304 when the list is still the one of the ETag."""
+        """List all todos, newest first. Answers 304 if the list has not changed since the ETag."""
         entry = await to_thread.run_sync(_list, server)
         headers = {'ETag': f'W/"{TODOS.shape}.{entry.version.text}"', 'Cache-Control': 'no-cache', 'Vary': 'Accept'}
         if _etag_matches(request.headers.get('If-None-Match', ''), headers['ETag']):
@@ -111,7 +114,7 @@ def make_router(server: SyncServer) -> APIRouter:
         openapi_extra=fields_of['update'],
     )
     async def update(todo_id: int, fields: Annotated[bytes, Depends(todo_fields)], key: Key = None) -> Response:
-        """Change what is given of a todo."""
+        """Change the given fields of a todo."""
         return json_response(_wire(await writer.in_thread(writer.update, TODOS, todo_id, fields, key=key)))
 
     @router.delete('/todos/{todo_id}', status_code=204, responses=refusals | missing)
@@ -122,7 +125,7 @@ def make_router(server: SyncServer) -> APIRouter:
 
     @router.get('/openapi.json', include_in_schema=False)
     async def description() -> Response:
-        """Describe these routes. FastAPI's pages for that are not served: they run another site's scripts."""
+        """Describe these routes. FastAPI's own pages are not served, because they run scripts of another site."""
         return json_response(get_openapi(title='Todos', version=CONTRACT, routes=router.routes))
 
     allow_methods(router)
@@ -141,7 +144,7 @@ async def _read_todo(request: Request, limit: int) -> bytes:
 
 def _list(server: SyncServer) -> CacheEntry:
     message = server.channel(TODOS).source.read()
-    # cached apart, so that only the first request after a change takes the list out of the message
+    # cached separately, so that only the first request after a change has to take the list out of the message
     return server.cache.fetch(
         f'{TODOS.topic}.list',
         message.version,
@@ -165,7 +168,7 @@ def _body(shape: type[BaseModel]) -> dict[str, Any]:
 
 
 def _wants_html(scope: Scope) -> bool:
-    """Return whether html is asked for by name, and JSON is not liked better. A program that says nothing gets JSON."""
+    """Return whether the client names HTML and does not prefer JSON. A client that names neither gets JSON."""
     accept = ','.join(Headers(scope=scope).getlist('Accept'))
     likes: dict[str, float] = {}
     for choice in accept.split(','):
@@ -176,7 +179,7 @@ def _wants_html(scope: Scope) -> bool:
 
 
 def _weight(parameters: str) -> float:
-    """Return the weight of a choice, such as 0.9 of ``;q=0.9``; one that is no number counts for nothing."""
+    """Return the weight of a choice, such as 0.9 for ``;q=0.9``, and 0 for a weight that is no number."""
     named = (part.partition('=') for part in parameters.split(';'))
     weights = [value for name, _, value in named if name.strip() == 'q']
     try:

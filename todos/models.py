@@ -1,4 +1,4 @@
-"""The todo: its table, what is shown of it, and what may be written."""
+"""The todo: its table, its stream, and the rules for writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from todosync import Stream, count, new_id, sql_now
 
 TITLE_MAX_LENGTH = 500
 ID_MAX = 2**53 - 1
-"""The largest id, on either side of zero, that JavaScript tells from its neighbours."""
+"""The largest id, positive or negative, that JavaScript can represent exactly."""
 INVISIBLE = (
     r'\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f'
     r'\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013441\U00013442\U00016fe4'
@@ -31,22 +31,22 @@ SQLITE_IS_A_TIME = (
     "AND datetime(substr({0}, 1, 19), '+0 days') IS substr({0}, 1, 19) "
     "AND (length({0}) = 19 OR substr({0}, 20) GLOB '.[0-9]*' AND substr({0}, 21) NOT GLOB '*[^0-9]*')"
 )
-"""What SQLite, whose columns take any text, has to check for a column of times."""
+"""The check of a column of times on SQLite, whose columns accept any text."""
 
 
 POSTGRES_IS_A_TIME = "{0} >= '0001-01-01 00:00:00+00' AND {0} < '10000-01-01 00:00:00+00'"
-"""What PostgreSQL has to check: its times may be infinite, before Christ, or of a year of five digits."""
+"""The check on PostgreSQL, whose times may be infinite, before Christ, or in a year of five digits."""
 
 
 def utc_now() -> datetime:
-    """Return the current time, aware, in UTC."""
+    """Return the current time in UTC, with its time zone."""
     return datetime.now(UTC)
 
 
 def clean_title(title: str) -> str:
-    """Strip a title and refuse what cannot be one.
+    """Remove spaces at the ends of a title, and refuse a text that is no title.
 
-    :param title: as a person typed it
+    :param title: the text as a person typed it
     :return: the stripped title, 1 to 500 characters, at least one of them visible
     :raises ValueError: blank, too long, or holding what no database can store
     """
@@ -63,7 +63,7 @@ def clean_title(title: str) -> str:
 
 
 class Todo(SQLModel, table=True):
-    """One todo as it is stored. The SQL defaults make ``INSERT INTO todos(title) VALUES ('...')`` complete.
+    """A todo as it is stored. The other columns have defaults, so ``INSERT INTO todos(title) VALUES ('...')`` works.
 
     What could not be served, other programs cannot write either. Where SQLite's checks do not suffice, triggers refuse
     it: see migration 0002.
