@@ -22,9 +22,9 @@ def index() -> None:
 
 
 @ui.page('/status')
-def status() -> None:
+async def status() -> None:
     """Show operators how all processes are doing."""
-    status_page()
+    await status_page()
 
 
 ui.run(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from nicegui import run, ui
 
 from components.theme import ThemeToggle, use_theme
-from todosync import FailedExecution, ProcessReport, current_server
+from todosync import DatabaseUnavailableError, FailedExecution, ProcessReport, current_server
 
 REFRESH_INTERVAL = 2.0
 FAILURES_SHOWN = 20
@@ -55,14 +57,14 @@ COLUMNS: Mapping[str, Callable[[ProcessReport], str]] = {
 }
 
 
-def status_page() -> None:
+async def status_page() -> None:
     """Build the status page. It refreshes itself every two seconds.
 
     Example::
 
         @ui.page('/status')
-        def status() -> None:
-            status_page()
+        async def status() -> None:
+            await status_page()
     """
     use_theme()
     ui.add_css(Path(__file__).with_suffix('.css'))
@@ -72,6 +74,7 @@ def status_page() -> None:
             ui.element('h1').props('textContent=Status')
             ThemeToggle()
         note = ui.label().classes('status-note')
+        problems = ui.label().classes('status-problems').mark('problems')
         tiles = _Tiles()
         charts = _Charts()
         ui.element('h2').props('textContent=Processes')
@@ -92,10 +95,17 @@ def status_page() -> None:
             processes.rows = [{name: read(report) for name, read in COLUMNS.items()} for report in reports]
 
     async def refresh_failures() -> None:
-        failures.show(await run.io_bound(current_server().jobs.failed.newest, FAILURES_SHOWN) or [])
+        with suppress(DatabaseUnavailableError):  # which is among the problems
+            failures.show(await run.io_bound(current_server().jobs.failed.newest, FAILURES_SHOWN) or [])
+
+    async def refresh_problems() -> None:
+        if found := await run.io_bound(current_server().health):
+            problems.text = _problems(found[1])
 
     refresh()
+    await refresh_problems()
     ui.timer(REFRESH_INTERVAL, refresh)
+    ui.timer(REFRESH_INTERVAL, refresh_problems, immediate=False)
     ui.timer(5 * REFRESH_INTERVAL, refresh_failures)
 
 
@@ -156,6 +166,12 @@ class _Failures:
                         ui.label(f'{failure.job_id}, {when:%Y-%m-%d %H:%M:%S} UTC').classes('status-note')
                     with ui.element('pre'):
                         ui.label(failure.traceback)
+
+
+def _problems(health: Mapping[str, Any]) -> str:
+    """Return a sentence for each check of this process that fails."""
+    found = {name: check for name, check in health.items() if isinstance(check, Mapping) and not check.get('ok', True)}
+    return ' '.join(f'Here the check {name} fails: {check.get("error", "see /up")}.' for name, check in found.items())
 
 
 def _share(hits: int, misses: int) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, String, Table, func, select
 
-from todosync.database import Outage
+from todosync.database import Outage, explained
 
 MAX_LENGTH = 100_000
 """The largest number of characters that are kept of an error's message, and of its traceback."""
@@ -89,7 +89,7 @@ class FailedExecutions:
         """Return the latest failures, newest first."""
         columns = failed_executions.c
         query = select(columns.job_id, columns.failed_at, columns.error, columns.traceback)
-        with self._reading.begin() as connection:
+        with explained(), self._reading.begin() as connection:
             return [FailedExecution(*row) for row in connection.execute(query.order_by(columns.id.desc()).limit(limit))]
 
     def count(self) -> int:

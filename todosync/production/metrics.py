@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from .status import ProcessReport, StatusBoard
+from .status import PROCESS, ProcessReport, StatusBoard
 
 GAUGES: Mapping[str, tuple[str, Callable[[ProcessReport], float]]] = {
     'todosync_browsers': ('Browser sessions that have a tab open', lambda report: report.browsers),
@@ -57,14 +58,39 @@ class ReportCollector(Collector):
         yield echo
 
 
-def make_router(board: StatusBoard) -> APIRouter:
-    """Return the route; whichever process answers, it answers for all."""
+class HealthCollector(Collector):
+    """Turns the checks of the answering process into metrics: they work while the cable and the database do not.
+
+    :param health: looks at the process; may block
+    """
+
+    def __init__(self, health: Callable[[], tuple[bool, dict[str, Any]]]) -> None:
+        self._health = health
+
+    def collect(self) -> Iterable[Metric]:
+        """Return one sample for each check."""
+        _, report = self._health()
+        family = GaugeMetricFamily(
+            'todosync_check_ok', '1 if the check of the answering process is well', labels=['process', 'check']
+        )
+        for name, found in report.items():
+            if isinstance(found, dict) and 'ok' in found:
+                family.add_metric([PROCESS, name], found['ok'])
+        yield family
+
+
+def make_router(board: StatusBoard, health: Callable[[], tuple[bool, dict[str, Any]]]) -> APIRouter:
+    """Return the route; whichever process answers, it answers for all.
+
+    :param health: looks at the answering process; may block
+    """
     router = APIRouter(tags=['operations'])
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ReportCollector(board))
+    registry.register(HealthCollector(health))
 
     @router.get('/metrics')
-    async def metrics() -> Response:
+    def metrics() -> Response:
         """Tell Prometheus how all processes are doing."""
         return Response(generate_latest(registry), headers={'Content-Type': CONTENT_TYPE_LATEST})
 

@@ -55,7 +55,7 @@ def add_production(server: SyncServer) -> None:
     app.add_middleware(CorrelationIdMiddleware)
     server.status = board = StatusBoard(server.cable, lambda: take_report(server))
     server.jobs.add_recurring(back_up_database.__name__, back_up_database, BACKUP_TIME)
-    server.add_routes(metrics.make_router(board))
+    server.add_routes(metrics.make_router(board, server.health))
     server.checks['cable'] = lambda: _check_cable(board)
     server.parts += [IdleOutboxes(), board, _Tuning(server)]
     app.on_delete(forget_unused_tab_storage)
