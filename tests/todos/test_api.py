@@ -6,15 +6,18 @@ import asyncio
 import re
 import resource
 import secrets
+import socket
 import statistics
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from sqlalchemy import make_url
 
@@ -367,6 +370,24 @@ def test_concurrent_writers_are_all_answered_and_nothing_is_lost(client: httpx.C
     assert len({todo['id'] for todo in created}) == 80
     listed = {todo['id'] for todo in todos(client)}
     assert {todo['id'] for todo in created} <= listed
+
+
+@pytest.mark.parametrize('env', ['development', 'production'])
+def test_twenty_slow_readers_share_one_copy_of_a_long_list(tmp_path: Path, env: str) -> None:
+    def memory() -> int:
+        return int(Path(f'/proc/{server.pid}/statm').read_text().split()[1]) * resource.getpagesize()
+
+    with running_server(tmp_path, ENV=env) as server, ExitStack() as stack:
+        server.execute('INSERT INTO todos(title) VALUES (:title)', *({'title': 'x' * 490} for _ in range(15_000)))
+        size = len(orjson.dumps(server.todos()))
+        server.todos()
+        before = memory()
+        for _ in range(20):
+            reader = stack.enter_context(socket.create_connection(('127.0.0.1', server.port)))
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)
+            reader.sendall(b'GET /todos HTTP/1.1\r\nHost: a\r\n\r\n')
+            assert reader.recv(12) == b'HTTP/1.1 200'
+        assert memory() - before < 4 * size
 
 
 @pytest.mark.parametrize('env', ['development', 'production'])
