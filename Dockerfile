@@ -30,7 +30,7 @@ FROM ${PYTHON_IMAGE}
 # no versions: the release of the distribution pins them, and its security fixes are wanted
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends caddy libpq5 tini \
+    && apt-get install --yes --no-install-recommends libpq5 tini \
     && apt-get clean \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin todosync \

@@ -17,6 +17,7 @@ import yaml
 from tests.e2e.browser import eventually
 from tests.production.stack import STATIC_DIR
 from tests.server import ROOT, START_TIMEOUT, free_port, outer_environment
+from todosync.production.supervision import caddy_program
 
 pytestmark = pytest.mark.long
 
@@ -59,7 +60,8 @@ class Site:
             if key != 'PATH'
         }
         here |= {'TODOSYNC_HOST': '127.0.0.1', 'TODOSYNC_STATIC_DIR': str(STATIC_DIR), **variables}
-        command = [sys.executable if word == 'python' else word for word in service['command']]
+        programs = {'python': sys.executable, 'caddy': caddy_program()}
+        command = [programs.get(word, word) for word in service['command']]
         with (self._data / f'{name}.log').open('wb') as log:
             process = subprocess.Popen(command, cwd=ROOT, env={**outer_environment(), **here}, stdout=log, stderr=log)
         try:

@@ -7,10 +7,13 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import brotli
+import httpx
 import nicegui
+import orjson
 import pytest
 from nicegui import dependencies
 
@@ -183,6 +186,39 @@ def test_who_asks_before_sending_a_body_that_is_refused_leaves_nobody_without_an
         assert stack.todos() == before
 
 
+def test_the_ids_of_sockets_and_tabs_stay_out_of_the_log(stack: RunningStack) -> None:
+    url = (
+        f'{stack.url}/_nicegui_ws/socket.io/?EIO=4&transport=polling&client_id=a-client&tab_id=a-tab&old_tab_id=another'
+    )
+    with httpx.Client() as browser:
+        sid = orjson.loads(browser.get(url).text[1:])['sid']
+        assert browser.post(f'{url}&sid={sid}', content='1').status_code == 200
+    eventually(lambda: '&sid=REDACTED' in stack.log_path.read_text())
+    log = stack.log_path.read_text()
+    assert not [secret for secret in (sid, 'a-client', 'a-tab', 'another') if secret in log]
+
+
+def test_an_upload_may_be_larger(stack: RunningStack) -> None:
+    answer = httpx.post(f'{stack.url}/_nicegui/client/none/upload/1', content=b'x' * 3_000_000)
+    assert answer.status_code == 404  # by the app, which has no such client
+
+
+def test_a_body_of_a_megabyte_is_passed_on_and_refused_by_the_app(stack: RunningStack) -> None:
+    answer = httpx.post(f'{stack.url}/todos', content=b'x' * 999_999)
+    assert (answer.status_code, answer.json()) == (413, {'errors': ['Body is too large (maximum is 65536 bytes)']})
+
+
+def test_bodies_of_many_at_once_are_not_mixed_up(stack: RunningStack) -> None:
+    titles = [f'{number} {"x" * 400}' for number in range(200)]
+
+    def add(title: str) -> str:
+        answer = httpx.post(f'{stack.url}/todos', json={'todo': {'title': title}})
+        return str(answer.json()['title'])
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(add, titles)) == titles
+
+
 def test_a_forwarded_prefix_of_a_client_does_not_reach_the_page(stack: RunningStack) -> None:
     answer = curl(f'{stack.url}/', '--header', 'X-Forwarded-Prefix: /elsewhere')
     assert b'elsewhere' not in answer.body
@@ -190,8 +226,8 @@ def test_a_forwarded_prefix_of_a_client_does_not_reach_the_page(stack: RunningSt
 
 def test_cookies_have_their_flags(stack: RunningStack, secure_stack: RunningStack) -> None:
     plain, encrypted = curl(f'{stack.url}/').all('Set-Cookie'), secure(secure_stack, '/').all('Set-Cookie')
-    assert {cookie.split('=')[0] for cookie in plain} == {'session', 'todosync_process'}
-    assert len(plain) == len(encrypted) == 2
+    assert {cookie.split('=')[0] for cookie in plain} == {'session', 'todosync_browser', 'todosync_process'}
+    assert len(plain) == len(encrypted) == 3
     for cookie in (*plain, *encrypted):
         flags = cookie.lower().replace(' ', '').split(';')[1:]
         assert {'httponly', 'samesite=lax', 'path=/'} <= set(flags), cookie

@@ -159,6 +159,15 @@ def _refuse_taken_port(settings: Settings) -> None:
                 raise OSError(f'another program listens on {settings.host}:{port} already; {remedy}') from error
 
 
+def caddy_program() -> str:
+    """Return the Caddy to run: the one of the extra ``production``, which lies beside Python, or else the system's.
+
+    A distribution's may be years old, and without the mends of what faces the Internet.
+    """
+    beside = Path(sys.executable).with_name('caddy')
+    return str(beside) if beside.is_file() else 'caddy'
+
+
 def _environment(settings: Settings, directory: Path) -> dict[str, str]:
     upstreams = [f'unix/{directory}/app-{number}.sock' for number in range(settings.processes)]
     return {
@@ -191,7 +200,7 @@ def _configuration(settings: Settings, main: Path, caddyfile: Path) -> str:
             _program('static', ['nice', *python, '-m', 'todosync', 'collect-static'], once=True, priority=10),
             _program('app', [*python, str(main.absolute())], count=settings.processes, priority=20),
             # started last, and so stopped first: nobody is sent to a process that is going
-            _program('caddy', ['caddy', 'run', '--config', str(caddyfile.absolute())], priority=30),
+            _program('caddy', [caddy_program(), 'run', '--config', str(caddyfile.absolute())], priority=30),
         ]
     )
 
