@@ -8,13 +8,14 @@ import sys
 import time
 from functools import partial
 
-from . import cost, fan_out, first_paint, idle, screen, soak, writes
+from . import cost, fan_out, first_paint, idle, screen, soak, sockets, writes
 from .report import Chapter, table, write_document
 
 CHAPTERS = {
     'screen': screen.measure,
     'cost': cost.measure,
     'fan_out': fan_out.measure,
+    'sockets': sockets.measure,
     'idle': idle.measure,
     'writes': writes.measure,
     'first_paint': first_paint.measure,

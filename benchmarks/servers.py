@@ -24,7 +24,7 @@ NICEGUI_PATIENCE = 3.0
 async def serving(app: str, **settings: Any) -> AsyncIterator[RunningServer]:
     """Run one of the programs with an empty storage.
 
-    :param app: ``instrumented``, ``plain`` or ``bare_api``
+    :param app: ``instrumented``, ``plain``, ``bare_api`` or ``sockets``
     :param settings: settings of the app, as in ``ENV='production'``
     """
     with tempfile.TemporaryDirectory(prefix='todosync-benchmark-') as directory:
