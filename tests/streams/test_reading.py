@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import BigInteger, Column, Integer, String
@@ -180,3 +181,28 @@ def test_a_collation_of_a_column_does_not_change_the_order(database_url: str) ->
         assert [row['text'] for row in words.snapshot(session).rows] == ['b', 'a', 'B', 'A']
     server.database.close()
     SQLModel.metadata.remove(SQLModel.metadata.tables['odd_words'])
+
+
+def test_an_id_that_is_no_number_ends_no_broadcast(tmp_path: Path) -> None:
+    class Label(SQLModel, table=True):
+        __tablename__ = 'odd_labels'
+
+        id: int = Field(sa_column=Column(BigInteger, primary_key=True))  # no alias of the rowid: SQLite takes any value
+        text: str
+
+    labels = Stream(Label)
+    url = f'sqlite:///{tmp_path}/labels.sqlite3'
+    server = SyncServer(Settings(database_url=url), [labels])
+    server.database.install_change_log(labels.log_table)
+    execute(url, "INSERT INTO odd_labels(id, text) VALUES (1, 'one')")
+    with server.database.read() as session:
+        version = labels.version(session)
+        assert labels.left_out(session) == {}
+    execute(url, "INSERT INTO odd_labels(id, text) VALUES ('a', 'odd'), (2, 'two')")
+    with server.database.read() as session:
+        delta = labels.delta(session, version)
+        assert [row['text'] for row in labels.snapshot(session).rows] == ['two', 'one']
+    assert delta is not None
+    assert [row['text'] for row in delta.put] == ['two']
+    server.database.close()
+    SQLModel.metadata.remove(SQLModel.metadata.tables['odd_labels'])

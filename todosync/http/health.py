@@ -80,5 +80,5 @@ def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
 
 def _named(rows: dict[int, str]) -> list[str]:
     """Return which rows of a stream are not shown and why, the first ones by name."""
-    named = [f'row {row_id}: {reason}' for row_id, reason in sorted(rows.items())[:ROWS_NAMED]]
+    named = [f'row {row_id}: {reason}' for row_id, reason in sorted(rows.items(), key=str)[:ROWS_NAMED]]
     return named if len(rows) <= ROWS_NAMED else [*named, f'and {len(rows) - ROWS_NAMED} more']

@@ -284,7 +284,7 @@ class Stream:
         changed = (
             select(log.c[self.change_key]).where(log.c.version > since.number).distinct().limit(DELTA_MAX_ROWS + 1)
         )
-        ids = [int(row[0]) for row in session.connection().execute(changed)]
+        ids = [found for found in session.connection().scalars(changed) if isinstance(found, int)]  # SQLite keeps any
         if len(ids) > DELTA_MAX_ROWS:
             return None
         put, _ = self._reader.read(session, ids)
