@@ -21,7 +21,15 @@ from starlette.routing import BaseRoute
 from todosync import upkeep
 from todosync.cable import make_cable
 from todosync.database import Database, DatabaseUnavailableError, LogWatch
-from todosync.http import AfterStart, ApiRoutes, Conventions, check_health, make_export_router, make_health_router
+from todosync.http import (
+    AfterStart,
+    ApiRoutes,
+    Conventions,
+    LeftOut,
+    check_health,
+    make_export_router,
+    make_health_router,
+)
 from todosync.jobs import Jobs, LocalJobs
 from todosync.runtime import current_server, set_current_server
 from todosync.settings import Settings
@@ -146,6 +154,7 @@ class SyncServer:
         self._routes = ApiRoutes()
         self.parts: list[Part] = []
         """Further parts, which start after all others and stop before them."""
+        self.left_out = LeftOut(self)
         self.checks: dict[str, Callable[[], dict[str, Any]]] = {}
         """Further checks of :meth:`health`, by name; each returns a dict with at least ``ok``. A check that fails makes
         this process degraded, not unhealthy, because it still serves."""

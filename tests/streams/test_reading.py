@@ -78,7 +78,8 @@ def addresses(server: SyncServer) -> list[str]:
 
 
 def on_up(server: SyncServer) -> list[str]:
-    """Return what /up says of the parcels that are left out."""
+    """Return what /up says of the parcels that are left out, once it has looked at all of them."""
+    server.left_out.rows(timeout=60)
     return list(check_health(server)[1].get('rows', {}).get('left_out', {}).get('odd_parcels', []))
 
 

@@ -6,7 +6,7 @@ Imports ``access``, ``database``, ``settings``, ``streams`` and ``writes``.
 from .after_start import AfterStart
 from .conventions import Conventions
 from .exports import make_router as make_export_router
-from .health import check_health
+from .health import LeftOut, check_health
 from .health import make_router as make_health_router
 from .refusals import RefusalRoute, RefusedError, allow_methods, json_response, read_json
 from .routes import ApiRoutes
@@ -16,6 +16,7 @@ __all__ = [
     'AfterStart',
     'ApiRoutes',
     'Conventions',
+    'LeftOut',
     'RefusalRoute',
     'RefusedError',
     'allow_methods',

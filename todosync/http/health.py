@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -19,10 +21,14 @@ if TYPE_CHECKING:
 HEALTH_TIMEOUT = 2.0
 """A process is unhealthy if its parts do not answer within this many seconds."""
 PROBE_THREADS = 2
+LOOK_TIMEOUT = 0.5
+"""How many seconds the answer waits for a look at the rows; the next one has its result."""
 ROWS_NAMED = 10
 """How many of the rows that cannot be shown are named, of each stream."""
 BROADCAST_MAX_AGE = 60.0
 """A process is unhealthy if its last successful broadcast is older, in seconds; one runs every 10 s in any case."""
+
+log = logging.getLogger(__name__)
 
 
 def make_router(server: SyncServer) -> APIRouter:
@@ -55,12 +61,10 @@ def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
         ``server.checks`` failed, and it still serves), ``starting``, ``draining`` or ``unhealthy``
     """
     checks: dict[str, Any] = {}
-    left_out: dict[str, dict[int, str]] = {}
     started = time.perf_counter()
     try:
         with server.database.read() as session:
             checks['versions'] = {stream.name: stream.version(session).number for stream in server.streams}
-            left_out = {stream.name: stream.left_out(session) for stream in server.streams}
         checks['database'] = {'ok': True, 'ms': round((time.perf_counter() - started) * 1000, 1)}
     except Exception as error:
         checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {reason_for_strangers(error)}'}
@@ -69,13 +73,49 @@ def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
     parts_are_well = checks['database']['ok'] and checks['broadcast']['ok']
     healthy = parts_are_well and server.is_started and not server.is_draining
     further = {name: check() for name, check in server.checks.items()}
-    if any(left_out.values()):
-        further['rows'] = {'ok': False, 'left_out': {name: _named(rows) for name, rows in left_out.items() if rows}}
+    if left_out := server.left_out.rows():
+        further['rows'] = {'ok': False, 'left_out': {name: _named(rows) for name, rows in left_out.items()}}
     checks |= {**further, 'sockets': server.tabs.socket_count, 'followers': server.tabs.carried_count}
     status = 'ok' if healthy else 'draining' if server.is_draining else 'unhealthy' if server.is_started else 'starting'
     if status == 'ok' and not all(check['ok'] for check in further.values()):
         status = 'degraded'
     return healthy, {'status': status, **checks}
+
+
+class LeftOut:
+    """Looks for the rows that are not shown, because they cannot be served.
+
+    The first look reads all rows, and so does one after very many changes. A process is not unhealthy while it reads
+    many rows, so the look has a thread of its own, and health waits for it only a little.
+
+    :param server: the server whose streams are looked at
+    """
+
+    def __init__(self, server: SyncServer) -> None:
+        self._server = server
+        self._found: dict[str, dict[int, str]] = {}
+        self._thread: threading.Thread | None = None
+
+    def rows(self, timeout: float = LOOK_TIMEOUT) -> dict[str, dict[int, str]]:
+        """Return why rows are not shown, by stream and id, as far as it is known. Blocks.
+
+        :param timeout: how many seconds to wait for a look
+        """
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            thread = self._thread = threading.Thread(target=self._look, name='look for rows left out', daemon=True)
+            thread.start()
+        thread.join(timeout)
+        return self._found
+
+    def _look(self) -> None:
+        try:
+            with self._server.database.read() as session:
+                found = {stream.name: stream.left_out(session) for stream in self._server.streams}
+        except Exception as error:  # health has a check of its own for a database that cannot be read
+            log.debug('it is not known which rows are left out: %s', error)
+        else:
+            self._found = {name: rows for name, rows in found.items() if rows}
 
 
 def _named(rows: dict[int, str]) -> list[str]:
