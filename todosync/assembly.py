@@ -60,6 +60,7 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
     :param streams: the tables to keep in sync; a table that no migration makes is made from its model
     :return: the server, with all its parts
     :raises pydantic.ValidationError: a setting is wrong
+    :raises TypeError: what is given is no settings, or no streams
 
     Example::
 
@@ -69,6 +70,8 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
     """
     if app.is_started:
         return current_server()
+    if settings is not None and not isinstance(settings, Settings):
+        raise TypeError('the settings come first; give the rest by name, as in setup(settings, streams=[NOTES])')
     with suppress(RuntimeError):  # there is none before the first call
         current_server().remove_routes()
     server = SyncServer(settings or Settings(), streams)
@@ -125,7 +128,7 @@ class SyncServer:
 
     def __init__(self, settings: Settings, streams: Iterable[Stream] = ()) -> None:
         self.settings = settings
-        self.streams = list(streams)
+        self.streams = [streams] if isinstance(streams, Stream) else list(streams)
         check_names(self.streams)
         self.database = Database(
             settings.data_url,

@@ -26,7 +26,7 @@ def current_server() -> SyncServer:
     """
     server = getattr(app.state, 'todosync', None)
     if server is None:
-        raise RuntimeError('call todosync.setup() before ui.run()')
+        raise RuntimeError('there is no server yet; call todosync.setup(settings, streams=[...]) before ui.run()')
     return cast('SyncServer', server)
 
 

@@ -97,7 +97,7 @@ class Settings(BaseSettings):
             ]
             raise SystemExit('\n'.join(lines)) from None
         except OSError as error:
-            raise SystemExit(f'{PREFIX}STORAGE_DIR: {error}') from None
+            raise SystemExit(f'{PREFIX}STORAGE_DIR: {error}; name a directory that can be written to') from None
         return settings
 
     @field_validator('database_url')

@@ -148,9 +148,14 @@ class Database:
         Triggers see the changes of every program: this one, another process, ``sqlite3`` on the command line.
 
         :param log: the table, and the names in its change log
-        :raises DatabaseUnavailableError: the database cannot be written to
+        :raises DatabaseUnavailableError: the database cannot be written to, or the table lacks a column of the model,
+            which a migration may still add
         """
         forbid_event_loop('Changing the schema')
+        with explained(), self._engine.begin() as connection:
+            missing = log.missing_columns(connection)
+        if missing:
+            raise DatabaseUnavailableError(missing)
         if self.has_change_log(log, exactly=True):
             return  # without waiting for those who write
 

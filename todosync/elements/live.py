@@ -9,7 +9,7 @@ is the row.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from nicegui import ui
@@ -43,6 +43,7 @@ class LiveText(LiveElement):
     :param view: the page's view of the stream
     :param name: the name of the total, or of a text that is made of totals
     :param tag: the HTML tag
+    :raises ValueError: the stream has no such total
 
     Example::
 
@@ -50,7 +51,7 @@ class LiveText(LiveElement):
     """
 
     def __init__(self, view: View, name: str, *, tag: str = 'span') -> None:
-        super().__init__(tag, {'textContent': total_expression(view, name)})
+        super().__init__(tag, {'textContent': _known_total(view, name)})
         self._view = view
         self._name = name
 
@@ -63,6 +64,7 @@ class LiveTitle(ui.element, component='live_title.js'):
 
     :param view: the page's view of the stream
     :param name: the name of the total, or of a text that is made of totals
+    :raises ValueError: the stream has no such total
 
     Example::
 
@@ -72,7 +74,7 @@ class LiveTitle(ui.element, component='live_title.js'):
     def __init__(self, view: View, name: str) -> None:
         super().__init__()
         ui.page_title(str(view.totals.get(name, '')))
-        self.props['text'] = total_expression(view, name)
+        self.props['text'] = _known_total(view, name)
 
 
 class BrowserList(ui.element, component='browser_list.js'):
@@ -116,6 +118,7 @@ class LiveList(BrowserList):
     :param view: the page's view of the stream
     :param text: the field that a test without a browser sees as the text of a row
     :param row_height: the usual height of a row in pixels; a row may be higher or lower
+    :raises ValueError: the stream has no such field
 
     Example::
 
@@ -124,6 +127,8 @@ class LiveList(BrowserList):
     """
 
     def __init__(self, view: View, *, text: str, row_height: int) -> None:
+        if text not in view.stream.fields:
+            raise _unknown(view, 'field', text, view.stream.fields)
         super().__init__(f'{stream_expression(view)}.rows', key='id', row_height=row_height)
         self.view = view
         self._field = text
@@ -134,11 +139,15 @@ class LiveList(BrowserList):
         """Show only the rows whose fields have these values, in this tab only. Without arguments, show all rows.
 
         :param fields: JSON values, by the names of the fields
+        :raises ValueError: the stream has no such field
 
         Example::
 
             notes.show_where(urgent=True)
         """
+        for name in fields:
+            if name not in self.view.stream.fields:
+                raise _unknown(self.view, 'field', name, self.view.stream.fields)
         self._where = fields
         self.props['items'] = self.items_expression
 
@@ -182,3 +191,14 @@ def total_expression(view: View, name: str) -> str:
         ui.element().props[':textContent'] = total_expression(view, 'count')
     """
     return f'{stream_expression(view)}.totals[{json.dumps(name)}]'
+
+
+def _known_total(view: View, name: str) -> str:
+    totals = view.totals  # none before the server has started
+    if totals and name not in totals:
+        raise _unknown(view, 'total', name, totals)
+    return total_expression(view, name)
+
+
+def _unknown(view: View, kind: str, name: str, known: Iterable[str]) -> ValueError:
+    return ValueError(f'the stream {view.stream.name!r} has no {kind} {name!r}; it has {", ".join(map(repr, known))}')

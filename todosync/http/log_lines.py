@@ -30,6 +30,16 @@ class TextFormatter(logging.Formatter):
         return tamed_traceback(super().formatException(ei))
 
 
+class AddressHint(logging.Filter):
+    """Adds what to do to Uvicorn's message that it cannot listen where it is told to."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record where it is that message."""
+        if record.name == 'uvicorn.error' and isinstance(record.msg, OSError):
+            record.msg = f'{record.msg}; set TODOSYNC_HOST and TODOSYNC_PORT to an address where nothing else listens'
+        return True
+
+
 def json_formatter() -> logging.Formatter:
     """Return a formatter of JSON lines, for programs. Needs the extra ``production``."""
     from pythonjsonlogger.json import JsonFormatter

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from todosync.settings import Settings
 
-from .log_lines import READS_STRANGERS, TextFormatter, json_formatter
+from .log_lines import READS_STRANGERS, AddressHint, TextFormatter, json_formatter
 from .patience import PatientHttp
 
 GZIP_LEVEL = 4
@@ -66,14 +66,15 @@ def log_configuration(settings: Settings) -> dict[str, Any]:
     return {
         'version': 1,
         'disable_existing_loggers': False,
-        'filters': {'request_id': {'()': 'asgi_correlation_id.CorrelationIdFilter'}} if is_json else {},
+        'filters': {'address': {'()': AddressHint}}
+        | ({'request_id': {'()': 'asgi_correlation_id.CorrelationIdFilter'}} if is_json else {}),
         'formatters': {'line': {'()': json_formatter if is_json else TextFormatter}},
         'handlers': {
             'stdout': {
                 'class': 'logging.StreamHandler',
                 'stream': 'ext://sys.stdout',
                 'formatter': 'line',
-                'filters': ['request_id'] if is_json else [],
+                'filters': ['address', 'request_id'] if is_json else ['address'],
             }
         },
         'root': {'level': 'WARNING', 'handlers': ['stdout']},

@@ -12,14 +12,13 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from apscheduler.util import obj_to_ref
 from sqlalchemy.exc import DBAPIError
 
 from todosync.database import dialect_of, explained, forbid_event_loop
 
 from .failed import FailedExecutions
 from .local import SAFETY_INTERVAL, LocalJobs
-from .policy import policy_of
+from .policy import name_of, policy_of
 from .runner import RETRY_INTERVAL, Runner
 from .store import JobStore
 from .table import RECURRING, Recurring, jobs, read_any_text
@@ -144,7 +143,7 @@ class Jobs:
         """
         if inspect.iscoroutinefunction(run):
             raise TypeError(f'{run.__qualname__} is a coroutine function; jobs run in threads')
-        function = obj_to_ref(run)
+        function = name_of(run)
         policy_of(run)
         if at is not None and at.utcoffset() is None:
             raise ValueError(f'the time {at} has no time zone; give it one, as in datetime(2030, 1, 31, 9, tzinfo=UTC)')
@@ -176,7 +175,7 @@ class Jobs:
         :raises TypeError: the function is not marked
         """
         policy_of(run)
-        recurring = Recurring(obj_to_ref(run), cron)
+        recurring = Recurring(name_of(run), cron)
         recurring.next_run(datetime.now(UTC))
         self._store.recurring[RECURRING + name] = recurring
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+from apscheduler.util import obj_to_ref
+
 Function = TypeVar('Function', bound=Callable[..., Any])
 
 
@@ -94,3 +96,16 @@ def policy_of(function: Callable[..., Any]) -> Policy:
         name = getattr(function, '__qualname__', repr(function))
         raise TypeError(f'{name} is not marked as a job; mark it with @todosync.job')
     return policy
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name by which another process can import a function.
+
+    :raises ValueError: there is none
+    """
+    try:
+        return str(obj_to_ref(function))
+    except ValueError as error:
+        name = getattr(function, '__qualname__', repr(function))
+        remedy = 'make it a function of a module'
+        raise ValueError(f'{name} cannot be imported by name, so no job can run it; {remedy}') from error

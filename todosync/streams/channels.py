@@ -69,12 +69,15 @@ class Channels:
 
 
 def check_names(streams: Iterable[Stream]) -> None:
-    """Refuse streams of the same name.
+    """Refuse what is no stream, and streams of the same name.
 
+    :raises TypeError: one is no stream; the message says which, and what to do
     :raises ValueError: two have the same name; the message says which, and what to do
     """
     by_name: dict[str, Stream] = {}
     for stream in streams:
+        if not isinstance(stream, Stream):
+            raise TypeError(f'{stream!r} is no stream; give `streams` a list of them, as in [Stream(Note)]')
         other = by_name.setdefault(stream.name, stream)
         if other is not stream:
             tables = f'{str(other.table.name)!r} and {str(stream.table.name)!r}'

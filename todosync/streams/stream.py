@@ -320,6 +320,9 @@ class Stream:
         ):
             remedy = 'give its model `id: int | None = Field(default=None, primary_key=True)`'
             self._refuse('has no integer `id` as its primary key', remedy)
+        for what, name in (('name', self.name), ('table', str(self.table.name)), ('change log', self.change_log)):
+            if not name.isidentifier():
+                self._refuse(f'has a {what} {name!r} that triggers cannot name', 'use letters, digits and underscores')
         used = {self.order_field: 'in `order_by`', 'id': 'as the key of its rows'}
         used |= {total.field: f'in the total {name!r}' for name, total in self.totals.items() if total.field}
         for name, use in used.items():
