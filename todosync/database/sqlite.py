@@ -1,4 +1,7 @@
-"""All that SQLite does in its own way: connections, transactions, change log, waking on a commit."""
+"""Everything that is special about SQLite: connections, transactions, change log, waking on a commit.
+
+The module is long because a reader finds all of that in one place.
+"""
 
 from __future__ import annotations
 
