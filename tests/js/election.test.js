@@ -29,7 +29,7 @@ function browser(ids, { locks } = LOCKS) {
   return world;
 }
 
-/** How each tab sees it, such as "a leads, b follows a". @param {World} world */
+/** How each tab sees it, such as "a leads, b follows a". @param {World<ElectionTab>} world */
 function views(world) {
   const here = world.tabs.filter((tab) => !tab.isGone);
   return here
@@ -38,17 +38,17 @@ function views(world) {
 }
 const VERBS = { leader: "leads", seeking: "seeks", out: "is out", follower: "follows nobody" };
 
-/** All messages that one tab sends to another, of those that are on their way. @param {World} world @param {string} pair */
+/** All messages that one tab sends to another, of those that are on their way. @param {World<ElectionTab>} world @param {string} pair */
 function sent(world, pair) {
   return world.channel.get(pair) ?? [];
 }
 
-/** @param {World} world @param {string} from @param {object} content */
+/** @param {World<ElectionTab>} world @param {string} from @param {object} content */
 function ping(world, from, content) {
   return { from, type: "ping", term: 1, link: 1, connected: true, beat: 0, heard: 0, ...content };
 }
 
-/** Perform the timers of a tab that are due, and deliver nothing. @param {World} world @param {number} ms @param {string} ids */
+/** Perform the timers of a tab that are due, and deliver nothing. @param {World<ElectionTab>} world @param {number} ms @param {string} ids */
 function pass(world, ms, ids) {
   const end = world.now + ms;
   for (;;) {
@@ -134,7 +134,7 @@ test("a tab opened just after the leader crashed without locks leads, and the ot
 
 test("where the locks turn out to be forbidden the messages elect", () => {
   const world = browser("");
-  world.locks.request = (tab, { failed }) => {
+  world.locks.request = (/** @type {any} */ tab, /** @type {any} */ { failed }) => {
     tab.tasks.push({ name: "failed", run: failed });
     return () => {};
   };
@@ -319,10 +319,10 @@ test("while the server is down nobody takes the lead from a leader that lives", 
     world.perform("server down");
     world.settle(600_000);
     equal([views(world), world.reigns.length], ["a leads, b follows a, c follows a", 1]);
-    equal(world.tab("b").election.leader.connected, false);
+    equal(world.tab("b").election.leader?.connected, false);
     world.perform("server up");
     world.settle(0);
-    equal(world.tab("b").election.leader.connected, true);
+    equal(world.tab("b").election.leader?.connected, true);
   }
 });
 
@@ -438,7 +438,7 @@ test("steals are bounded: each waits twice as long as the one before, up to a mi
   /** @type {number[]} */
   const times = [];
   const { request } = world.locks;
-  world.locks.request = function (tab, options) {
+  world.locks.request = function (/** @type {any} */ tab, /** @type {any} */ options) {
     if (options.steal && tab.id === "b") times.push(world.now);
     const drop = request.call(this, tab, options);
     if (options.steal) tab.tasks = []; // it is granted, but never told so
@@ -470,7 +470,7 @@ test("a lock that is granted after it was stolen counts for nothing", () => {
   const world = browser("");
   /** @type {import("../../assets/tabs/election.js").LockRequest[]} */
   const requests = [];
-  world.locks.request = (tab, request) => {
+  world.locks.request = (/** @type {any} */ tab, /** @type {any} */ request) => {
     requests.push(request);
     return () => {};
   };
@@ -560,7 +560,7 @@ test("a follower that hears of a second leader asks, and stays with its own if t
     ["discover"],
   );
   world.settle(DISCOVER_TIMEOUT_MS);
-  equal(b.election.leader.id, "a");
+  equal(b.election.leader?.id, "a");
 });
 
 test("a follower that hears of a second leader goes over to it if only that one answers", () => {
@@ -569,7 +569,7 @@ test("a follower that hears of a second leader goes over to it if only that one 
   world.perform("stop a");
   b.election.receive(ping(world, "c", { term: 0 }));
   b.election.receive(ping(world, "c", { term: 0 }));
-  equal(b.election.leader.id, "c");
+  equal(b.election.leader?.id, "c");
 });
 
 test("the farewell of a tab that is not the leader changes nothing", () => {
@@ -577,7 +577,7 @@ test("the farewell of a tab that is not the leader changes nothing", () => {
   const b = world.tab("b");
   b.election.receive({ type: "bye", from: "c", term: 1 });
   b.election.receive({ type: "bye", from: "a", term: 0 });
-  equal(b.election.leader.id, "a");
+  equal(b.election.leader?.id, "a");
 });
 
 test("the higher term outranks, then the lower id", () => {
@@ -613,7 +613,7 @@ test("a change of the leader's connection is known to its followers at once", ()
   const world = browser("ab");
   world.perform("server down");
   world.settle(0);
-  equal(world.tab("b").election.leader.connected, false);
+  equal(world.tab("b").election.leader?.connected, false);
   world.perform("server up");
   world.settle(0);
   equal(world.tab("b").election.leader, { id: "a", term: 1, link: 2, connected: true });

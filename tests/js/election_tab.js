@@ -5,7 +5,7 @@ import { SimulatedTab } from "./world.js";
 /** @typedef {typeof import("../../assets/tabs/election.js").Election} ElectionClass */
 
 export class ElectionTab extends SimulatedTab {
-  /** @param {import("./world.js").World} world @param {string} id @param {ElectionClass} Election */
+  /** @param {import("./world.js").World<any>} world @param {string} id @param {ElectionClass} Election */
   constructor(world, id, Election) {
     super(world, id);
     /** @type {{ link: number, connected: boolean, heardAt: number | null } | null} while it leads */

@@ -6,6 +6,7 @@
 import {
   CALM_MS,
   DISCOVER_TIMEOUT_MS,
+  Election as RealElection,
   PING_INTERVAL_MS,
   SILENCE_MS,
   STEAL_BACKOFF_MAX_MS,
@@ -22,7 +23,7 @@ const FAULT_SHARE = 0.05; // of the actions of a random sequence
 
 /**
  * @typedef {object} Scenario
- * @property {any} Election the class to look at
+ * @property {typeof import("../../assets/tabs/election.js").Election} [Election] the class to look at, if not the real one
  * @property {boolean} locks whether the browser has Web Locks
  * @property {string[]} open the tabs at the beginning, which have settled
  * @property {string[]} [later] tabs that may be opened
@@ -42,9 +43,9 @@ export class Violation extends Error {
   }
 }
 
-/** @param {Scenario} scenario @param {string[]} actions @returns {World} */
+/** @param {Scenario} scenario @param {string[]} actions @returns {World<ElectionTab>} */
 export function replay(scenario, actions) {
-  const { locks, Election } = scenario;
+  const { locks, Election = RealElection } = scenario;
   const world = new World({ locks, makeTab: (world, id) => new ElectionTab(world, id, Election) });
   for (const id of scenario.open) {
     world.open(id);
@@ -109,7 +110,7 @@ export function wander(scenario, seed, steps) {
   }
 }
 
-/** What must hold from any state on. @param {World} world @param {Scenario} scenario @param {string[]} actions */
+/** What must hold from any state on. @param {World<ElectionTab>} world @param {Scenario} scenario @param {string[]} actions */
 export function check(world, scenario, actions) {
   try {
     settleAndAgree(world);
@@ -123,7 +124,7 @@ export function check(world, scenario, actions) {
   }
 }
 
-/** @param {World} world */
+/** @param {World<ElectionTab>} world */
 function settleAndAgree(world) {
   world.settle(TAKE_OVER_MS + backoff(world), () => {
     const leaders = world.leaders.map((tab) => `${tab.id} in term ${tab.election.term}`);
@@ -136,7 +137,7 @@ function settleAndAgree(world) {
   agree(world);
 }
 
-/** Exactly one tab leads, and the others follow it. @param {World} world */
+/** Exactly one tab leads, and the others follow it. @param {World<ElectionTab>} world */
 function agree(world) {
   if (!world.running.length) return;
   const [leader] = world.leaders;
@@ -152,12 +153,12 @@ function agree(world) {
   if (!locks) return;
   if (locks.held?.tab !== leader) throw new Error(`${leader.id} leads without the lock`);
   for (const tab of world.running) {
-    const requests = locks.queue.filter((entry) => entry.tab === tab).length;
+    const requests = locks.queue.filter((/** @type {any} */ entry) => entry.tab === tab).length;
     if (requests !== (tab === leader ? 0 : 1)) throw new Error(`${tab.id} waits ${requests} times for the lock`);
   }
 }
 
-/** How long a tab may still wait before it steals again. @param {World} world */
+/** How long a tab may still wait before it steals again. @param {World<any>} world */
 export function backoff(world) {
   const waits = world.tabs.map(({ election: { steals, stolenAt } }) =>
     steals ? stolenAt + Math.min(STEAL_BACKOFF_MAX_MS, STEAL_BACKOFF_MS * 2 ** steals) - world.now : 0,
@@ -165,19 +166,19 @@ export function backoff(world) {
   return Math.max(0, ...waits);
 }
 
-/** @param {World} world @param {Scenario} scenario @param {string[]} actions */
+/** @param {World<ElectionTab>} world @param {Scenario} scenario @param {string[]} actions */
 function choices(world, scenario, actions) {
   const faults = actions.filter((action) => !/^(deliver|task|fire|revive)/.test(action)).length;
   const mayFail = faults < (scenario.faultLimit ?? Infinity);
   return [...world.pending(), ...timerActions(world), ...faultActions(world, scenario, mayFail)];
 }
 
-/** @param {World} world */
+/** @param {World<ElectionTab>} world */
 function timerActions(world) {
   return world.running.filter((tab) => tab.timers.length).map((tab) => `fire ${tab.id}`);
 }
 
-/** @param {World} world @param {Scenario} scenario */
+/** @param {World<ElectionTab>} world @param {Scenario} scenario */
 function faultActions(world, { later = [], faults = ALL_FAULTS }, mayFail = true) {
   const revivals = world.tabs.filter((tab) => !tab.isRunning && !tab.isGone).map((tab) => `revive ${tab.id}`);
   if (!mayFail) return revivals;
@@ -205,7 +206,7 @@ export function shorten(violation, scenario) {
   return shortest;
 }
 
-/** The same for two worlds that will behave in the same way. @param {World} world */
+/** The same for two worlds that will behave in the same way. @param {World<ElectionTab>} world */
 function fingerprint(world) {
   const ago = (/** @type {number} */ time, /** @type {number} */ limit) => Math.max(time - world.now, -limit);
   const tabs = world.tabs.map((tab) => {

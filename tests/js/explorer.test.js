@@ -5,30 +5,32 @@ import { equal, ok, options, test } from "./harness.js";
 const { seconds, seed: firstSeed } = options; // a longer run, by `make explore`, takes these many seconds for each test
 const WALK_STEPS = 150;
 
-/** @param {object} scenario @param {number} states how many, where no time is given */
+/** @typedef {import("./explorer.js").Scenario} Scenario */
+
+/** @param {Scenario} scenario @param {number} states how many, where no time is given */
 function exploreAll(scenario, states) {
-  const reached = explore({ Election, ...scenario }, seconds ? { seconds } : { states });
+  const reached = explore(scenario, seconds ? { seconds } : { states });
   console.log(JSON.stringify({ ...scenario, ...reached }));
 }
 
-/** One fault of each kind, which leaves room for longer sequences. @param {object} scenario @param {number} states */
+/** One fault of each kind, which leaves room for longer sequences. @param {Scenario} scenario @param {number} states */
 function exploreEachFault(scenario, states) {
   for (const fault of TAB_FAULTS) {
     const reached = explore(
-      { Election, ...scenario, faults: [fault], faultLimit: 1 },
+      { ...scenario, faults: [fault], faultLimit: 1 },
       seconds ? { seconds: seconds / TAB_FAULTS.length } : { states },
     );
     console.log(JSON.stringify({ ...scenario, fault, ...reached }));
   }
 }
 
-/** @param {object} scenario @param {number} walks how many, where no time is given */
+/** @param {Scenario} scenario @param {number} walks how many, where no time is given */
 function wanderAll(scenario, walks) {
   const until = performance.now() + seconds * 1000;
   let seed = firstSeed;
   for (; seconds ? performance.now() < until : seed < firstSeed + walks; seed += 1) {
     try {
-      wander({ Election, ...scenario }, seed, WALK_STEPS);
+      wander(scenario, seed, WALK_STEPS);
     } catch (error) {
       throw new Error(`SEED=${seed}: ${/** @type {Error} */ (error).message}`, { cause: error });
     }
@@ -81,7 +83,7 @@ async function breakRule(...edits) {
   return (await import(url)).Election;
 }
 
-/** @param {object} scenario @returns {string} what is wrong, empty if nothing was found */
+/** @param {Scenario} scenario @returns {string} what is wrong, empty if nothing was found */
 function findViolation(scenario) {
   try {
     explore(scenario, { states: 1000 });

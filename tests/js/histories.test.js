@@ -155,7 +155,7 @@ class Browser {
     for (const other of this.processes) other.send = null;
     const { leader } = this;
     leader.relay.connected({
-      request: (event, { version }) => {
+      request: (event, /** @type {any} */ { version }) => {
         up.push(() => {
           /** @type {(event: string, message: any) => void} */
           const send = (event, message) => {
@@ -188,7 +188,7 @@ class Browser {
 
   /** What can happen next of what is under way. @returns {(() => void)[]} */
   pending() {
-    const steps = this.ways.filter((way) => way.length).map((way) => () => way.shift()?.());
+    const steps = (this.ways ?? []).filter((way) => way.length).map((way) => () => way.shift()?.());
     return [...steps, ...this.tabs.filter((tab) => tab.inbox.length).map((tab) => () => this.#deliver(tab))];
   }
 

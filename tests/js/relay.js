@@ -60,6 +60,8 @@ class Prompt {
   constructor(run) {
     /** @type {((outcome: any) => void)[]} */
     this.waiting = [];
+    /** @type {any} */
+    this.outcome = undefined;
     run(
       (value) => this.#settle({ value }),
       (error) => this.#settle({ error }),
@@ -120,7 +122,7 @@ class RealSocket {
   /** @param {RelayTab} tab */
   constructor(tab) {
     this.tab = tab;
-    this.world = tab.world;
+    this.world = /** @type {RelayWorld} */ (tab.world);
     /** @type {Map<string, Function>} */
     this.handlers = new Map();
     /** @type {(...args: any[]) => void} */
@@ -398,10 +400,11 @@ class RelayTab extends SimulatedTab {
   onServer() {}
 }
 
+/** @extends {World<RelayTab>} */
 export class RelayWorld extends World {
   /** @param {boolean} locks @param {Server} server */
   constructor(locks, server = new Server()) {
-    super({ locks, makeTab: (world, id) => new RelayTab(/** @type {RelayWorld} */ (world), id) });
+    super({ locks, makeTab: (world, id) => new RelayTab(world, id) });
     this.locks = locks ? new NamedLocks() : null;
     this.server = server;
     currentWorld = this;

@@ -105,6 +105,7 @@ test("whatever arrives, in whatever order, the store holds exactly the newest ve
       const version = Math.min(history.version, Math.max(0, held - 3 + history.pick(12)));
       const isSnapshot = history.random() < 0.1;
       const base = history.random() < 0.5 ? Math.min(held, version) : history.pick(version + 1);
+      /** @type {any} */
       const message = isSnapshot || base < 0 ? history.snapshot(version) : history.delta(base, version);
       const continues = message.base ? base === held : version > held;
       const expected = known.has(version) ? "old" : continues ? "applied" : "gap";

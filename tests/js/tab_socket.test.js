@@ -2,7 +2,8 @@ import { TabSocket } from "/assets/tabs/tab_socket.js";
 import { equal, ok, test } from "./harness.js";
 import { RelayWorld } from "./relay.js";
 
-await import("/nicegui/socket.io.min.js");
+const SOCKET_IO = "/nicegui/socket.io.min.js"; // of the NiceGUI that is installed
+await import(SOCKET_IO);
 const { io } = /** @type {any} */ (globalThis);
 
 /** What only Socket.IO itself calls, or knows, of its own objects. */

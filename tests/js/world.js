@@ -13,11 +13,18 @@ import { LockManager } from "./locks.js";
  */
 
 /**
- * What all simulated tabs have. Subclasses supply `election`, `receive`, `leave`, `comeBack`, `look` and `onServer`.
+ * @typedef {object} Supplied what subclasses supply
  * @property {import("../../assets/tabs/election.js").Election} election
+ * @property {(message: any) => void} receive
+ * @property {() => void} leave
+ * @property {() => void} comeBack
+ * @property {() => void} look
+ * @property {(isUp: boolean) => void} onServer
  */
+
+/** What all simulated tabs have. */
 export class SimulatedTab {
-  /** @param {World} world @param {string} id */
+  /** @param {World<any>} world @param {string} id */
   constructor(world, id) {
     this.world = world;
     this.id = id;
@@ -64,12 +71,17 @@ export class SimulatedTab {
   }
 
   get leads() {
-    return this.election.state === "leader";
+    return this.#election.state === "leader";
   }
 
   /** @returns {string | undefined} */
   get follows() {
-    return this.election?.leader?.id;
+    return this.#election?.leader?.id;
+  }
+
+  /** @returns {import("../../assets/tabs/election.js").Election} */
+  get #election() {
+    return /** @type {any} */ (this).election;
   }
 
   get nextTimer() {
@@ -84,15 +96,17 @@ export class SimulatedTab {
   }
 }
 
+/** @template {SimulatedTab & Supplied} Tab */
 export class World {
-  /** @param {{ locks: boolean, makeTab: (world: World, id: string) => SimulatedTab }} parts */
+  /** @param {{ locks: boolean, makeTab: (world: any, id: string) => Tab }} parts */
   constructor({ locks, makeTab }) {
     this.makeTab = makeTab;
+    /** @type {any} a LockManager, or what a subclass has of them */
     this.locks = locks ? new LockManager() : null;
     this.now = 1000;
     this.timerCount = 0;
     this.isServerUp = true;
-    /** @type {SimulatedTab[]} in the order of their ids */
+    /** @type {Tab[]} in the order of their ids */
     this.tabs = [];
     /** @type {Map<string, Record<string, any>[]>} by "sender>receiver" */
     this.channel = new Map();
@@ -153,7 +167,7 @@ export class World {
     else this.#change(this.tab(object), verb);
   }
 
-  /** @param {SimulatedTab} tab @param {string} verb */
+  /** @param {Tab} tab @param {string} verb */
   #change(tab, verb) {
     if (verb === "close" || verb === "freeze") tab.leave();
     if (verb === "close" || verb === "crash") this.#remove(tab);
@@ -164,14 +178,14 @@ export class World {
     else throw new Error(`unknown action ${verb}`);
   }
 
-  /** @param {SimulatedTab} tab */
+  /** @param {Tab} tab */
   #revive(tab) {
     const wasFrozen = tab.condition === "frozen";
     tab.condition = "running";
     if (wasFrozen) tab.comeBack();
   }
 
-  /** @param {SimulatedTab} tab */
+  /** @param {Tab} tab */
   #remove(tab) {
     tab.condition = "gone";
     tab.timers = [];
