@@ -19,12 +19,16 @@ from tests.server import ROOT, RunningServer, running_server
 pytestmark = [pytest.mark.any_database, pytest.mark.long]
 
 CACHEABLE = ROOT / 'tests' / 'apps' / 'cacheable.py'
+WITHOUT_WEBSOCKETS = ROOT / 'tests' / 'apps' / 'without_websockets.py'
 FIELD = '.todo-form input'
 LEAD_TIME = 1.0  # enough to tell two tabs what to do together
 STOP_SECONDS = 8  # longer than the silence after which a leader is replaced, and than the server's ping time-out
+BUSY_MS = 9000  # longer than that silence, too
 ROUNDS = 30  # on a machine with a processor for each tab, the first one is enough
 
 SECURE_FIREFOX, SECURE_WEBKIT = ('firefox', 'secure'), ('webkit', 'secure')
+SECURE_CHROMIUM = ('chromium', 'secure')
+ENGINES = ('chromium', 'firefox', 'webkit')
 PLAIN_CHROMIUM, PLAIN_FIREFOX, PLAIN_WEBKIT = ('chromium', 'plain'), ('firefox', 'plain'), ('webkit', 'plain')
 
 # The tab leaves the election and takes part again, as a page does that comes from the back-forward cache. When its
@@ -53,6 +57,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], s
     """A server on this machine's own name, which is not ``localhost`` to a browser, wherever it points to."""
     storage, host = tmp_path_factory.mktemp('plain'), socket.gethostname()
     with running_server(storage, main=CACHEABLE, host=host, DATABASE_URL=new_database()) as server:
+        yield server
+
+
+@pytest.fixture(scope='module')
+def polled(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[RunningServer]:
+    storage = tmp_path_factory.mktemp('polled')
+    with running_server(storage, main=WITHOUT_WEBSOCKETS, DATABASE_URL=new_database()) as server:
+        yield server
+
+
+@pytest.fixture(scope='module')
+def plain_polled(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[RunningServer]:
+    storage, host = tmp_path_factory.mktemp('plain-polled'), socket.gethostname()
+    with running_server(storage, main=WITHOUT_WEBSOCKETS, host=host, DATABASE_URL=new_database()) as server:
         yield server
 
 
@@ -160,6 +178,44 @@ def test_a_leader_that_is_stopped_is_replaced_and_steps_down_when_it_wakes(
     assert tabs.leader() in followers
     assert any('this tab no longer leads' in line for line in event_log(leader)), 'its socket may still be open'
     should_keep_drafts(tabs.pages)
+
+
+@run_in(*((engine, server) for engine in ENGINES for server in ('polled', 'plain_polled')))
+def test_a_leader_whose_websocket_is_blocked_polls_and_carries_the_others(tabs: Tabs, server: RunningServer) -> None:
+    tabs.open_many(3)
+    tabs.should_agree()
+    transport = 'todosync.tab.carrier.real.io.engine.transport.name'
+    assert tabs.leader().evaluate(transport) == 'polling'
+    follower = tabs.followers()[-1]
+    title = f'from {len(server.todos())}'
+    follower.fill(FIELD, title)
+    follower.press(FIELD, 'Enter')
+    eventually(lambda: title in [todo['title'] for todo in server.todos()])
+    tabs.should_agree()
+    type_drafts(tabs.pages)
+    for number in range(2):
+        tabs.close(tabs.leader())
+        server.add(f'meanwhile {number}')
+        tabs.should_agree()
+    assert tabs.leader().evaluate(transport) == 'polling'
+    should_keep_drafts(tabs.pages)
+
+
+@run_in(SECURE_CHROMIUM, SECURE_FIREFOX, SECURE_WEBKIT, PLAIN_CHROMIUM, PLAIN_FIREFOX, PLAIN_WEBKIT)
+def test_a_leader_whose_page_keeps_the_main_thread_busy_loses_nothing(tabs: Tabs, server: RunningServer) -> None:
+    tabs.open_many(3)
+    leader, *followers = tabs.leader(), *tabs.followers()
+    type_drafts([leader, followers[0]])
+    work = f'const end = Date.now() + {BUSY_MS}; while (Date.now() < end); window.wasBusy = true;'
+    leader.evaluate(f'void setTimeout(() => {{ {work} }})')
+    title = f'while the leader was busy: {len(server.todos())}'
+    followers[-1].fill(FIELD, title)
+    followers[-1].press(FIELD, 'Enter')
+    eventually(lambda: title in [todo['title'] for todo in server.todos()])
+    eventually(lambda: leader.evaluate('window.wasBusy'))
+    tabs.should_agree()
+    assert [todo['title'] for todo in server.todos()].count(title) == 1
+    should_keep_drafts([leader, followers[0]])
 
 
 @run_in(PLAIN_CHROMIUM, PLAIN_FIREFOX, PLAIN_WEBKIT)
