@@ -217,7 +217,7 @@ def test_on_postgresql_versions_become_visible_in_their_order(postgres_url: str)
     with database.read() as session:
         delta = TODOS.delta(session, version_at(session, 0))
     assert delta is not None
-    assert sorted((todo['id'], todo['title']) for todo in delta.put) == [(1, 'slow'), (2, 'quick')]
+    assert {todo['title'] for todo in delta.put} == {'slow', 'quick'}
     database.close()
 
 
