@@ -121,8 +121,9 @@ def write_behind_the_triggers(url: str, statement: str) -> None:
             for _, sql in found:
                 connection.exec_driver_sql(sql)
         else:
-            connection.exec_driver_sql('SET session_replication_role = replica')
+            connection.exec_driver_sql('ALTER TABLE todos DISABLE TRIGGER USER')
             connection.exec_driver_sql(statement)
+            connection.exec_driver_sql('ALTER TABLE todos ENABLE TRIGGER USER')
 
 
 class Note(SQLModel, table=True):

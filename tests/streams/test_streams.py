@@ -272,10 +272,9 @@ def test_a_version_with_another_mark_is_not_known(database: Database) -> None:
 def test_a_log_that_is_begun_anew_knows_no_version_that_was(database: Database) -> None:
     create_todo(database, {'title': 'a'})
     before = snapshot(database)
-    with database.write() as session:
-        TODOS.renew(session)
+    database.forget_changes(TODOS.log_table)
     after = snapshot(database)
-    assert after.version.number == before.version.number + 1
+    assert after.version.number > before.version.number
     assert after.rows == before.rows
     assert delta(database, before.version.number) is None
 

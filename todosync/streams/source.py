@@ -82,8 +82,7 @@ class Source:
 
     def renew(self) -> None:
         """Have everybody who holds any version get the whole list."""
-        with self._database.write() as session:
-            self.stream.renew(session)
+        self._database.forget_changes(self.stream.log_table)
 
     def _compute(self) -> CacheEntry:
         with self._database.read() as session:

@@ -33,7 +33,6 @@ from sqlalchemy import (
     delete,
     desc,
     func,
-    insert,
     select,
 )
 from sqlalchemy.sql.expression import ColumnElement, column, table
@@ -239,15 +238,6 @@ class Stream:
         mark = session.connection().scalar(select(log.c.mark).where(log.c.version == version.number))
         return bool(mark) and mark == version.mark
 
-    def renew(self, session: Session) -> None:
-        """Begin the change log anew: from now on whoever has any version so far gets the whole list.
-
-        :param session: a write transaction
-        """
-        log = self._log
-        session.connection().execute(delete(log))
-        session.connection().execute(insert(log).values({self.change_key: 0, 'op': 'del'}))
-
     def trim(self, session: Session, before: datetime) -> None:
         """Delete old changes from the change log. The newest one stays in any case, because it holds the version.
 
@@ -355,7 +345,7 @@ class Stream:
     @cached_property
     def _log(self) -> Any:
         at = column('at', DateTime(timezone=True))
-        return table(self.change_log, column('version'), column(self.change_key), column('op'), at, column('mark'))
+        return table(self.change_log, column('version'), column(self.change_key), at, column('mark'))
 
     @cached_property
     def _left_out(self) -> WeakKeyDictionary[Engine, tuple[Any, dict[int, str]]]:
