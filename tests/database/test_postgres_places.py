@@ -34,12 +34,15 @@ def pooler_url(request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path
     url, port, user = make_url(postgres_url), free_port(), 'postgres' if os.getuid() == 0 else ''
     directory = Path(str(url.query['host'])) / f'pgbouncer-{port}'  # which the server's user may enter
     directory.mkdir()
+    directory.chmod(0o755)  # whatever umask an app has left in this process
     (directory / 'users').write_text('"postgres" ""\n')
     (directory / 'ini').write_text(
         f'[databases]\n{url.database} = host={url.query["host"]} user=postgres\n'
         f'[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n'
         f'pool_mode = transaction\n{request.param}\n'
     )
+    for path in directory.iterdir():
+        path.chmod(0o644)
     as_user = ['setpriv', '--reuid', user, '--regid', user, '--clear-groups'] if user else []
     pooler = subprocess.Popen([*as_user, PGBOUNCER, str(directory / 'ini')], stderr=subprocess.DEVNULL)
     try:
