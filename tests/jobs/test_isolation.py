@@ -102,7 +102,8 @@ def test_neither_do_such_jobs_that_were_interrupted_keep_a_process_from_owning_t
     after = Jobs(store_url)
     after.start()
     wait_until(lambda: owned(after) and after.failed.count() == 5)
-    assert errors(after) == ['SystemExit: '] * 5
+    # a thread that waited for another one's import may get the module that this has not finished
+    assert all(error.startswith(('SystemExit', 'LookupError')) for error in errors(after)), errors(after)
     after.enqueue(functions.write_line, path, 'milk')
     wait_until(lambda: lines(path) == ['milk'])
     after.stop()

@@ -71,6 +71,26 @@ def test_migrating_makes_a_database_and_does_nothing_where_it_is_up_to_date(run:
         assert connection.execute(text('SELECT title FROM todos')).all() == [('Buy milk',)]
 
 
+def test_migrations_are_taken_back_for_an_older_release_and_nothing_is_lost(run: Run, database_url: str) -> None:
+    run('migrate', DATABASE_URL=database_url)
+    execute(database_url, "INSERT INTO todos(title) VALUES ('Buy milk')")
+    result = run('migrate', '--back-to', '0001')
+    assert (result.exit_code, result.output) == (0, 'the database is at 0001\n')
+    execute(database_url, "INSERT INTO todos(title) VALUES ('\u200b')")  # which the older release takes
+    assert run('migrate').output == 'the database is up to date\n'
+    with other_program(database_url) as connection:
+        assert connection.execute(text('SELECT count(*) FROM todos')).scalar() == 2
+    result = run('migrate', '--back-to', 'nonsense')
+    assert result.exit_code == 1
+    assert 'nonsense' in result.output
+
+
+def test_a_release_goes_on_with_a_database_that_a_newer_one_has_migrated(run: Run, database_url: str) -> None:
+    run('migrate', DATABASE_URL=database_url)
+    execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    assert run('migrate').output == 'the database is up to date\n'
+
+
 def test_a_backup_brings_back_what_was_there(run: Run, database_url: str) -> None:
     run('migrate', DATABASE_URL=database_url)
     execute(database_url, "INSERT INTO todos(title) VALUES ('Kept')")

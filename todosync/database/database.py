@@ -113,10 +113,12 @@ class Database:
             raise UnknownOutcomeError('its file was replaced by another one')
         self._on_commit()
 
-    def migrate(self) -> None:
+    def migrate(self, back_to: str = '') -> None:
         """Run the migrations that have not been run; do nothing without any. Safe in several processes at once.
 
+        :param back_to: take back those after this revision instead, for an older release that does not know them
         :raises DatabaseUnavailableError: the database cannot be written to
+        :raises alembic.util.CommandError: there is no such revision
         """
         forbid_event_loop('Migrating the database')
         if self._migrations is None:
@@ -124,12 +126,15 @@ class Database:
         config = Config()
         config.set_main_option('script_location', str(self._migrations).replace('%', '%%'))
         with explained(), self._engine.begin() as connection:
-            if is_migrated(connection, config):
+            if not back_to and is_migrated(connection, config):
                 return  # without waiting for those who write
 
         def migrate(connection: Connection) -> None:
             config.attributes['connection'] = connection
-            command.upgrade(config, 'head')
+            if back_to:
+                command.downgrade(config, back_to)
+            else:
+                command.upgrade(config, 'head')
 
         self._change_schema(migrate)
 

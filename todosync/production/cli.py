@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from alembic.util import CommandError
 
 from todosync.database import Database, DatabaseUnavailableError
 from todosync.package import MissingExtraError, __version__, extra
@@ -127,19 +128,23 @@ def restore(backup: Path, yes: bool) -> None:
 
 
 @cli.command()
-def migrate() -> None:
-    """Run the migrations of TODOSYNC_MIGRATIONS; app processes do so by themselves when they start."""
+@click.option('--back-to', metavar='REVISION', default='', help='Take back the migrations after this one instead.')
+def migrate(back_to: str) -> None:
+    """Run the migrations of TODOSYNC_MIGRATIONS; app processes do so by themselves when they start.
+
+    Before an older release is put in place, take back what it does not know: todosync migrate --back-to 0001
+    """
     settings = Settings.from_environment()
     if settings.migrations is None:
         raise click.ClickException(f'nothing migrated: {MIGRATIONS_HINT}')
     database = Database(settings.data_url, migrations=settings.migrations)
     try:
-        database.migrate()
-    except DatabaseUnavailableError as error:
+        database.migrate(back_to)
+    except (DatabaseUnavailableError, CommandError) as error:
         raise click.ClickException(str(error)) from error
     finally:
         database.close()
-    click.echo('the database is up to date')
+    click.echo(f'the database is at {back_to}' if back_to else 'the database is up to date')
 
 
 @cli.command('collect-static')
