@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,6 @@ from tests.builds import check_out, use_build
 from tests.e2e.browser import Chromium, Tabs, eventually, shown
 from tests.server import ROOT, RunningServer
 from todos import MIGRATIONS
-from todosync.database.database import Database
 
 pytestmark = pytest.mark.long
 
@@ -73,11 +74,10 @@ def test_open_tabs_go_on_with_what_was_typed(chromium: Chromium, server: Running
     context.close()
 
 
-def migrate_back(database_url: str) -> None:
+def migrate_back(server: RunningServer) -> None:
     """Take back what the build before does not know, as an operator does who goes back to it."""
-    database = Database(database_url, migrations=MIGRATIONS)
-    database.migrate(back_to='0001')
-    database.close()
+    environment = {**server.environment, 'TODOSYNC_MIGRATIONS': str(MIGRATIONS)}
+    subprocess.run([sys.executable, '-m', 'todosync', 'migrate', '--back-to', '0001'], env=environment, check=True)
 
 
 def test_builds_with_and_without_marks_run_side_by_side_and_take_each_others_place(
@@ -112,7 +112,7 @@ def test_builds_with_and_without_marks_run_side_by_side_and_take_each_others_pla
         agree()
         write(old, new)
         agree()
-        migrate_back(database_url)
+        migrate_back(new)
         old.restart()  # it puts triggers of its own in place
         write(new, old)
         agree()
@@ -121,7 +121,7 @@ def test_builds_with_and_without_marks_run_side_by_side_and_take_each_others_pla
             write(new)
             use_build(old, build)
             if build == build_before:
-                migrate_back(database_url)
+                migrate_back(new)
             old.start()
             write(old, new)
             eventually(lambda: all(page.evaluate('!!window.todosync') for page in both[0].pages))
