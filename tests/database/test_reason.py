@@ -7,7 +7,9 @@ import pytest
 from todosync.database import DatabaseUnavailableError, reason_for_strangers
 
 
-@pytest.mark.parametrize('said', ['database is locked', 'file is not a database', 'canceling statement due to timeout'])
+@pytest.mark.parametrize(
+    'said', ['database is locked', 'disk I/O error', 'file is not a database', 'canceling statement due to timeout']
+)
 def test_what_names_nothing_is_told(said: str) -> None:
     assert reason_for_strangers(DatabaseUnavailableError(said)) == said
 

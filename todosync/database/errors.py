@@ -16,7 +16,7 @@ IDLE_TIMEOUT = '25P03'
 UNDEFINED = ('42P01', '42703')
 """PostgreSQL's SQLSTATEs of a table and of a column that are not there."""
 
-NAMES_SOMETHING = re.compile(r'["/\\@]')
+NAMES_SOMETHING = re.compile(r'["\\@]|(?<!\bI)/')  # but a "disk I/O error" names nothing
 """What the messages of databases have around the names of hosts, users and files, or in them."""
 
 

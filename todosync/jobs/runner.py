@@ -121,8 +121,9 @@ class Runner:
         """Store that a job has ended, now or as soon as that is possible."""
         try:
             store_end()
-        except Exception:
-            log.exception('could not store that job %s has ended, trying on', execution.job_id)
+        except Exception as error:  # mostly an outage of the database, which a traceback would not explain
+            problem = str(error).partition('\n')[0]
+            log.warning('could not store that job %s has ended, trying on: %s', execution.job_id, problem)
             with self._ended:
                 self._unstored[execution.execution_id] = store_end
                 self._ended.notify_all()
