@@ -136,6 +136,12 @@ async def test_what_a_tab_does_reaches_the_database(view: TodoView) -> None:
         await view.add(' ')
 
 
+async def test_what_a_page_writes_at_once_is_done_in_the_order_in_which_it_asked(view: TodoView) -> None:
+    added = await asyncio.gather(*(view.add(f'number {number}') for number in range(50)))
+    ids = [todo.id or 0 for todo in added]
+    assert ids == sorted(ids)
+
+
 async def test_a_listener_runs_in_the_page_after_each_change(user: User, view: TodoView, todos: TodoUser) -> None:
     async def announce() -> None:
         ui.label(f'now {view.count}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -92,6 +93,7 @@ class View:
     def __init__(self, channel: Channel, database: Database, writer: Writer, client: Client) -> None:
         self.database = database
         self._writer = writer
+        self._turn = asyncio.Lock()
         self._channel = channel
         self._client: Client = weakref.proxy(client)  # a strong reference would keep a deleted page in memory
         self._role: Role = 'none'
@@ -118,7 +120,7 @@ class View:
 
             note = await view.insert(text='Buy milk')
         """
-        return await self._writer.in_thread(self._writer.insert, self.stream, values)
+        return await self._write(self._writer.insert, values)
 
     async def update(self, row: RowOrId, **values: Any) -> Any:
         """Change fields of a row; the others stay as they are.
@@ -134,7 +136,7 @@ class View:
 
             await view.update(note, urgent=True)
         """
-        return await self._writer.in_thread(self._writer.update, self.stream, row, values)
+        return await self._write(self._writer.update, row, values)
 
     async def delete(self, row: RowOrId) -> None:
         """Delete a row.
@@ -148,7 +150,7 @@ class View:
 
             await view.delete(note)
         """
-        await self._writer.in_thread(self._writer.delete, self.stream, row)
+        await self._write(self._writer.delete, row)
 
     async def do(self, verb: Callable[..., None], row: RowOrId) -> Any:
         """Do what a verb of the stream does to a row.
@@ -164,7 +166,11 @@ class View:
 
             await view.do(archive, note)
         """
-        return await self._writer.in_thread(self._writer.do, self.stream, verb.__name__, row)
+        return await self._write(self._writer.do, verb.__name__, row)
+
+    async def _write(self, write: Callable[..., Any], *args: Any) -> Any:
+        async with self._turn:  # a page's writes are done in the order in which it asks for them
+            return await self._writer.in_thread(write, self.stream, *args)
 
     def on_change(self, listener: Callable[[], Any]) -> None:
         """Have a function called in the page's context whenever rows have changed.
