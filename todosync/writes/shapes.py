@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
-from pydantic.fields import FieldInfo
 
 from todosync.streams import Stream
 
@@ -28,7 +27,7 @@ def insert_shape(stream: Stream) -> type[BaseModel]:
 
         schema = insert_shape(NOTES).model_json_schema()
     """
-    return _shape(f'New{stream.model.__name__}', stream, lambda field: field)
+    return _shape(f'New{stream.model.__name__}', stream, is_change=False)
 
 
 @cache
@@ -42,7 +41,7 @@ def update_shape(stream: Stream) -> type[BaseModel]:
 
         schema = update_shape(NOTES).model_json_schema()
     """
-    return _shape(f'{stream.model.__name__}Change', stream, lambda field: None)
+    return _shape(f'{stream.model.__name__}Change', stream, is_change=True)
 
 
 def check_values(shape: type[BaseModel], values: Values) -> dict[str, Any]:
@@ -57,7 +56,10 @@ def check_values(shape: type[BaseModel], values: Values) -> dict[str, Any]:
     return {name: getattr(found, name) for name in shape.model_fields if name in found.model_fields_set}
 
 
-def _shape(name: str, stream: Stream, default: Callable[[FieldInfo], Any]) -> type[BaseModel]:
+def _shape(name: str, stream: Stream, *, is_change: bool) -> type[BaseModel]:
     found = {name: stream.model.model_fields[name] for name in stream.declared.fields}
-    fields: dict[str, Any] = {name: (field.rebuild_annotation(), default(field)) for name, field in found.items()}
+    # a change may leave out any field; the default is not seen, because only what was given counts
+    fields: dict[str, Any] = {
+        name: (field.rebuild_annotation(), None if is_change else field) for name, field in found.items()
+    }
     return create_model(name, __config__=ConfigDict(extra='forbid', strict=True), **fields)

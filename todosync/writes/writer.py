@@ -90,8 +90,7 @@ class Writer:
         given = check_values(insert_shape(stream), values)
 
         def add(session: Session) -> Any:
-            write = Write('insert', None, given, session)
-            _apply_rules(stream, write)
+            write = _checked(stream, Write('insert', None, given, session))
             row = _new_row(stream, write.values, session)
             session.add(row)
             return row
@@ -120,8 +119,7 @@ class Writer:
             raise RefusedWriteError(f'Nothing to change: give {_either(stream.declared.fields)}')
 
         def change(session: Session) -> Any:
-            write = Write('update', _stored(stream, row, session), given, session)
-            _apply_rules(stream, write)
+            write = _checked(stream, Write('update', _stored(stream, row, session), given, session))
             write.row.sqlmodel_update(write.values)
             return write.row
 
@@ -144,8 +142,7 @@ class Writer:
         _refuse_undeclared(stream)
 
         def remove(session: Session) -> None:
-            write = Write('delete', _stored(stream, row, session), {}, session)
-            _apply_rules(stream, write)
+            write = _checked(stream, Write('delete', _stored(stream, row, session), {}, session))
             session.delete(write.row)
 
         self._transaction(stream, remove, key, ['delete', id_of(row)])
@@ -171,16 +168,13 @@ class Writer:
             raise RefusedWriteError(f'The stream {stream.name!r} has no verb {verb!r}')
 
         def do_it(session: Session) -> Any:
-            write = Write(verb, _stored(stream, row, session), {}, session)
-            _apply_rules(stream, write)
+            write = _checked(stream, Write(verb, _stored(stream, row, session), {}, session))
             act(session, write.row)
             return write.row
 
         return self._transaction(stream, do_it, key, [verb, id_of(row)])
 
-    def _transaction(
-        self, stream: Stream, effect: Callable[[Session], Any], key: str | None, request: list[Any]
-    ) -> Any:
+    def _transaction(self, stream: Stream, effect: Effect, key: str | None, request: list[Any]) -> Any:
         if key is None:
             with self.database.write() as session:
                 return effect(session)
@@ -235,9 +229,11 @@ def id_of(row: RowOrId) -> int:
     return found
 
 
-def _apply_rules(stream: Stream, write: Write) -> None:
+def _checked(stream: Stream, write: Write) -> Write:
+    """Return a write that has passed the rules of its stream."""
     for rule in stream.declared.rules:
         rule(write)
+    return write
 
 
 def _either(names: tuple[str, ...]) -> str:
