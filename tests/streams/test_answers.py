@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-import socketio
 import uvicorn
 from nicegui.server import Server
 
@@ -33,18 +32,9 @@ QUESTION = {'stream': TODOS.name, 'version': None}
 
 
 @pytest.fixture
-async def house(database_url: str) -> AsyncIterator[House]:
-    house = House(database_url, socketio.AsyncServer(async_mode='asgi'))
-
-    def build() -> None:
-        house.database.migrate()
-        house.database.install_change_log(TODOS.log_table)
-
-    await asyncio.to_thread(build)
-    house.cable.start()
+def house(house: House) -> House:
     limit_backlogs(house.sio)
-    yield house
-    await house.stop()
+    return house
 
 
 @pytest.fixture
