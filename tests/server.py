@@ -187,3 +187,28 @@ def running_server(storage: Path, **options: Any) -> Iterator[RunningServer]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def running_program(program: Path, folder: Path, **environment: str) -> Iterator[int]:
+    """Run a program that is no app of todosync's server, in a folder, on the port of its variable ``PORT``.
+
+    What it prints is in ``app.log``.
+
+    :return: the port
+    """
+    port = free_port()
+    known = {'PORT': str(port), 'PYTHONPATH': str(ROOT), 'NICEGUI_STORAGE_PATH': str(folder / 'nicegui')}
+    with (folder / 'app.log').open('wb') as output:
+        process = subprocess.Popen(
+            [sys.executable, str(program)],
+            env=outer_environment() | known | environment,
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)

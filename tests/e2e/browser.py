@@ -57,6 +57,22 @@ def eventually(condition: Callable[[], Result], *, timeout: float = PATIENCE) ->
         time.sleep(0.05)
 
 
+@contextlib.contextmanager
+def three_tabs(chromium: Chromium, url: str) -> Iterator[list[Page]]:
+    """Open an app in three tabs of a browser, as soon as it serves, and see them share a socket."""
+    context = chromium.fresh_context()
+    try:
+        pages = [context.new_page() for _ in range(3)]
+        eventually(lambda: pages[0].goto(url))
+        for page in pages:
+            page.goto(url)
+            eventually(lambda page=page: status(page)['connected'])
+        eventually(lambda: sorted(status(page)['role'] for page in pages) == ['follower', 'follower', 'leader'])
+        yield pages
+    finally:
+        context.close()
+
+
 class Chromium:
     """A Chromium process and its default profile.
 

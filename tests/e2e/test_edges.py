@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,40 +12,24 @@ import httpx
 import pytest
 from playwright.sync_api import Page
 
-from tests.e2e.browser import ARGUMENTS, CHROMIUM, Chromium, eventually, status
-from tests.server import ROOT, free_port, outer_environment
+from tests.e2e.browser import ARGUMENTS, CHROMIUM, Chromium, eventually, status, three_tabs
+from tests.server import ROOT, running_program
 
 
 @pytest.fixture(scope='module')
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port, folder = free_port(), tmp_path_factory.mktemp('edges')
-    environment = outer_environment() | {'PORT': str(port), 'PYTHONPATH': str(ROOT)}
-    with (folder / 'app.log').open('wb') as output:
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / 'tests' / 'apps' / 'edges.py')],
-            env=environment,
-            cwd=folder,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        eventually(lambda: events(f'http://127.0.0.1:{port}') == [])
-        yield f'http://127.0.0.1:{port}'
-    finally:
-        process.terminate()
-        process.wait(20)
+    folder = tmp_path_factory.mktemp('edges')
+    with running_program(ROOT / 'tests' / 'apps' / 'edges.py', folder) as port:
+        url = f'http://127.0.0.1:{port}'
+        eventually(lambda: events(url) == [])
+        yield url
 
 
 @pytest.fixture
 def pages(chromium: Chromium, url: str) -> Iterator[list[Page]]:
     """Three tabs; the first leads."""
-    context = chromium.fresh_context()
-    pages = [context.new_page() for _ in range(3)]
-    for page in pages:
-        page.goto(url)
-        eventually(lambda page=page: status(page)['connected'])
-    yield pages
-    context.close()
+    with three_tabs(chromium, url) as pages:
+        yield pages
 
 
 @pytest.mark.parametrize('role', ['leader', 'follower'])

@@ -96,6 +96,14 @@ def context(chromium: Chromium) -> Iterator[BrowserContext]:
     context.close()
 
 
+def open_leader(context: BrowserContext, url: str) -> Page:
+    """Open the first tab of a browser."""
+    leader = context.new_page()
+    leader.goto(url)
+    eventually(lambda: status(leader)['role'] == 'leader' and status(leader)['connected'])
+    return leader
+
+
 def count_loads(page: Page) -> list[str]:
     """Return a list that gets the address of each load of the page."""
     loads: list[str] = []
@@ -108,9 +116,7 @@ def test_a_tab_that_stays_on_another_process_is_loaded_again_once_and_then_alone
 ) -> None:
     first, second = servers
     with Proxy(first) as proxy:
-        leader = context.new_page()
-        leader.goto(proxy.url)
-        eventually(lambda: status(leader)['role'] == 'leader' and status(leader)['connected'])
+        leader = open_leader(context, proxy.url)
 
         proxy.lead_to(second)
         stray = context.new_page()
@@ -130,9 +136,7 @@ def test_a_tab_that_a_reload_brings_to_its_siblings_process_follows(
 ) -> None:
     first, second = servers
     with Proxy(first) as proxy:
-        leader = context.new_page()
-        leader.goto(proxy.url)
-        eventually(lambda: status(leader)['role'] == 'leader' and status(leader)['connected'])
+        open_leader(context, proxy.url)
 
         proxy.lead_to(second)
         stray = context.new_page()

@@ -12,9 +12,8 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from playwright.sync_api import Page
 
-from tests.e2e.browser import Chromium, eventually, status
+from tests.e2e.browser import Chromium, eventually, three_tabs
 from tests.server import ROOT, RunningServer, free_port, outer_environment
 from tests.test_library import MAIN
 from todosync import __version__
@@ -97,22 +96,6 @@ def serving(environment: Environment, folder: Path, program: str, **settings: st
         yield server
     finally:
         server.stop()
-
-
-@contextmanager
-def three_tabs(chromium: Chromium, url: str) -> Iterator[list[Page]]:
-    """Open an app in three tabs of a browser, and see them share a socket."""
-    context = chromium.fresh_context()
-    try:
-        pages = [context.new_page() for _ in range(3)]
-        eventually(lambda: pages[0].goto(url))
-        for page in pages:
-            page.goto(url)
-            eventually(lambda page=page: status(page)['connected'])
-        eventually(lambda: sorted(status(page)['role'] for page in pages) == ['follower', 'follower', 'leader'])
-        yield pages
-    finally:
-        context.close()
 
 
 def of_the_readme(name: str) -> str:
