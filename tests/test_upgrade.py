@@ -93,7 +93,7 @@ def test_a_backup_of_the_version_before_can_be_restored(server: RunningServer) -
     wait_until(lambda: 'By the job that is due' in titles(server))
     (backup,) = run_cli(server, 'backups').splitlines()
     run_cli(server, 'restore', backup, '--yes')
-    wait_until(lambda: titles(server) == LEFT_BEHIND[1:])
+    wait_until(lambda: server.is_up() and titles(server) == LEFT_BEHIND[1:])  # brought up to this version's shape
     before = version(server)
     server.add('Written after the restore')
     assert version(server) == before + 1

@@ -214,6 +214,20 @@ async def test_odd_requests_of_a_polling_browser_harm_nobody(server: RunningServ
     should_have_stayed_calm(server)
 
 
+async def test_a_polling_browser_that_is_gone_before_its_request_has_come_harms_nobody(server: RunningServer) -> None:
+    for method in ('GET', 'POST'):
+        _, writer = await asyncio.open_connection('127.0.0.1', server.port)
+        path = '/_nicegui_ws/socket.io/?EIO=4&transport=polling'
+        writer.write(f'{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n4'.encode())
+        writer.write_eof()
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        await http.get('/up')
+    should_have_stayed_calm(server)
+
+
 async def test_attachments_are_not_kept(server: RunningServer) -> None:
     async with stranger(server) as socket:
         before = memory_of(server)

@@ -94,7 +94,11 @@ class Guard:
         self._before = {'packet_class': self._sio.packet_class, 'message': eio.handlers['message'], 'async': eio._async}
         self._sio.packet_class = TextPacket
         eio.handlers['message'] = self._receive
-        eio._async = {**eio._async, 'websocket': self._checked(eio._async['websocket'])}
+        eio._async = {
+            **eio._async,
+            'websocket': self._checked(eio._async['websocket']),
+            'translate_request': _translated(eio._async['translate_request']),
+        }
         engineio_log.addFilter(self._is_no_odd_poll)
 
     def stop(self) -> None:
@@ -182,6 +186,16 @@ class Guard:
         if is_odd:
             self.refuse()
         return not is_odd
+
+
+def _translated(translate: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Return Engine.IO's way to read a request, with an answer for one whose sender is gone before it has come."""
+
+    async def translated(scope: Any, receive: Any, send: Any) -> dict[str, Any]:
+        gone = {'REQUEST_METHOD': 'OPTIONS', 'QUERY_STRING': 'EIO=4', 'asgi.scope': scope, 'asgi.send': send}
+        return await translate(scope, receive, send) or gone
+
+    return translated
 
 
 def _is_event_name(name: object) -> bool:

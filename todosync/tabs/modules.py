@@ -23,15 +23,8 @@ ENTRY_MODULE = 'leader.js'
 """It imports the modules in ``tabs/``."""
 HASH_LENGTH = 12
 YEAR = 365 * 24 * 3600
-NO_STORAGE = """<script>
-try { sessionStorage.length; } catch {
-  addEventListener("load", () => {
-    document.body.textContent = "This page needs the browser's storage. Allow cookies for this site, or open it in a " +
-      "window of its own: it may be in a frame that allows none.";
-  });
-}
-</script>"""
-"""Says what is missing in a browser without storage, where no page of NiceGUI runs."""
+FIRST_SCRIPT = 'first.js'
+"""It stands in each page itself."""
 LEGAL_IN_PATHS = "/:@!$&'()*+,;=%"
 """Characters that are not escaped in a prefix, the same as in NiceGUI."""
 
@@ -42,6 +35,7 @@ class Modules:
     def __init__(self) -> None:
         self.url = modules_url()
         self._names = [module.relative_to(modules_directory()).as_posix() for module in _modules()]
+        self._first = f'<script>\n{(modules_directory() / FIRST_SCRIPT).read_text()}</script>'
 
     def routes(self, settle_session: Callable[[Request], Awaitable[Response]]) -> Mount:
         """Return the routes of the modules, and of the question which session a page belongs to."""
@@ -64,7 +58,7 @@ class Modules:
         :param further_entries: further modules to load, such as ``streams/streams.js``, with those of their folders
         """
         url = html.escape(prefix_of(request) + self.url)
-        lines = [NO_STORAGE, f'<meta name="todosync-session" content="{html.escape(session_tag)}">']
+        lines = [self._first, f'<meta name="todosync-session" content="{html.escape(session_tag)}">']
         if reason_to_keep_apart is not None:
             lines.append(f'<meta name="todosync-alone" content="{html.escape(reason_to_keep_apart)}">')
         entries = [ENTRY_MODULE, *sorted(further_entries)]

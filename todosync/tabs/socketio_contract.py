@@ -53,7 +53,9 @@ def server_difference(sio: socketio.AsyncServer) -> str | None:
         return 'Engine.IO hands over no messages'
     if not (isinstance(sio.packet_class, type) and issubclass(sio.packet_class, socketio.packet.Packet)):
         return 'AsyncServer.packet_class is no Packet'
-    websocket = getattr(sio.eio, '_async', {}).get('websocket')
-    if not inspect.iscoroutinefunction(getattr(websocket, 'wait', None)):
+    asgi = getattr(sio.eio, '_async', {})
+    if not inspect.iscoroutinefunction(getattr(asgi.get('websocket'), 'wait', None)):
         return "Engine.IO's WebSocket has no wait()"
+    if not inspect.iscoroutinefunction(asgi.get('translate_request')):
+        return 'Engine.IO has no translate_request()'
     return None
