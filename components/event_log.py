@@ -1,4 +1,4 @@
-"""The panel with the event log of a tab, for developers."""
+"""The panel with the event log of a tab, for developers, with `event_log.js` for the browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOG = 'todosync.log.view'
 ROW_HEIGHT = 22
 
 
-class EventLog(ui.element):
+class EventLog(ui.element, component='event_log.js'):
     """Shows the event log of this tab, newest first. The browser renders it, so it also works without a connection.
 
     :param view: the page's view of a stream
@@ -21,10 +21,9 @@ class EventLog(ui.element):
     """
 
     def __init__(self, view: View) -> None:
-        super().__init__('details')
+        super().__init__()
         self._view = view
         self.classes('event-log')
-        self.on('toggle', js_handler=f'(event) => {{ {LOG}.isOpen = event.target.open; }}')
         with self:
             with ui.element('summary'):
                 ui.label('Event log')
@@ -38,10 +37,9 @@ class EventLog(ui.element):
                 entries.classes('event-entries').props('aria-label="Event log"')
                 entries.row.classes('event')
                 clear = ui.element('button').classes('event-clear').props('type=button textContent=Clear')
-                clear.mark('event-clear').on('click', self._clear, js_handler='() => { todosync.log.clear(); emit(); }')
-
-    def _clear(self) -> None:
-        self._view.clear_events()
+                clear.mark('event-clear').on(
+                    'click', view.clear_events, args=[], js_handler=f'() => getElement({self.id}).clear(emit)'
+                )
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
         return [*super()._displayed_contents(only_visible=only_visible), *(str(entry) for entry in self._view.events)]

@@ -1,4 +1,4 @@
-"""How the app looks, and the switch between light and dark."""
+"""How the app looks, and the switch between light and dark, with `theme.js` for the browser."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ MODE_NAMES: dict[bool | None, str] = {None: 'auto', False: 'light', True: 'dark'
 MODES = {name: mode for mode, name in MODE_NAMES.items()}
 COOKIE = 'todosync_colours'
 """Where the browser keeps what was chosen: nothing is left on the server for each visitor who plays with it."""
-KEEP_CHOICE = """
-    const secure = location.protocol === 'https:' ? '; secure' : ''
-    document.cookie = `%s=%s; path=/; max-age=31536000; samesite=lax${secure}`
-"""
 
 
-class ThemeToggle(ui.element):
+class ThemeToggle(ui.element, component='theme.js'):
     """A button that switches the colours: as the system has them, light, dark. The choice is kept for the browser.
 
     Example::
@@ -27,16 +23,16 @@ class ThemeToggle(ui.element):
     """
 
     def __init__(self) -> None:
-        super().__init__('button')
+        super().__init__()
         self._dark = ui.dark_mode(MODES.get(ui.context.client.request.cookies.get(COOKIE, '')))
-        self.props('type=button').mark('theme').on('click', self._switch, js_handler='() => emit()')
+        self.mark('theme').on('click', self._switch, args=[])
         self._show()
         if self._dark.value is not None:  # until the scripts run, only this style sets the colours
             ui.add_head_html(f'<style>:root {{ color-scheme: {MODE_NAMES[self._dark.value]} }}</style>')
 
     def _switch(self) -> None:
         self._dark.value = NEXT_MODE[self._dark.value]
-        ui.run_javascript(KEEP_CHOICE % (COOKIE, MODE_NAMES[self._dark.value]))
+        self.run_method('keep', COOKIE, MODE_NAMES[self._dark.value])
         self._show()
 
     def _show(self) -> None:
