@@ -9,9 +9,9 @@ export default {
     log: () => /** @type {any} */ (window).todosync.log,
   },
   methods: {
-    /** @this {any} @param {ToggleEvent & { target: HTMLDetailsElement }} event */
-    note({ target }) {
-      this.log.view.isOpen = target.open;
+    /** @this {any} @param {any} event of the panel, which was opened or closed */
+    note(event) {
+      this.log.view.isOpen = event.target.open;
     },
     /** Empty the log here, and have the server empty its own. @this {any} @param {() => void} emit */
     clear(emit) {
