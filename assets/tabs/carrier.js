@@ -1,5 +1,9 @@
 // @ts-check
-/** A leader's side: holds the one real socket, and carries the tabs that follow. */
+/**
+ * A leader's side: holds the one real socket, and carries the tabs that follow.
+ *
+ * The module is long because all that travels over that socket, in either direction, passes here.
+ */
 
 /** @typedef {import("./election.js").Message} Message */
 
@@ -21,6 +25,8 @@ export class Carrier {
     this.heardAt = null;
     /** @type {Map<string, { clientId: string, heardAt: number, unwatch: () => void }>} by TAB_ID */
     this.carried = new Map();
+    /** @type {Map<number, { tab: string, answer: (...args: any[]) => void }>} what the server waits for, of a tab */
+    this.asked = new Map();
     this.sweepTimer = navigator.locks ? null : setInterval(() => this.#sweep(), SWEEP_MS);
     /** @type {any} */
     this.probeTimer = null;
@@ -78,6 +84,7 @@ export class Carrier {
     else if (message.type === "leave") this.#leave(message);
     else if (message.type === "up") this.#up(message);
     else if (message.type === "post") this.#emit(message);
+    else if (message.type === "reply") this.#reply(message);
     else if (message.type === "here") this.#here(message, known !== undefined);
     else this.tab.relay?.fromTab(message, "follower", this.#replyTo(message.from));
   }
@@ -94,8 +101,8 @@ export class Carrier {
     });
     real.onAny((/** @type {string} */ event, /** @type {any[]} */ ...args) => {
       this.#hear();
-      const [data] = args;
-      if (event === "todosync_down") this.#post("down", { to: data.tab, event: data.event, args: data.args });
+      const [data, answer] = args;
+      if (event === "todosync_down") this.#down(data, answer);
       else if (!tab.relay?.fromServer(event, data)) this.socket.dispatch(event, ...args);
     });
   }
@@ -185,17 +192,34 @@ export class Carrier {
   #drop(tabId, clientId) {
     this.carried.get(tabId)?.unwatch();
     this.carried.delete(tabId);
+    for (const [question, { tab }] of this.asked) if (tab === tabId) this.asked.delete(question);
     if (this.ready) this.real.emit("todosync_leave", { client_id: clientId });
   }
 
   #dropAll() {
     for (const { unwatch } of this.carried.values()) unwatch();
     this.carried.clear();
+    this.asked.clear();
   }
 
   #sweep() {
     const limit = performance.now() - FOLLOWER_SILENCE_MS;
     for (const [tabId, { clientId, heardAt }] of this.carried) if (heardAt < limit) this.#drop(tabId, clientId);
+  }
+
+  /** A message of the server. @param {any} data @param {(...args: any[]) => void} [answer] where the server waits for one */
+  #down({ tab, event, args }, answer) {
+    const question = answer && ++this.tab.lastQuestion; // no number of the carriers before
+    if (question) this.asked.set(question, { tab, answer });
+    this.#post("down", { to: tab, event, args, question });
+  }
+
+  /** A follower's answer to the server. @param {Message} message */
+  #reply({ from, question, args }) {
+    const asked = this.asked.get(question);
+    if (asked?.tab !== from) return;
+    this.asked.delete(question);
+    asked.answer(...args);
   }
 
   /** @param {Message} message */

@@ -89,7 +89,8 @@ const SHAPES = {
   rejoin: shape({ term: isTerm }),
   post: shape({ event: isEvent, args: (value) => isList(value) && isSendable(value), question: optional(isCount) }),
   answer: shape({ term: isTerm, question: isCount, args: isList }),
-  down: shape({ term: isTerm, event: isName, args: isList }),
+  down: shape({ term: isTerm, event: isName, args: isList, question: optional(isCount) }),
+  reply: shape({ question: isCount, args: (value) => isList(value) && isSendable(value) }),
 };
 
 /** @param {any} data that has arrived on the channel @returns {Message | null} null if it is no message */

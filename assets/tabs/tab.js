@@ -212,7 +212,7 @@ export class Tab {
   #receiveFromLeader(message) {
     if (message.type === "joined") this.#onJoined(message);
     else if (message.type === "ack") this.socket?.acknowledge(message.received);
-    else if (message.type === "down") this.socket?.dispatch(message.event, ...message.args);
+    else if (message.type === "down") this.#onDown(message);
     else if (message.type === "answer") this.#onAnswer(message);
     else if (message.type === "rejoin") this.#onRejoin();
     else this.relay?.fromTab(message, "leader", (type, content) => this.post({ type, to: message.from, ...content }));
@@ -345,6 +345,13 @@ export class Tab {
         this.post({ type: "post", to: leader, event, args, question });
       },
     };
+  }
+
+  /** @param {Message} message */
+  #onDown({ from, event, args, question }) {
+    const answer = (/** @type {any[]} */ ...answers) =>
+      this.post({ type: "reply", to: from, question, args: JSON.parse(JSON.stringify(answers)) });
+    this.socket?.dispatch(event, ...args, ...(question === undefined ? [] : [answer]));
   }
 
   /** @param {Message} message */

@@ -41,6 +41,12 @@ def features() -> None:
 
     ui.button('ask', on_click=ask)
     ui.button('pair', on_click=lambda: core.sio.emit('pair', ('left', 'right'), to=ui.context.client.id))
+
+    async def question() -> None:
+        answer = await core.sio.call('question', ('left', 'right'), to=ui.context.client.id, timeout=10)
+        log.set_text(f'the page says {answer}')
+
+    ui.button('question', on_click=question)
     ui.button('notify', on_click=lambda: ui.notify('a notification'))
 
     async def measure() -> None:

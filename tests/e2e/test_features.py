@@ -197,6 +197,14 @@ def test_the_page_speaks_to_its_socket_as_to_a_real_one(page: Page) -> None:
     assert page.evaluate('socket.offAny().listenersAny()') == []
 
 
+def test_the_server_gets_the_answers_to_what_it_emits(page: Page) -> None:
+    page.evaluate(
+        "socket.on('question', (left, right, answer) => { answer(`${right} ${left}`); answer('not a second time'); })"
+    )
+    press(page, 'question')
+    says(page, 'the page says right left')
+
+
 def test_what_is_emitted_without_a_connection_is_sent_when_there_is_one(page: Page) -> None:
     assert page.evaluate('socket.close().active') is False
     page.evaluate("socket.emit('double', 4, (answer) => { window.doubled = answer; })")

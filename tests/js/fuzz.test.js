@@ -48,7 +48,8 @@ const MESSAGES = [
   { ...FROM_LEADER, type: "rejoin" },
   { ...FROM_FOLLOWER, type: "post", event: "ack", args: [{}], question: 1 },
   { ...FROM_LEADER, type: "answer", question: 1, args: [1] },
-  { ...FROM_LEADER, type: "down", event: "update", args: [{}] },
+  { ...FROM_LEADER, type: "down", event: "update", args: [{}], question: 1 },
+  { ...FROM_FOLLOWER, type: "reply", question: 1, args: [1] },
   { ...FROM_FOLLOWER, type: "ask", stream: "todos", version: [1, "mark"] },
   { ...FROM_LEADER, type: "data", payload: ROWS },
   {

@@ -114,9 +114,8 @@ class Carrying:
             await self.plain_emit(event, data, to=to, room=room, **options)
         else:
             args = list(data) if isinstance(data, tuple) else [] if data is None else [data]  # as Socket.IO sends them
-            await self.plain_emit(
-                'todosync_down', {'tab': route.tab, 'event': event, 'args': args}, to=route.leader_sid
-            )
+            data = {'tab': route.tab, 'event': event, 'args': args}
+            await self.plain_emit('todosync_down', data, to=route.leader_sid, callback=options.get('callback'))
 
     def _reason_not_to_carry(self, client: Client, leading_client: Client, socket: Socket) -> Refusal | None:
         if not self._sessions.are_same(client, leading_client):
