@@ -8,7 +8,7 @@
  */
 
 const SESSION_URL = new URL("../../session", import.meta.url); // beside the modules, wherever the app is
-const MEETINGS_MAX = 20; // pages of two sessions that were opened together meet at each ping
+const ANSWERS_MAX = 20; // pages of two sessions that were opened together meet at each ping
 const SETTLE_DELAY_MS = 100;
 
 export class Session {
@@ -16,12 +16,12 @@ export class Session {
   constructor(tag) {
     this.tag = tag;
     /** @type {[number, number]} when this page was asked for, and when it began to run */
-    this.opened = [performance.timeOrigin, Date.now()];
+    this.opened = whenOpened();
     this.asking = false;
-    this.meetings = 0;
+    this.answers = 0;
   }
 
-  /** Ask the server. @param {string} clientId */
+  /** Ask the server. @param {string} clientId @returns {Promise<boolean>} whether it has answered */
   async settle(clientId) {
     try {
       const response = await fetch(SESSION_URL, {
@@ -29,10 +29,11 @@ export class Session {
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ client_id: clientId }),
       });
-      if (!response.ok) return;
+      if (!response.ok) return false;
       this.tag = (await response.json()).tag;
+      return true;
     } catch {
-      // the server is away; without a tag the server itself refuses to mix sessions
+      return false; // the server is away; without a tag the server itself refuses to mix sessions
     }
   }
 
@@ -42,21 +43,32 @@ export class Session {
   }
 
   /**
-   * A message of another session was heard: if the pages were opened together, settle again, though not for ever.
+   * A message of another session was heard: if the pages were opened together, or this one had no network when it asked
+   * for its session, settle again, though not for ever.
    * @param {{ opened: [number, number] }} mark @param {string} clientId
    * @param {() => void} onChange called when this page turns out to belong elsewhere
    */
   meet(mark, clientId, onChange) {
-    if (this.asking || !mark.opened || !overlap(this.opened, mark.opened)) return;
-    if (++this.meetings > MEETINGS_MAX) return;
+    if (this.asking || (this.tag && !(mark.opened && overlap(this.opened, mark.opened)))) return;
+    if (this.answers >= ANSWERS_MAX) return;
     this.asking = true;
     setTimeout(async () => {
       const before = this.tag;
-      await this.settle(clientId);
+      if (await this.settle(clientId)) this.answers++; // without a network it asks again, however long that lasts
       this.asking = false;
       if (this.tag !== before) onChange();
     }, SETTLE_DELAY_MS);
   }
+}
+
+/**
+ * By the clock now, and by the time since the page was asked for: the clock may have been set meanwhile. Between them
+ * lies everything that either of them holds for possible.
+ * @returns {[number, number]}
+ */
+function whenOpened() {
+  const [now, age] = [Date.now(), performance.now()];
+  return [Math.min(performance.timeOrigin, now - age), Math.max(performance.timeOrigin + age, now)];
 }
 
 /** @param {[number, number]} a @param {[number, number]} b */
