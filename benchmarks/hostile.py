@@ -27,7 +27,7 @@ from tests.server import ROOT, RunningServer
 
 from .light_browser import LightBrowser
 from .report import Chapter, Figure, ms, percentile, size, table
-from .servers import serving_todos
+from .servers import post, serving_todos
 from .soak import FORGOTTEN_AFTER, Held, held
 
 TODOS = 20_000
@@ -39,7 +39,12 @@ PAUSE = 0.05
 SETTLE = 45.0
 """Seconds until the server has given up on the last stranger."""
 MEMORY_LIMIT = 20e6
+KEPT_LIMIT = 64e6
 LATENCY_LIMIT = 5.0
+READERS = 16
+"""How many threads of the server read the database at once before the first measurement: more than its pool keeps."""
+ARRIVAL_TIMEOUT = 60.0
+"""Seconds after the last write within which the honest tabs must have everything."""
 EVENTS = ('todosync_hello', 'todosync_join', 'todosync_up', 'todosync_fetch', 'todosync_leave', 'todosync_probe')
 EVENTS_OF_NICEGUI = ('handshake', 'event', 'javascript_response', 'ack', 'log')
 ODD_VALUES: tuple[Any, ...] = (
@@ -293,9 +298,10 @@ class Honest:
                 added = await http.post('/todos', json={'todo': {'title': title}})
                 await asyncio.sleep(WRITE_INTERVAL)
                 await http.delete(f'/todos/{added.json()["id"]}')
-        async with asyncio.timeout(30):
-            while self._written:  # noqa: ASYNC110 - what is waited for sets no event
-                await asyncio.sleep(0.05)
+        deadline = time.monotonic() + ARRIVAL_TIMEOUT
+        while self._written:
+            assert time.monotonic() < deadline, f'honest tabs were not shown {self._written}'
+            await asyncio.sleep(0.05)
 
     async def close(self) -> None:
         """Close the tabs."""
@@ -320,7 +326,8 @@ async def measure(minutes: float, settle: float = SETTLE) -> Chapter:
     :param settle: seconds from the end of the attack to the second measurement
     """
     async with serving_todos(TODOS, RECONNECT_TIMEOUT=FORGOTTEN_AFTER) as server:
-        await attack(server, min(60.0, 20 * minutes))  # everything exists then that is made only once
+        await make_once(server)
+        await attack(server, min(60.0, 20 * minutes))
         before = await held(server, settle)
         honest = Honest(server)
         await honest.open()
@@ -345,6 +352,8 @@ async def measure(minutes: float, settle: float = SETTLE) -> Chapter:
 def _growth(before: Held, after: Held) -> Iterator[Figure]:
     growth = after.memory - before.memory
     yield Figure('memory', size(after.memory), f'{growth / 1e6:+.1f} MB', 'no growth', growth < MEMORY_LIMIT)
+    kept = f'{(after.kept - before.kept) / 1e6:+.1f} MB'
+    yield Figure('kept free by glibc', size(after.kept), kept, f'under {size(KEPT_LIMIT)}', after.kept < KEPT_LIMIT)
     for name, then, now in (
         ('files and sockets', before.files, after.files),
         ('threads', before.threads, after.threads),
@@ -365,6 +374,11 @@ def _latency(latencies: list[float]) -> Figure:
     )
 
 
+async def make_once(server: RunningServer) -> None:
+    """Have the server make what it makes only once: the threads and the connections of its pools."""
+    await post(server, '/benchmark/connections', count=READERS)
+
+
 async def attack(server: RunningServer, seconds: float) -> dict[str, int]:
     """Attack a server from a program of its own, and return how often in each way."""
     process = await asyncio.create_subprocess_exec(
@@ -372,6 +386,7 @@ async def attack(server: RunningServer, seconds: float) -> dict[str, int]:
         stdout=asyncio.subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
     output, _ = await process.communicate()
+    assert process.returncode == 0, 'the attack ended with an error'
     return dict(orjson.loads(output))
 
 

@@ -28,9 +28,14 @@ MEMORY_LIMIT = 5e6
 
 @dataclass(frozen=True)
 class Held:
-    """What the server holds."""
+    """What the server holds.
+
+    ``kept`` is memory that glibc keeps free, because it lies between what is used or is to be used again. All other
+    memory counts as ``memory``.
+    """
 
     memory: int
+    kept: int
     files: int
     threads: int
     tasks: int
@@ -106,7 +111,10 @@ async def held(server: RunningServer, settle: float) -> Held:
         counts = await post(server, '/benchmark/counts')
     await asyncio.sleep(settle)
     counts = await post(server, '/benchmark/counts')
-    return Held(memory_bytes(server.pid), open_files(server.pid), threads(server.pid), **counts)
+    with_kept = memory_bytes(server.pid)
+    await post(server, '/benchmark/trim')
+    memory = memory_bytes(server.pid)
+    return Held(memory, max(0, with_kept - memory), open_files(server.pid), threads(server.pid), **counts)
 
 
 def _figure(name: str, before: int, after: int) -> Figure:

@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 
 import pytest
 
-from benchmarks import hostile
-from benchmarks.processes import memory_bytes, open_files
-from benchmarks.servers import post, serving_todos
+from benchmarks import hostile, soak
+from benchmarks.servers import serving_todos
+from tests.server import RunningServer
 
 SECONDS = 6.0
+SETTLE = 1.0
 TIMEOUT = 90.0
+MORE = 3
+"""How many files, threads and tasks may be there for other reasons, such as a job that is due."""
 
 
 @pytest.mark.long
 async def test_strangers_leave_nothing_behind_and_disturb_nobody() -> None:
     async with serving_todos(5000, RECONNECT_TIMEOUT=hostile.FORGOTTEN_AFTER) as server:
-
-        async def tasks() -> int:
-            return int((await post(server, '/benchmark/counts'))['tasks'])
-
+        await hostile.make_once(server)
+        fresh = await soak.held(server, SETTLE)
+        await hostile.attack(server, SECONDS / 2)
+        before = await _held_as_at_first(server, fresh)
         honest = hostile.Honest(server)
         await honest.open()
-        await honest.write_until(time.monotonic() + 1)
-        before = await tasks(), open_files(server.pid), memory_bytes(server.pid)
         attacks, _ = await asyncio.gather(
             hostile.attack(server, SECONDS), honest.write_until(time.monotonic() + SECONDS)
         )
-        assert len(attacks) == len(hostile.WAYS)
-        assert max(honest.latencies) < hostile.LATENCY_LIMIT
-        async with asyncio.timeout(TIMEOUT):
-            while await tasks() > before[0] + 3 or open_files(server.pid) > before[1] + 3:  # noqa: ASYNC110 - in the server
-                await asyncio.sleep(0.2)
-        assert memory_bytes(server.pid) < before[2] + 2 * hostile.MEMORY_LIMIT
         await honest.write_until(time.monotonic() + 1)
         await honest.close()
+        after = await _held_as_at_first(server, fresh)
         log = server.log_path.read_text()
+    assert len(attacks) == len(hostile.WAYS)
+    # the others that use this machine may delay one message; strangers who disturb would delay all
+    assert statistics.median(honest.latencies) < hostile.LATENCY_LIMIT
+    assert after.memory < before.memory + hostile.MEMORY_LIMIT
     assert 'Traceback' not in log
     assert all(line.isprintable() for line in log.splitlines())
+
+
+async def _held_as_at_first(server: RunningServer, fresh: soak.Held) -> soak.Held:
+    """Wait until the server has given up on the strangers, and return what it holds then."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        now = await soak.held(server, SETTLE)
+        if now.files <= fresh.files + MORE and now.threads <= fresh.threads + MORE and now.tasks <= fresh.tasks + MORE:
+            return now
+        assert time.monotonic() < deadline, f'{fresh} has become {now}'

@@ -36,6 +36,7 @@ class LightSocket(asyncio.Protocol):
         self.sid = ''
         self.received_bytes = 0
         self.is_open = False
+        self._is_lost = False
         self._transport: asyncio.Transport
         self._buffer = b''
         self._upgraded = False
@@ -53,7 +54,11 @@ class LightSocket(asyncio.Protocol):
         """
         socket = cls(listener) if listener else cls()
         await asyncio.get_running_loop().create_connection(lambda: socket, host, port)
-        await socket.shake_hands(host, port, path, cookie)
+        try:
+            await socket.shake_hands(host, port, path, cookie)
+        except BaseException:
+            socket.abort()
+            raise
         return socket
 
     async def shake_hands(self, host: str, port: int, path: str, cookie: str) -> None:
@@ -97,7 +102,8 @@ class LightSocket(asyncio.Protocol):
 
     def abort(self) -> None:
         """End the connection without a closing message, like a browser that crashes."""
-        self._transport.abort()
+        if not self._is_lost:  # asyncio's own loop fails where a closed connection is aborted
+            self._transport.abort()
 
     @property
     def port(self) -> int:
@@ -110,10 +116,9 @@ class LightSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
+        self._is_lost = True
         for waiting in (self._ready, *self._acknowledgements.values()):
-            if not waiting.done():
-                waiting.set_exception(exc or ConnectionError('the server closed the connection'))
-                waiting.exception()  # retrieved: nobody may be waiting for it
+            _fail(waiting, exc or ConnectionError('the server closed the connection'))
 
     def data_received(self, data: bytes) -> None:
         at = time.monotonic()
@@ -135,7 +140,7 @@ class LightSocket(asyncio.Protocol):
         if not separator:
             return
         if b' 101 ' not in head.splitlines()[0]:
-            self._ready.set_exception(ConnectionError(head.splitlines()[0].decode()))
+            _fail(self._ready, ConnectionError(head.splitlines()[0].decode()))
             self._transport.close()
             return
         self._upgraded = True
@@ -165,9 +170,10 @@ class LightSocket(asyncio.Protocol):
         elif packet[:2] == b'40':
             self.sid = orjson.loads(packet[2:])['sid']
             self.is_open = True
-            self._ready.set_result(None)
+            if not self._ready.done():
+                self._ready.set_result(None)
         elif packet[:2] == b'44':
-            self._ready.set_exception(ConnectionError(packet.decode()))
+            _fail(self._ready, ConnectionError(packet.decode()))
         elif packet[:2] == b'43':
             start = packet.index(b'[')
             waiting = self._acknowledgements.pop(int(packet[2:start]))
@@ -191,3 +197,9 @@ class LightSocket(asyncio.Protocol):
         else:
             header = struct.pack('!BBQ', start, 0x80 | 127, length)
         self._transport.write(header + MASK + payload)
+
+
+def _fail(waiting: asyncio.Future[Any], error: Exception) -> None:
+    if not waiting.done():
+        waiting.set_exception(error)
+        waiting.exception()  # retrieved: nobody may be waiting for it

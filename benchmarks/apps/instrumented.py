@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import runpy
+import threading
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
+from anyio import to_thread
 from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse
 from nicegui import Client, app, core
@@ -28,6 +32,8 @@ PAUSE = 0.15
 ROOM = 'benchmark'
 EVENT = 'todosync_data'
 HOUR = 3600.0
+THREADS_MAX = 32
+"""How many threads the event loop's own pool may have."""
 FLOOR_PAGE = """<!doctype html><p>Buy milk</p><script>
   const show = (text) => (document.querySelector('p').textContent = text);
   const channel = new BroadcastChannel('floor');
@@ -86,20 +92,34 @@ async def open_floor_socket(socket: WebSocket) -> None:
 async def counts() -> dict[str, int]:
     """Count everything that could stay in memory."""
     gc.collect()
+    await to_thread.run_sync(_do_nothing)  # with this, AnyIO ends threads that have long had no work
     return {'tasks': len(asyncio.all_tasks()), 'clients': len(Client.instances)}
+
+
+@app.post('/benchmark/trim')
+async def trim() -> None:
+    """Have glibc give back the memory that it has kept for what comes next."""
+    if give_back := getattr(ctypes.CDLL(None), 'malloc_trim', None):
+        give_back(0)
 
 
 @app.post('/benchmark/connections')
 async def open_connections(count: int) -> None:
-    """Read the database so many times at once, and leave the connections to the pool."""
-    await asyncio.to_thread(_read_at_once, count)
+    """Make what is made only once: have so many threads read the database at once, and leave all that to the pools."""
+    together = threading.Barrier(count)
+    with ThreadPoolExecutor(count) as others:
+        read_at_once = (asyncio.wrap_future(others.submit(_read_database, together)) for _ in range(count))
+        await asyncio.gather(*read_at_once, *(asyncio.to_thread(time.sleep, PAUSE) for _ in range(THREADS_MAX)))
 
 
-def _read_at_once(count: int) -> None:
-    database = todosync.current_server().database
-    with ExitStack() as transactions:
-        for _ in range(count):
-            transactions.enter_context(database.read()).connection()
+def _read_database(together: threading.Barrier) -> None:
+    with todosync.current_server().database.read() as session:
+        session.connection()
+        together.wait()
+
+
+def _do_nothing() -> None:
+    pass
 
 
 @app.post('/benchmark/quiet')
