@@ -6,7 +6,7 @@
 # make bench         measure (ARGS='--soak 60' to have tabs come and go for an hour, too)
 # make soak          have tabs come and go for long, and look for what grows (MINUTES=60)
 # make hostile       have strangers attack a server beside honest tabs (MINUTES=60)
-# make chaos         random faults in real browsers (SEED=7 MINUTES=10)
+# make chaos         random faults in real browsers (SEED=7 MINUTES=10 DATABASE=postgresql)
 # make explore       look longer for a sequence of faults that the tabs do not survive (SECONDS=60 SEED=1)
 # make screenshots   make the pictures of the documentation anew
 
@@ -55,7 +55,8 @@ hostile: $(VENV)/dev
 
 chaos: $(VENV)/dev
 	@scripts/ensure-browsers chromium
-	@$(BIN)/python -m tests.e2e.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
+	@$(if $(filter postgresql,$(DATABASE)),scripts/ensure-postgres)
+	@$(BIN)/python -m tests.e2e.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) --database $(or $(DATABASE),sqlite)
 
 screenshots: $(VENV)/dev
 	@scripts/ensure-browsers chromium

@@ -1,7 +1,7 @@
 """Random faults against real browsers and a real server, checked all along against the database.
 
 The same seed draws the same steps; what the machine makes of their timing is its own affair. Run it with
-``make chaos SEED=7 MINUTES=10``; it prints each step before taking it.
+``make chaos SEED=7 MINUTES=10 DATABASE=postgresql``; it prints each step before taking it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from pathlib import Path
 from playwright._impl._errors import TargetClosedError
 from playwright.sync_api import CDPSession, Page, sync_playwright
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from tests.databases import other_program
+from tests.databases import KINDS, other_program
 from tests.e2e.browser import (
     Chromium,
     Tabs,
@@ -36,6 +37,9 @@ from tests.e2e.browser import (
     status,
     thaw,
 )
+from tests.e2e.chaos_server import ServerFaults
+from tests.e2e.chaos_truth import Truth, ViolationError
+from tests.postgres import running_postgres
 from tests.server import RunningServer, running_server
 
 MAX_TABS = 6
@@ -43,10 +47,19 @@ STEPS_BETWEEN_CHECKS = 12
 PAUSE_MAX = 0.4
 """The longest time in seconds between two steps. Hand-overs are shorter, so steps come before, in and after them."""
 AGREEMENT_TIMEOUT = 60.0
+LOCK_TIMEOUT = 5
 
 
-class ViolationError(AssertionError):
-    """Something was lost, done twice, shown wrongly, or went back."""
+CLOCK_JUMPS = [-86400.0, -3600.0, -30.0, 30.0, 3600.0, 86400.0]
+"""By how many seconds the clock of a tab may be wrong."""
+JUMP = """(milliseconds) => {
+  const real = (globalThis.realDate ??= Date);
+  const now = () => real.now() + milliseconds;
+  globalThis.Date = new Proxy(real, {
+    get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
+    construct: (target, values) => (values.length ? new target(...values) : new target(now())),
+  });
+}"""
 
 
 @dataclass
@@ -60,6 +73,8 @@ class ChaosTab:
     offline: CDPSession | None = None
     loaded_at: float = 0.0
     version: int = -1
+    may_go_back: int = 0
+    """How often an older database has taken the place since it was seen that the tab shows it."""
 
     @property
     def responsive(self) -> bool:
@@ -73,16 +88,17 @@ class Chaos:
     :param say: called with a line for each step
     """
 
-    def __init__(self, seed: int, server: RunningServer, browser: Chromium, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, seed: int, server: RunningServer, browser: Chromium, directory: Path, say: Callable[[str], None]
+    ) -> None:
         self._random = random.Random(seed)
         self._say = say
         self._server = server
         self._browser = browser
         self._tabs: list[ChaosTab] = []
         self._count = 0
-        self._acknowledged: set[str] = set()
-        self._deleted: set[str] = set()
-        self._entered: dict[str, tuple[ChaosTab, float]] = {}
+        self._truth = Truth()
+        self._faults = ServerFaults(self._random, server, self._truth, directory, self._may_go_back)
         self.steps = 0
         self._actions: list[tuple[int, Callable[[], str | None]]] = [
             (10, self._open),
@@ -96,11 +112,11 @@ class Chaos:
             (4, self._go_offline),
             (5, self._go_online),
             (4, self._show),
-            (1, self._restart_server),
-            (1, self._kill_server),
+            (3, self._jump_clock),
             (14, self._enter_in_a_tab),
             (10, self._write_by_rest),
             (8, self._write_by_sql),
+            *self._faults.actions,
         ]
 
     def run(self, seconds: float) -> None:
@@ -121,6 +137,7 @@ class Chaos:
     def settle(self) -> None:
         """End all faults; then every tab must agree with the database, and nothing be lost or doubled."""
         self._say('settle')
+        self._faults.end()
         for tab in list(self._tabs):
             with contextlib.suppress(TargetClosedError):  # it has crashed
                 self._heal(tab)
@@ -133,7 +150,10 @@ class Chaos:
         except AssertionError as error:
             raise ViolationError(f'{error}\n{dump(tabs.pages)}') from error
         self._check_versions()
-        self._check_titles()
+        for tab in self._tabs:
+            tab.may_go_back = 0
+        loaded_at = {tab.name: tab.loaded_at for tab in self._tabs}
+        self._truth.check([todo['title'] for todo in self._server.todos()], loaded_at)
 
     def _step(self, action: Callable[[], str | None]) -> None:
         self.steps += 1
@@ -239,17 +259,18 @@ class Chaos:
         if tab in self._tabs:
             self._tabs.remove(tab)
 
-    # what happens to the server
+    def _jump_clock(self) -> str | None:
+        if not (tab := self._pick(lambda tab: tab.responsive)):
+            return None
+        seconds = self._random.choice(CLOCK_JUMPS)
+        tab.page.add_init_script(f'({JUMP})({seconds * 1000})')
+        with contextlib.suppress(Exception):  # the page is being loaded
+            tab.page.evaluate(JUMP, seconds * 1000)
+        return f'set the clock of {tab.name} to {seconds:+g} s'
 
-    def _restart_server(self) -> str:
-        self._server.restart()
-        return 'restart the server'
-
-    def _kill_server(self) -> str:
-        self._server.kill()
-        time.sleep(self._random.uniform(0, 2))
-        self._server.start()
-        return 'kill the server'
+    def _may_go_back(self) -> None:
+        for tab in self._tabs:
+            tab.may_go_back += 1
 
     # who writes
 
@@ -263,17 +284,19 @@ class Chaos:
             entry.press('Enter', timeout=2000)
             if entry.input_value(timeout=2000) == '':  # the page took it; without a connection it stays in the field
                 loaded_at = tab.page.evaluate('performance.timeOrigin')
-                self._entered[title] = (tab, loaded_at)
+                self._truth.entered[title] = (tab.name, loaded_at)
         except Exception as error:
             if 'Timeout' not in str(error) and 'closed' not in str(error) and 'navigat' not in str(error):
                 raise
             return f'could not enter {title!r}'
         return f'enter {title!r}'
 
-    def _write_by_rest(self) -> str:
+    def _write_by_rest(self) -> str | None:
+        if self._faults.is_hanging:
+            return None
         title = self._new_title('by REST')
         self._server.add(title)
-        self._acknowledged.add(title)
+        self._truth.acknowledged.add(title)
         return f'post {title!r}'
 
     def _write_by_sql(self) -> str:
@@ -285,13 +308,20 @@ class Chaos:
                 'DELETE FROM todos WHERE id = (SELECT min(id) FROM todos) RETURNING title',
             ]
         )
-        with other_program(self._server.database_url) as connection:
-            titles = connection.execute(text(statement), {'title': title}).scalars().all()
         kind = statement.split()[0].lower()
+        try:
+            with other_program(self._server.database_url) as connection:
+                if connection.dialect.name == 'postgresql':
+                    connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}s'")
+                titles = connection.execute(text(statement), {'title': title}).scalars().all()
+        except OperationalError as error:
+            if not self._faults.is_hanging or 'lock' not in str(error):
+                raise
+            return f'could not {kind} by SQL'  # the server was stopped while it wrote
         if kind == 'insert':
-            self._acknowledged.update(titles)
+            self._truth.acknowledged.update(titles)
         elif kind == 'delete':
-            self._deleted.update(titles)
+            self._truth.deleted.update(titles)
         return f'{kind} by SQL'
 
     # what must hold
@@ -307,18 +337,12 @@ class Chaos:
             except Exception:
                 continue  # the page is being loaded
             if loaded_at == tab.loaded_at and version < tab.version:
+                if tab.may_go_back:
+                    tab.may_go_back -= 1
+                    tab.version = version
+                    continue
                 raise ViolationError(f'{tab.name} went back from version {tab.version} to {version}')
             tab.loaded_at, tab.version = loaded_at, version
-
-    def _check_titles(self) -> None:
-        titles = [todo['title'] for todo in self._server.todos()]
-        if doubled := {title for title in titles if titles.count(title) > 1}:
-            raise ViolationError(f'done twice: {doubled}')
-        if lost := self._acknowledged - self._deleted - set(titles):
-            raise ViolationError(f'acknowledged and lost: {lost}')
-        entered = {title for title, (tab, at) in self._entered.items() if tab in self._tabs and tab.loaded_at == at}
-        if lost := entered - self._deleted - set(titles):
-            raise ViolationError(f'entered in a tab that was never left, and lost: {lost}')
 
     # the end of faults
 
@@ -358,7 +382,7 @@ def run_chaos(seed: int, seconds: float, directory: Path, say: Callable[[str], N
         browser = Chromium(playwright, directory / 'profile')
         browser.start()
         try:
-            chaos = Chaos(seed, server, browser, say)
+            chaos = Chaos(seed, server, browser, directory, say)
             chaos.run(seconds)
             return chaos.steps
         finally:
@@ -369,15 +393,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Random faults, checked against the database.')
     parser.add_argument('--seed', type=int, default=random.randrange(10**6))
     parser.add_argument('--minutes', type=float, default=10)
+    parser.add_argument('--database', choices=KINDS, default=KINDS[0])
     arguments = parser.parse_args()
     started = time.monotonic()
 
     def say(line: str) -> None:
         print(f'{time.monotonic() - started:7.2f} {line}', flush=True)  # noqa: T201
 
-    with tempfile.TemporaryDirectory() as directory:
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        settings = {}
+        if arguments.database == 'postgresql':
+            settings['DATABASE_URL'] = stack.enter_context(running_postgres()).create_database()
         try:
-            steps = run_chaos(arguments.seed, arguments.minutes * 60, Path(directory), say)
+            steps = run_chaos(arguments.seed, arguments.minutes * 60, directory, say, **settings)
         except ViolationError as violation:
             say(f'VIOLATION with seed {arguments.seed}: {violation}')
             sys.exit(1)

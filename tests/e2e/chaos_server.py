@@ -1,0 +1,216 @@
+"""What happens to the server and its database during chaos."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from tests.builds import use_build
+from tests.databases import keep
+from tests.e2e.browser import eventually
+from tests.e2e.chaos_truth import Copy, Truth, ViolationError
+from tests.server import ROOT, RunningServer
+from todos import MIGRATIONS
+
+Action = Callable[[], str | None]
+"""Does something, and returns a line about it; ``None`` if it was not possible."""
+AWAY_MAX = 2.0
+"""The longest time in seconds for which a killed server is away."""
+COMMAND_TIMEOUT = 120.0
+BUILD = ('main.py', 'todosync', 'todos', 'components', 'assets')
+
+
+class ServerFaults:
+    """Does to a server, and to its database, what happens to them.
+
+    :param chance: draws what is left to chance
+    :param server: the server
+    :param truth: is told what is lost on purpose
+    :param directory: for another build of the program
+    :param on_going_back: called when an older database has taken the place
+    """
+
+    def __init__(
+        self,
+        chance: random.Random,
+        server: RunningServer,
+        truth: Truth,
+        directory: Path,
+        on_going_back: Callable[[], None],
+    ) -> None:
+        self._random = chance
+        self._server = server
+        self._truth = truth
+        self._on_going_back = on_going_back
+        self._is_sqlite = server.database_url.startswith('sqlite')
+        self._kept: tuple[Callable[[], None], Copy] | None = None
+        self._backup: tuple[str, Copy] | None = None
+        self._builds = [ROOT, _another_build(directory / 'build')]
+        self.is_hanging = False
+        self.actions: list[tuple[int, Action]] = [
+            (1, self._restart),
+            (1, self._kill),
+            (2, self._roll),
+            (3, self._hang),
+            (4, self._go_on),
+            (6, self._keep_or_put_back),
+            (4, self._back_up_or_restore),
+        ]
+
+    def end(self) -> None:
+        """End what lasts."""
+        if self.is_hanging:
+            self.is_hanging = False
+            os.kill(self._server.pid, signal.SIGCONT)
+
+    def _restart(self) -> str:
+        self.is_hanging = False
+        self._server.restart()
+        return 'restart the server'
+
+    def _kill(self) -> str:
+        self.is_hanging = False
+        self._server.kill()
+        time.sleep(self._random.uniform(0, AWAY_MAX))
+        self._server.start()
+        return 'kill the server'
+
+    def _roll(self) -> str:
+        self.is_hanging = False
+        self._builds.reverse()
+        use_build(self._server, self._builds[0])
+        self._server.restart()
+        return 'roll to the other build'
+
+    def _hang(self) -> str | None:
+        if self.is_hanging:
+            return None
+        self.is_hanging = True
+        os.kill(self._server.pid, signal.SIGSTOP)
+        return 'stop the server process'
+
+    def _go_on(self) -> str | None:
+        if not self.is_hanging:
+            return None
+        self.end()
+        return 'continue the server process'
+
+    def _keep_or_put_back(self) -> str | None:
+        if self.is_hanging:
+            return None
+        if self._kept is None:
+            copy = self._truth.copy()
+            self._kept = keep(self._server.database_url), copy
+            self._open_again()
+            return 'keep a copy of the database'
+        (put_back, copy), self._kept = self._kept, None
+        put_back()
+        self._has_gone_back(copy)
+        eventually(self._server.is_up)
+        return 'put the copy of the database back'
+
+    def _open_again(self) -> None:
+        if not self._is_sqlite:  # PostgreSQL has ended all connections to the database, to copy it
+            eventually(self._server.is_up)
+            self._truth.forgive_undelivered(todo['title'] for todo in self._server.todos())
+
+    def _back_up_or_restore(self) -> str | None:
+        if self.is_hanging:
+            return None
+        if self._backup is None:
+            copy = self._truth.copy()
+            self._backup = self._run('backup').strip(), copy
+            return 'back the database up'
+        (backup, copy), self._backup = self._backup, None
+        self._restore(backup, copy)
+        return 'restore a backup'
+
+    def _restore(self, backup: str, copy: Copy) -> None:
+        if not self._is_sqlite:  # it refuses while servers are connected
+            self._server.stop()
+            self._run('restore', backup, '--yes')
+            self._has_gone_back(copy)
+            self._server.start()
+            return
+        with self._writes() as acknowledged:
+            told = self._run('restore', backup, '--yes')
+        kept = _titles(Path(told.rpartition(' ')[2].strip()))
+        remaining = {todo['title'] for todo in self._server.todos()}
+        if lost := set(acknowledged) - kept - remaining:
+            raise ViolationError(f'acknowledged during a restore, and neither kept nor there: {lost}')
+        self._has_gone_back(copy)
+        self._truth.acknowledged |= set(acknowledged) - kept
+
+    def _has_gone_back(self, copy: Copy) -> None:
+        self._truth.go_back(copy)
+        self._on_going_back()
+
+    @contextmanager
+    def _writes(self) -> Iterator[list[str]]:
+        """Write all the time during a block, and return what was acknowledged."""
+        acknowledged: list[str] = []
+        stop = threading.Event()
+        began = time.monotonic_ns()
+
+        def write() -> None:
+            number = 0
+            while not stop.is_set():
+                title = f'{began}.{number} during a restore'
+                number += 1
+                with suppress(OSError):
+                    status, _ = self._server.request('POST', '/todos', {'todo': {'title': title}})
+                    if status == 201:
+                        acknowledged.append(title)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            yield acknowledged
+        finally:
+            stop.set()
+            writer.join()
+
+    def _run(self, *command: str) -> str:
+        result = subprocess.run(
+            [sys.executable, '-m', 'todosync', *command],
+            env={
+                'TODOSYNC_ENV': self._server.DEFAULT_ENV,
+                **self._server.environment,
+                'TODOSYNC_MIGRATIONS': str(MIGRATIONS),
+            },
+            cwd=self._server.storage,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT,
+            check=False,
+        )
+        if result.returncode:
+            raise ViolationError(f'todosync {command[0]} has failed: {result.stdout}{result.stderr}')
+        return result.stdout
+
+
+def _another_build(directory: Path) -> Path:
+    """Make a build whose files in the browser are others, and do the same."""
+    directory.mkdir(parents=True)
+    for name in BUILD:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, directory / name)
+    for script in [*directory.glob('assets/**/*.js'), *directory.glob('todosync/**/*.js')]:
+        with script.open('a') as file:
+            file.write('\n// of another build\n')
+    return directory
+
+
+def _titles(backup: Path) -> set[str]:
+    with closing(sqlite3.connect(backup)) as connection:
+        return {title for (title,) in connection.execute('SELECT title FROM todos')}
