@@ -115,13 +115,8 @@ export class Carrier {
 
   #greet() {
     const { tab, real } = this;
-    const { clientId, documentId = "" } = this.socket; // none on a plain socket
-    const hello = { client_id: clientId, document_id: documentId, alone: tab.status.role === "alone" };
-    this.#request("todosync_hello", hello, (answer) => {
-      if (!answer.ok) {
-        tab.expire("server");
-        return;
-      }
+    const { clientId, documentId } = this.socket;
+    this.#sayHello((answer) => {
       this.link += 1;
       this.ready = true;
       tab.setConnected(true);
@@ -139,6 +134,13 @@ export class Carrier {
         post: (type, content) => this.#post(type, content),
       });
     });
+  }
+
+  /** Ask whether the server knows this page. @param {(answer: any) => void} onKnown */
+  #sayHello(onKnown) {
+    const { clientId, documentId = "" } = this.socket; // none on a plain socket
+    const hello = { client_id: clientId, document_id: documentId, alone: this.tab.status.role === "alone" };
+    this.#request("todosync_hello", hello, (answer) => (answer.ok ? onKnown(answer) : this.tab.expire("server")));
   }
 
   /**
@@ -165,6 +167,7 @@ export class Carrier {
     if (!this.ready) return;
     this.#request("todosync_join", { ...query, tab: from }, (answer) => {
       this.#post("joined", { to: from, ...answer });
+      if (answer.reason === "leader") this.#sayHello(() => {}); // the server may have deleted this tab's own page
       if (!answer.ok) return;
       this.#watch(from, query.client_id, lock);
       this.tab.relay?.fromTab(message, "follower", this.#replyTo(from));

@@ -1,4 +1,6 @@
-"""Pages at the edge of what NiceGUI can do: the longest text, and a page that is loaded before anybody goes there."""
+"""Pages at the edge of what NiceGUI can do: the longest text, a page that is loaded before anybody goes there, and one
+that the server deletes while it is shown.
+"""
 
 import json
 import os
@@ -43,6 +45,15 @@ async def next_page() -> None:
     ui.button('more', on_click=lambda e: events.append('clicked')).props('id=more')
     ui.add_body_html(f'<script>document.addEventListener("prerenderingchange", () => {{{CLICK_LATER}}})</script>')
     events.append(await ui.run_javascript('`prerendering: ${document.prerendering}`'))
+
+
+@ui.page('/ends')
+def ends() -> None:
+    """Have the server delete the page of a tab that stays open."""
+    client = ui.context.client
+    client.on_disconnect(lambda: events.append('disconnected'))
+    client.on_delete(lambda: events.append('deleted'))
+    ui.button('end', on_click=client.delete)
 
 
 @app.get('/events')

@@ -1,4 +1,4 @@
-"""The longest text, and pages that are loaded before anybody goes there, as in plain NiceGUI."""
+"""The longest text, pages that are loaded before anybody goes there, and pages that end, as in plain NiceGUI."""
 
 from __future__ import annotations
 
@@ -47,6 +47,27 @@ def test_the_longest_text_arrives_and_a_longer_one_harms_nobody(pages: list[Page
         other.get_by_role('button', name='more').click()
         eventually(lambda other=other: other.locator('.changes').inner_text() == 'clicked')
     assert sorted(status(page)['role'] for page in pages) == ['follower', 'follower', 'leader']
+
+
+def test_a_carried_page_that_the_server_deletes_is_told_that_only(pages: list[Page], url: str) -> None:
+    follower = next(page for page in pages if status(page)['role'] == 'follower')
+    follower.goto(f'{url}/ends')
+    eventually(lambda: status(follower) == {**status(follower), 'role': 'follower', 'connected': True})
+    before = len(events(url))
+    follower.get_by_role('button', name='end').click()
+    eventually(lambda: events(url)[before:] == ['deleted'])
+
+
+def test_a_leader_whose_page_the_server_deletes_makes_way_for_the_next_tab(chromium: Chromium, url: str) -> None:
+    context = chromium.fresh_context()
+    first, second = context.new_page(), context.new_page()
+    first.goto(f'{url}/ends')
+    eventually(lambda: status(first)['role'] == 'leader' and status(first)['connected'])
+    first.get_by_role('button', name='end').click()
+    second.goto(url)
+    for page in (second, first):
+        eventually(lambda page=page: status(page)['connected'])
+    context.close()
 
 
 def test_a_page_that_is_loaded_in_advance_is_served_and_joins_the_others_when_it_is_shown(

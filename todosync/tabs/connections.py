@@ -102,8 +102,14 @@ class Connections:
         return socket.page_ids
 
     def remove_page(self, client_id: str) -> None:
-        """Forget a page that NiceGUI has deleted; safe to call twice."""
-        self.release(client_id)
-        if page := self._pages.pop(client_id, None):
-            for sid in page.sids:
-                self._sockets[sid].page_ids.discard(client_id)
+        """Forget a page that NiceGUI has deleted; safe to call twice.
+
+        NiceGUI is told of no disconnect: it would delete the page once more.
+        """
+        page = self._pages.pop(client_id, None)
+        if page is None:
+            return
+        if page.route is not None:
+            self._sockets[page.route.leader_sid].carried.discard(client_id)
+        for sid in page.sids:
+            self._sockets[sid].page_ids.discard(client_id)
