@@ -112,6 +112,14 @@ class RunningServer:
         finally:
             self._process = None
 
+    def wait(self, timeout: float) -> int:
+        """Wait until the process has ended by itself, and return its exit code."""
+        assert self._process is not None, 'the server is not running'
+        try:
+            return self._process.wait(timeout)
+        finally:
+            self.stop()
+
     def kill(self) -> None:
         """End the process without warning."""
         self.stop(signal.SIGKILL)

@@ -14,7 +14,7 @@ import httpx
 
 from tests.server import ROOT, RunningServer, free_port
 from todosync import Settings
-from todosync.production import supervision
+from todosync.production import supervision, watchdog
 
 STATIC_DIR = Path(tempfile.gettempdir()) / f'todosync-tests-static-{os.getuid()}'
 """Shared by all runs: compressing the files takes longer than all tests of this package."""
@@ -24,22 +24,23 @@ class RunningStack(RunningServer):
     """A running ``todosync serve``; requests go through Caddy.
 
     :param storage: its storage directory
+    :param main: the program of an app process
     :param settings: further settings, as in ``PROCESSES=2``
     """
 
     DEFAULT_ENV = 'production'
 
-    def __init__(self, storage: Path, **settings: Any) -> None:
+    def __init__(self, storage: Path, *, main: Path = ROOT / 'main.py', **settings: Any) -> None:
         super().__init__(storage, HTTPS_PORT=free_port(), STATIC_DIR=STATIC_DIR, **settings)
         self.https_port = int(self.environment['TODOSYNC_HTTPS_PORT'])
         self.runtime = supervision.runtime_directory(Settings(storage_dir=storage))
-        self.command = [sys.executable, '-m', 'todosync', 'serve', str(ROOT / 'main.py'),
+        self.command = [sys.executable, '-m', 'todosync', 'serve', str(main),
                          '--caddyfile', str(ROOT / 'Caddyfile')]  # fmt: skip
 
     @property
     def processes(self) -> dict[str, int]:
         """The ids of the processes by name: ``app-0``, ``app-1``, ``caddy``; 0 while one is down."""
-        known = supervision.connect(self.runtime).getAllProcessInfo()
+        known = watchdog.connect(self.runtime).getAllProcessInfo()
         return {process['name']: process['pid'] for process in known}
 
     @property

@@ -19,7 +19,7 @@ from nicegui import dependencies
 
 from tests.e2e.browser import eventually
 from tests.production.stack import RunningStack
-from todosync.production import supervision
+from todosync.production import watchdog
 from todosync.production.serving import load_all_elements
 
 pytestmark = [pytest.mark.any_database, pytest.mark.long]
@@ -267,7 +267,7 @@ def test_every_answer_says_which_request_it_belongs_to(stack: RunningStack) -> N
 
 
 def test_when_no_process_answers_the_person_is_told_so(secure_stack: RunningStack) -> None:
-    supervision.connect(secure_stack.runtime).stopProcess('app:app-0')
+    watchdog.connect(secure_stack.runtime).stopProcess('app:app-0')
     answer = secure(secure_stack, '/')
     assert answer.status in {502, 503}
     assert b'does not answer at the moment' in answer.body
@@ -275,4 +275,4 @@ def test_when_no_process_answers_the_person_is_told_so(secure_stack: RunningStac
     program = secure(secure_stack, '/todos')
     assert program.status in {502, 503}
     assert 'does not answer at the moment' in json.loads(program.body)['errors'][0]
-    supervision.connect(secure_stack.runtime).startProcess('app:app-0')
+    watchdog.connect(secure_stack.runtime).startProcess('app:app-0')

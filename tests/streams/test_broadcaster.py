@@ -252,7 +252,36 @@ def test_the_age_of_the_last_success_grows_while_broadcasts_fail(parts: Parts) -
     parts.clock.now += 30
     parts.broadcaster.run()
     assert parts.broadcaster.seconds_since_success() >= 30
+    assert parts.broadcaster.seconds_since_attempt() == 0
     parts.cable.cut = False
     wait_until(published_up_to(parts, 1), timeout=8)
     parts.broadcaster.run()
     assert parts.broadcaster.seconds_since_success() == 0
+
+
+def test_the_age_of_the_last_attempt_grows_while_a_broadcast_hangs(parts: Parts) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def hold(message: bytes) -> None:
+        entered.set()
+        assert release.wait(20)
+
+    parts.cable.subscribe(TODOS.topic, hold)
+    create_todo(parts.database, {'title': 'Buy milk'})
+    assert entered.wait(20)
+    parts.clock.now += 30
+    parts.broadcaster.run()  # as every ten seconds
+    assert parts.broadcaster.seconds_since_attempt() == 30
+    release.set()
+
+
+def test_a_failure_that_cannot_even_be_recorded_is_made_up_for(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(parts.jobs.failed, 'record', refuse)
+    parts.cable.cut = True
+    create_todo(parts.database, {'title': 'Buy milk'})
+    wait_until(lambda: parts.cable.attempts > 0)
+    parts.cable.cut = False
+    wait_until(published_up_to(parts, 1), timeout=8)  # sooner than the job would run by itself

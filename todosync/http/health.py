@@ -69,7 +69,11 @@ def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
     except Exception as error:
         checks['database'] = {'ok': False, 'error': f'{type(error).__name__}: {reason_for_strangers(error)}'}
     age = server.broadcaster.seconds_since_success()
-    checks['broadcast'] = {'ok': age < BROADCAST_MAX_AGE, 'seconds_since_success': round(age, 1)}
+    checks['broadcast'] = {
+        'ok': age < BROADCAST_MAX_AGE,
+        'seconds_since_success': round(age, 1),
+        'seconds_since_attempt': round(server.broadcaster.seconds_since_attempt(), 1),
+    }
     parts_are_well = checks['database']['ok'] and checks['broadcast']['ok']
     healthy = parts_are_well and server.is_started and not server.is_draining
     further = {name: check() for name, check in server.checks.items()}

@@ -9,6 +9,7 @@ from nicegui import app, core
 
 from todosync.package import extra
 
+from .deadline import LoopDeadline
 from .fresh_storage import FreshStorage
 from .idle import IdleOutboxes
 from .maintenance import BACKUP_TIME, back_up_database
@@ -58,6 +59,8 @@ def add_production(server: SyncServer) -> None:
     server.add_routes(metrics.make_router(board, server.health))
     server.checks['cable'] = lambda: _check_cable(board)
     server.parts += [IdleOutboxes(), board, _Tuning(server)]
+    if server.settings.is_production:  # not where somebody stops at a breakpoint
+        server.parts.append(LoopDeadline())
     app.on_delete(forget_unused_tab_storage)
     app.on_delete(free_elements)
 

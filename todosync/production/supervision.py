@@ -11,18 +11,18 @@ import stat
 import sys
 import tempfile
 import time
-import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import httpx
-from supervisor.xmlrpc import SupervisorTransport
 
 from todosync.settings import PREFIX, Settings
 
+from . import watchdog
 from .privacy import PRIVATE
 from .serving import DRAIN_SIGNAL
+from .watchdog import connect
 
 STOP_TIMEOUT = 8
 """Seconds that a process gets to end by itself, before it is killed."""
@@ -135,15 +135,6 @@ def runtime_directory(settings: Settings) -> Path:
     return directory
 
 
-def connect(directory: Path) -> Any:
-    """Return the interface of a running supervisor, which has the methods that supervisord's manual lists.
-
-    :param directory: its runtime directory
-    """
-    transport = SupervisorTransport(serverurl=f'unix://{directory}/supervisor.sock')
-    return xmlrpc.client.ServerProxy('http://supervisor', transport=transport).supervisor
-
-
 def _refuse_taken_port(settings: Settings) -> None:
     """Refuse to serve beside another program: Caddy shares a port with another Caddy without a word."""
     for port in {settings.port, settings.https_port if settings.domain else settings.port}:
@@ -199,6 +190,8 @@ def _configuration(settings: Settings, main: Path, caddyfile: Path) -> str:
             # compressing takes a while, and nobody waits for it: the app processes send what is not there yet
             _program('static', ['nice', *python, '-m', 'todosync', 'collect-static'], once=True, priority=10),
             _program('app', [*python, str(main.absolute())], count=settings.processes, priority=20),
+            # a script beside this module; with -P Python does not look for the standard library's modules there
+            _program('watchdog', [*python, '-P', watchdog.__file__, str(runtime_directory(settings))], priority=25),
             # started last, and so stopped first: nobody is sent to a process that is going
             _program('caddy', [caddy_program(), 'run', '--config', str(caddyfile.absolute())], priority=30),
         ]

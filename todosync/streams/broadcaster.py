@@ -64,7 +64,7 @@ class Broadcaster:
         self._pending = False
         self._failures = 0
         self._outage = Outage(log, 'broadcasting')
-        self._last_success = clock()
+        self._last_success = self._last_attempt = clock()
 
     def start(self) -> None:
         """Broadcast all changes that are committed from now on. Blocks until the current versions are read."""
@@ -73,7 +73,7 @@ class Broadcaster:
         self._unsubscribe = [
             self._cable.subscribe(stream.topic, partial(self._note_published, stream.name)) for stream in self._streams
         ]
-        self._last_success = self._clock()
+        self._last_success = self._last_attempt = self._clock()
         self._jobs.add(JOB_ID, self.run)
 
     def stop(self) -> None:
@@ -110,8 +110,13 @@ class Broadcaster:
         """Return how many seconds ago a broadcast last succeeded."""
         return self._clock() - self._last_success
 
+    def seconds_since_attempt(self) -> float:
+        """Return how many seconds ago a broadcast last began. It grows when broadcasts hang or are not run."""
+        return self._clock() - self._last_attempt
+
     def _run_until_done(self) -> None:
         while True:
+            self._last_attempt = self._clock()
             with self._lock:
                 self._pending = False
                 before = dict(self._published)
