@@ -22,7 +22,7 @@ from todos import MIGRATIONS
 from todosync import Settings, __version__
 from todosync.production import static_files, supervision
 from todosync.production.cli import cli
-from todosync.tabs import modules
+from todosync.tabs.modules import Modules
 
 Run = Callable[..., Result]
 
@@ -193,7 +193,7 @@ def test_the_collected_files_are_those_that_pages_ask_for(
     assert re.fullmatch(r'\d+ files written to .*\n', result.output)
     vue = tmp_path / 'static' / f'_nicegui/{nicegui.__version__}/static/vue.esm-browser.prod.js'
     assert brotli.decompress(vue.with_name(f'{vue.name}.br').read_bytes()) == vue.read_bytes()
-    leader = tmp_path / 'static' / modules.modules_url().lstrip('/') / 'leader.js'
+    leader = tmp_path / 'static' / Modules().url.lstrip('/') / 'leader.js'
     assert leader.read_bytes() == (ROOT / 'assets' / 'leader.js').read_bytes()
     assert not [path for path in (tmp_path / 'static').rglob('.*') if path.is_file()], 'drafts are left'
     assert run('collect-static').output.startswith('0 files written')

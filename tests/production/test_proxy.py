@@ -126,7 +126,9 @@ def test_every_file_of_the_page_is_kept_for_a_year(stack: RunningStack) -> None:
 
 def test_each_process_has_the_elements_that_only_others_have_shown(stack: RunningStack) -> None:
     load_all_elements()
-    urls = [f'/_nicegui/{nicegui.__version__}/components/{key}' for key in dependencies.js_components]
+    own = Path(nicegui.__file__).parent  # the others have other names in a production process
+    keys = [key for key, component in dependencies.js_components.items() if component.path.is_relative_to(own)]
+    urls = [f'/_nicegui/{nicegui.__version__}/components/{key}' for key in keys]
     assert len(urls) > 20
     for name in stack.apps:
         assert {stack.ask(name, url).status_code for url in urls} == {200}

@@ -12,6 +12,7 @@ from todosync.package import extra
 from .deadline import LoopDeadline
 from .fresh_storage import FreshStorage
 from .idle import IdleOutboxes
+from .kept_files import KeptFiles
 from .maintenance import BACKUP_TIME, back_up_database
 from .privacy import keep_private
 from .serving import drain_on_signal, load_all_elements
@@ -52,6 +53,9 @@ def add_production(server: SyncServer) -> None:
     keep_private(app.storage.path)  # the names of NiceGUI's files are worth sessions
     if server.settings.is_production:
         load_all_elements()
+        files = KeptFiles(app)
+        files.install()
+        server.parts.append(files)
         _share_storage(server)
     app.add_middleware(CorrelationIdMiddleware)
     server.status = board = StatusBoard(server.cable, lambda: take_report(server))

@@ -11,7 +11,7 @@ import brotli
 import nicegui
 from nicegui import dependencies
 
-from todosync.tabs import modules
+from todosync.tabs.modules import Modules
 
 from .serving import load_all_elements
 
@@ -39,7 +39,8 @@ def collect(directory: Path) -> int:
     return len(missing)
 
 
-def _files(directory: Path) -> Iterator[tuple[Path, Path]]:
+def _files(directory: Path) -> Iterator[tuple[Path | bytes, Path]]:
+    """Return what there is, a file or its content, and the path of its copy."""
     root = directory / NICEGUI_URL
     yield from _tree(Path(nicegui.__file__).parent / 'static', root / 'static')
     for key, component in dependencies.js_components.items():
@@ -50,7 +51,9 @@ def _files(directory: Path) -> Iterator[tuple[Path, Path]]:
         yield from _tree(resource.path, root / 'resources' / key)
     for key, module in dependencies.esm_modules.items():
         yield from _tree(module.path, root / 'esm' / key)
-    yield from _tree(modules.modules_directory(), directory / modules.modules_url().lstrip('/'))
+    modules = Modules()
+    for name, content in modules.contents.items():
+        yield content, directory / modules.url.lstrip('/') / name
 
 
 def _tree(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
@@ -59,8 +62,8 @@ def _tree(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
             yield path, target / path.relative_to(source)
 
 
-def _write(source: Path, target: Path) -> None:
-    content = source.read_bytes()
+def _write(source: Path | bytes, target: Path) -> None:
+    content = source if isinstance(source, bytes) else source.read_bytes()
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix in COMPRESSIBLE and len(content) >= MIN_SIZE:
         # the variant is written first, so that a file is never there without its variant

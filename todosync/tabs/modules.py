@@ -15,8 +15,6 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 URL = '/_nicegui/todosync'
 ENTRY_MODULE = 'leader.js'
@@ -30,17 +28,23 @@ LEGAL_IN_PATHS = "/:@!$&'()*+,;=%"
 
 
 class Modules:
-    """The browser's modules. They are read once, when this is made, so don't make it on an event loop."""
+    """The browser's modules. They are read once, when this is made, so don't make it on an event loop.
+
+    What is served is what was read: files that an upgrade puts in place never come under the URL of those before.
+    """
 
     def __init__(self) -> None:
-        self.url = modules_url()
-        self._names = [module.relative_to(modules_directory()).as_posix() for module in _modules()]
-        self._first = f'<script>\n{(modules_directory() / FIRST_SCRIPT).read_text()}</script>'
+        self.contents = {module.relative_to(_directory()).as_posix(): module.read_bytes() for module in _modules()}
+        """What each module holds, by its path below ``assets/``."""
+        digest = hashlib.sha256(b''.join(self.contents.values())).hexdigest()[:HASH_LENGTH]
+        self.url = f'{URL}/{digest}'
+        """The path of the URL under which the modules are; it changes with their content."""
+        self._first = f'<script>\n{self.contents[FIRST_SCRIPT].decode()}</script>'
 
     def routes(self, settle_session: Callable[[Request], Awaitable[Response]]) -> Mount:
         """Return the routes of the modules, and of the question which session a page belongs to."""
-        files = Mount(self.url.removeprefix(URL), _UnchangingFiles(directory=modules_directory()))
-        return Mount(URL, routes=[Route('/session', settle_session, methods=['POST']), files])
+        modules = Route(self.url.removeprefix(URL) + '/{name:path}', self._answer)
+        return Mount(URL, routes=[Route('/session', settle_session, methods=['POST']), modules])
 
     def head(
         self,
@@ -67,10 +71,17 @@ class Modules:
         # so that the browser fetches all modules at once, instead of finding one import after the other
         lines += [
             f'<link rel="modulepreload" href="{url}/{html.escape(name)}">'
-            for name in self._names
+            for name in self.contents
             if name not in entries and PurePosixPath(name).parent in folders
         ]
         return '\n'.join(lines) + '\n'
+
+    async def _answer(self, request: Request) -> Response:
+        content = self.contents.get(request.path_params['name'])
+        if content is None:
+            return Response(status_code=404)
+        headers = {'Cache-Control': f'public, max-age={YEAR}, immutable'}
+        return Response(content, media_type='text/javascript', headers=headers)
 
 
 def prefix_of(request: Request) -> str:
@@ -79,27 +90,12 @@ def prefix_of(request: Request) -> str:
     return stripped_by_proxy + str(request.scope.get('root_path', ''))
 
 
-def modules_url() -> str:
-    """Return the path of the URL under which the browser's modules are; it changes with their content."""
-    digest = hashlib.sha256(b''.join(module.read_bytes() for module in _modules())).hexdigest()[:HASH_LENGTH]
-    return f'{URL}/{digest}'
-
-
-def modules_directory() -> Path:
+def _directory() -> Path:
     """Return where the browser's modules are: in the installed package, or beside it in a checkout."""
     package = Path(__file__).parent.parent
     packaged = package / 'assets'
     return packaged if packaged.is_dir() else package.parent / 'assets'
 
 
-class _UnchangingFiles(StaticFiles):
-    """Files whose URLs change with their content, so that browsers may keep them."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers['Cache-Control'] = f'public, max-age={YEAR}, immutable'
-        return response
-
-
 def _modules() -> list[Path]:
-    return sorted(modules_directory().rglob('*.js'))
+    return sorted(_directory().rglob('*.js'))
