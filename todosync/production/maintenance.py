@@ -1,6 +1,9 @@
-"""The nightly backup, and which kind of backups a deployment has."""
+"""What a deployment does each night: a backup, of the kind that it has, and forgetting sessions that nobody uses."""
 
 from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 from todosync.jobs import JobInterruptedError, job
 from todosync.package import extra
@@ -8,9 +11,13 @@ from todosync.runtime import current_server
 from todosync.settings import Settings
 
 from .backup import BackupError, Backups, SqliteBackups
+from .storage_table import StorageTable
 
 BACKUP_TIME = '47 2 * * *'
-"""When the backup runs, in the five fields of cron, in UTC."""
+FORGETTING_TIME = '57 2 * * *'
+"""When each runs, in the five fields of cron, in UTC."""
+SESSION_RETENTION = timedelta(days=90)
+"""For how long a session is kept that nobody uses. By default its cookie lasts for 14 days."""
 
 
 @job(attempts=3, wait=300, retry_on=(BackupError, OSError, JobInterruptedError))
@@ -19,6 +26,13 @@ def back_up_database() -> None:
     settings = current_server().settings
     if settings.backups_kept:
         backups_of(settings).create()
+
+
+@job
+def forget_unused_sessions() -> None:
+    """Delete what pages have kept in ``app.storage.user`` for sessions of which no page was loaded for long."""
+    with closing(StorageTable(current_server().settings.storage_url)) as table:
+        table.forget(datetime.now(UTC) - SESSION_RETENTION)
 
 
 def backups_of(settings: Settings) -> Backups:

@@ -13,7 +13,7 @@ from .deadline import LoopDeadline
 from .fresh_storage import FreshStorage
 from .idle import IdleOutboxes
 from .kept_files import KeptFiles
-from .maintenance import BACKUP_TIME, back_up_database
+from .maintenance import BACKUP_TIME, FORGETTING_TIME, back_up_database, forget_unused_sessions
 from .privacy import keep_private
 from .serving import drain_on_signal, load_all_elements
 from .status import StatusBoard, take_report
@@ -76,6 +76,7 @@ def _share_storage(server: SyncServer) -> None:
     storage.install()
     app.add_middleware(FreshStorage, storage=storage)
     server.parts.append(storage)
+    server.jobs.add_recurring(forget_unused_sessions.__name__, forget_unused_sessions, FORGETTING_TIME)
 
 
 class _Tuning:
