@@ -171,6 +171,11 @@ def test_what_cannot_be_backed_up_or_restored_now_is_explained(run: Run, tmp_pat
         assert re.match(r'Error: (no backup was made|not restored): ', result.output)
 
 
+def test_commands_for_another_storage_directory_than_the_one_that_is_served_name_it(run: Run, storage: Path) -> None:
+    assert run('backup').output == f'Error: no backup was made: there is no database {storage}/production.sqlite3\n'
+    assert f'nothing is being served from {storage} by this user' in run('restart').output
+
+
 def test_a_wrong_setting_is_named_without_a_traceback(run: Run) -> None:
     result = run('serve', str(ROOT / 'main.py'), '--caddyfile', str(ROOT / 'Caddyfile'), PROCESSES='none')
     assert result.exit_code == 1

@@ -103,13 +103,16 @@ def test_the_commands_files_and_ports_of_the_services_exist() -> None:
     exposed = next(arguments for name, arguments in INSTRUCTIONS if name == 'EXPOSE').split()
     services = app_services()
     assert services['caddy']['command'] == shlex.split('caddy run --config Caddyfile')
-    assert services['app-1']['command'] == services['app-2']['command'] == ['python', 'main.py']
+    for name in ('app-1', 'app-2', 'rolling-1', 'rolling-2'):
+        assert services[name]['command'] == ['python', 'main.py']
     assert {'Caddyfile', 'main.py'} <= set(copied_paths())
     for service in services.values():
         for port in service.get('ports', []):
             assert port.split(':')[-1].removesuffix('/udp') in exposed
     upstreams = {address.split(':')[0] for address in services['caddy']['environment']['TODOSYNC_UPSTREAMS'].split()}
     assert upstreams == {'app-1', 'app-2'}
+    aliases = [services[name]['networks']['default']['aliases'] for name in ('rolling-1', 'rolling-2')]
+    assert aliases == [['app-1'], ['app-2']]
 
 
 def test_the_image_has_the_backup_programs_of_the_servers_version_or_a_later_one() -> None:
@@ -123,14 +126,18 @@ def test_the_image_has_the_backup_programs_of_the_servers_version_or_a_later_one
 def test_each_profile_starts_its_own_services() -> None:
     profiles: dict[str, set[str]] = {}
     for name, service in COMPOSE['services'].items():
-        (profile,) = service['profiles']
-        profiles.setdefault(profile, set()).add(name)
-    assert profiles == {'default': {'todosync'}, 'postgres': {'caddy', 'app-1', 'app-2', 'postgres'}}
+        for profile in service['profiles']:
+            profiles.setdefault(profile, set()).add(name)
+    assert profiles == {
+        'default': {'todosync'},
+        'rolling': {'caddy', 'rolling-1', 'rolling-2'},
+        'postgres': {'caddy', 'app-1', 'app-2', 'postgres'},
+    }
     assert 'COMPOSE_PROFILES=default' in (ROOT / '.env').read_text().splitlines()
 
 
 def app_services() -> dict[str, Any]:
-    return {name: service for name, service in COMPOSE['services'].items() if service['image'] == 'todosync'}
+    return {name: service for name, service in COMPOSE['services'].items() if service['image'].startswith('todosync:')}
 
 
 def _sources() -> str:

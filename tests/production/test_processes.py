@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.browser import Chromium, Tabs, eventually, shown, status
 from tests.production.stack import RunningStack
+from tests.server import ROOT
 
 pytestmark = pytest.mark.long
 
@@ -137,6 +139,34 @@ def test_a_rolling_restart_answers_every_request(stack: RunningStack) -> None:
     assert all(before[name] != after[name] for name in stack.apps)
     assert before['caddy'] == after['caddy']
     assert sum(todo['title'].startswith('During the restart') for todo in stack.todos()) == written
+
+
+@pytest.mark.any_database
+def test_a_release_that_does_not_start_leaves_the_others_as_they_were_and_can_be_taken_back(tmp_path: Path) -> None:
+    main = tmp_path / 'main.py'
+    release = (ROOT / 'main.py').read_text()
+    main.write_text(release)
+    stack = RunningStack(tmp_path / 'storage', main=main)
+    stack.start()
+    try:
+        before = stack.processes
+        main.write_text('raise SystemExit("broken")')
+        done = restart(stack)
+        assert (done.returncode, done.stdout) == (1, '')
+        assert done.stderr == 'Error: no more is restarted: app-0 ends when it is started; its log says why\n'
+        assert stack.processes['app-1'] == before['app-1']
+        stack.add('Written meanwhile')
+        main.write_text(release)
+        done = restart(stack)
+        assert done.stdout.splitlines() == ['app-0 is restarted and healthy', 'app-1 is restarted and healthy']
+        stack.add('Written afterwards')
+    finally:
+        stack.stop()
+
+
+def restart(stack: RunningStack) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, '-m', 'todosync', 'restart']
+    return subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=False)
 
 
 # the last one of this module: nobody needs the stack any more

@@ -77,7 +77,7 @@ def restart() -> None:
         for name in restart(Settings.from_environment()):
             click.echo(f'{name} is restarted and healthy')
     except OSError as error:
-        raise click.ClickException(f'nothing restarted: {error}') from error
+        raise click.ClickException(f'no more is restarted: {error}') from error
 
 
 @cli.command()

@@ -11,9 +11,11 @@ import stat
 import sys
 import tempfile
 import time
+import xmlrpc.client
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx
 
@@ -91,20 +93,27 @@ def restart(settings: Settings) -> Iterator[str]:
     """Restart the app processes one after the other, each as soon as the one before is healthy.
 
     :return: the names of the processes, as each is done
-    :raises OSError: nothing is being served from this storage directory
-    :raises TimeoutError: a process did not become healthy; those after it go on as they were
+    :raises OSError: nothing is being served from this storage directory, or a process did not become healthy, or did
+        not start; those after it go on as they were
     """
     directory = runtime_directory(settings)
     supervisor = connect(directory)
-    for process in supervisor.getAllProcessInfo():
+    try:
+        processes = supervisor.getAllProcessInfo()
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise OSError(f'nothing is being served from {settings.storage_dir.absolute()} by this user') from error
+    with suppress(xmlrpc.client.Fault):  # they are being collected already
+        supervisor.startProcess('static', False)  # what the new release has other than the one before
+    for process in processes:
         if process['group'] == 'app':
             name = f'app:{process["name"]}'
             if process['statename'] == 'RUNNING':
                 supervisor.signalProcess(name, str(DRAIN_SIGNAL.value))
                 time.sleep(NOTICE_TIME)
+            with suppress(xmlrpc.client.Fault):  # it has ended, or could not be started before
                 supervisor.stopProcess(name)
-            supervisor.startProcess(name)
-            _wait_until_healthy(directory / f'{process["name"]}.sock')
+            supervisor.startProcess(name, False)
+            _wait_until_healthy(supervisor, directory, process['name'])
             time.sleep(NOTICE_TIME)
             yield process['name']
 
@@ -213,11 +222,14 @@ def _program(name: str, command: list[str], *, priority: int, count: int = 1, on
     )
 
 
-def _wait_until_healthy(socket: Path) -> None:
+def _wait_until_healthy(supervisor: Any, directory: Path, name: str) -> None:
     deadline = time.monotonic() + HEALTHY_TIMEOUT
-    while _ask(httpx.HTTPTransport(uds=str(socket))) not in HEALTHY:
+    started = supervisor.getProcessInfo(f'app:{name}')['pid']
+    while _ask(httpx.HTTPTransport(uds=str(directory / f'{name}.sock'))) not in HEALTHY:
+        if supervisor.getProcessInfo(f'app:{name}')['pid'] != started:
+            raise ChildProcessError(f'{name} ends when it is started; its log says why')
         if time.monotonic() > deadline:
-            raise TimeoutError(f'{socket.stem} did not become healthy within {HEALTHY_TIMEOUT:.0f} s; its log says why')
+            raise TimeoutError(f'{name} did not become healthy within {HEALTHY_TIMEOUT:.0f} s; its log says why')
         time.sleep(0.1)
 
 

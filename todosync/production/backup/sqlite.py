@@ -49,6 +49,8 @@ class SqliteBackups(Backups):
         self._database = database
 
     def _write(self, draft: Path) -> None:
+        if not self._database.exists():
+            raise BackupError(f'there is no database {self._database}')
         with _explained(self._database), _read_only(self._database) as connection:
             connection.execute('VACUUM INTO ?', (str(draft),))
 
