@@ -95,10 +95,10 @@ class Connections:
         socket = self._sockets.pop(sid, None)
         if socket is None:
             return set()
-        for client_id in sorted(socket.carried):
-            self.release(client_id)
         for client_id in socket.page_ids:
             self._pages[client_id].sids.discard(sid)
+        for client_id in sorted(socket.carried):
+            self.release(client_id)  # the app is told, and may delete any page meanwhile
         return socket.page_ids
 
     def remove_page(self, client_id: str) -> None:
@@ -109,7 +109,7 @@ class Connections:
         page = self._pages.pop(client_id, None)
         if page is None:
             return
-        if page.route is not None:
-            self._sockets[page.route.leader_sid].carried.discard(client_id)
+        if page.route is not None and (socket := self._sockets.get(page.route.leader_sid)):
+            socket.carried.discard(client_id)
         for sid in page.sids:
             self._sockets[sid].page_ids.discard(client_id)
