@@ -20,6 +20,7 @@ CLICK_LATER = """
     }, 100);
 """
 events: list[str] = []
+told: list[str] = []
 app.on_connect(lambda client: events.append(client.page.path))
 
 
@@ -33,10 +34,15 @@ def index() -> None:
 
 @ui.page('/start')
 def start() -> None:
-    """Have the browser load the next page in advance, and go there as soon as that is connected."""
+    """Have the browser load the next page in advance, and go there as soon as that has answered."""
     rules = {'prerender': [{'source': 'list', 'urls': ['/next'], 'eagerness': 'immediate'}]}
     ui.add_head_html(f'<script type="speculationrules">{json.dumps(rules)}</script>')
-    ui.timer(0.1, lambda: ui.navigate.to('/next') if '/next' in events else None)
+    ui.timer(0.1, lambda: ui.navigate.to('/next') if has_answered() else None)
+
+
+def has_answered() -> bool:
+    """Return whether the page that is loaded in advance has said whether it is shown."""
+    return any(event.startswith('prerendering') for event in events)
 
 
 @ui.page('/next')
@@ -51,9 +57,15 @@ async def next_page() -> None:
 def ends() -> None:
     """Have the server delete the page of a tab that stays open."""
     client = ui.context.client
-    client.on_disconnect(lambda: events.append('disconnected'))
-    client.on_delete(lambda: events.append('deleted'))
+    client.on_disconnect(lambda: told.append('disconnected'))
+    client.on_delete(lambda: told.append('deleted'))
     ui.button('end', on_click=client.delete)
+
+
+@app.get('/told')
+def tell_told() -> list[str]:
+    """Return what the page that ends was told."""
+    return told
 
 
 @app.get('/events')
