@@ -66,6 +66,8 @@ def enqueue(run: Callable[..., Any], *arguments: Any, at: datetime | None = None
     :raises ValueError: the function cannot be imported by name, or the time has no zone
     :raises TypeError: the function is not marked or is a coroutine function, or an argument is no JSON value
     :raises DatabaseUnavailableError: the job could not be stored
+    :raises UnknownOutcomeError: the connection was lost during the commit, so the job may have been stored. To add it
+        again under the same ``job_id`` replaces it as long as it waits
     :raises RuntimeError: the call comes from an event loop, or ``setup()`` was not called
 
     Example::

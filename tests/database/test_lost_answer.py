@@ -13,12 +13,15 @@ from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import make_url
 
+from tests.jobs.functions import lines, owned, settled, write_line
+from tests.waiting import wait_until
 from tests.writing import create_todo
 from todos import MIGRATIONS
 from todos.models import TODOS
 from todosync.database.database import Database
 from todosync.database.errors import DatabaseUnavailableError, UnknownOutcomeError
 from todosync.http import RefusalRoute
+from todosync.jobs import Jobs
 
 NAME = '.s.PGSQL.5432'
 
@@ -78,9 +81,13 @@ def wire(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def database(wire: Wire, postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database at the end of the wire."""
-    url = make_url(postgres_url).update_query_dict({'host': str(wire.directory)}).render_as_string(hide_password=False)
+def url(wire: Wire, postgres_url: str) -> str:
+    """The URL of a database at the end of the wire."""
+    return make_url(postgres_url).update_query_dict({'host': str(wire.directory)}).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
     database = Database(url, migrations=MIGRATIONS)
     database.migrate()
     database.install_change_log(TODOS.log_table)
@@ -127,3 +134,19 @@ def test_what_is_lost_before_the_commit_was_not_written(database: Database, wire
     assert not isinstance(raised.value, UnknownOutcomeError)
     wire.cut_at = None
     assert titles(database) == []
+
+
+@pytest.mark.parametrize('is_delivered', [True, False])
+def test_a_job_may_have_been_added_and_runs_then(url: str, wire: Wire, tmp_path: Path, *, is_delivered: bool) -> None:
+    path = str(tmp_path / 'lines')
+    jobs = Jobs(url)
+    jobs.start()
+    wait_until(lambda: owned(jobs))
+    wire.cut_at, wire.is_delivered = b'COMMIT\0', is_delivered
+    with pytest.raises(UnknownOutcomeError):
+        jobs.enqueue(write_line, path, 'milk')
+    wire.cut_at = None
+    jobs.enqueue(write_line, path, 'bread')
+    wait_until(lambda: settled(jobs))
+    assert sorted(lines(path)) == ['bread', 'milk'][: 1 + is_delivered]
+    jobs.stop()

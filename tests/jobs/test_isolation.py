@@ -15,6 +15,7 @@ from tests.jobs.functions import lines, owned, run_nothing, settled
 from tests.waiting import wait_until
 from todosync.database import Database
 from todosync.jobs import Jobs
+from todosync.jobs.durable import THREADS
 from todosync.jobs.store import JobStore
 
 LATER = timedelta(hours=1)
@@ -86,6 +87,31 @@ def test_a_module_that_raises_at_import_fails_its_own_jobs_only(
     assert found == {raised.partition('(')[0]}  # a thread that waits for another's import finds half a module
     jobs.enqueue(functions.write_line, path, 'milk')
     wait_until(lambda: lines(path) == ['milk'])
+
+
+def test_a_module_that_hangs_at_import_holds_the_threads_of_its_own_jobs_only(
+    jobs: Jobs, path: str, fragile: Path, tmp_path: Path
+) -> None:
+    import fragile as module
+
+    later = datetime.now(UTC) + timedelta(seconds=0.5)
+    for _ in range(THREADS - 1):
+        jobs.enqueue(module.work, at=later)
+    del sys.modules['fragile']
+    source = fragile.read_text()
+    fragile.write_text(f'import time\nfrom pathlib import Path\nPath({str(tmp_path / "begun")!r}).touch()\n')
+    with fragile.open('a') as file:
+        file.write(f'while not Path({str(tmp_path / "go on")!r}).exists(): time.sleep(0.01)\n{source}')
+    try:
+        wait_until(lambda: jobs.queue().running == THREADS - 1 and (tmp_path / 'begun').exists())
+        for line in ('milk', 'bread'):
+            jobs.enqueue(functions.write_line, path, line)
+            wait_until(lambda line=line: line in lines(path))  # type: ignore[misc]
+        wait_until(lambda: jobs.queue().running == THREADS - 1)
+    finally:
+        (tmp_path / 'go on').touch()
+    wait_until(lambda: settled(jobs))
+    assert jobs.failed.count() == 0
 
 
 @pytest.mark.parametrize('store_url', ['sqlite', 'postgresql'], indirect=True)

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Column, Integer, String
 from sqlmodel import Field, SQLModel
 
 from tests.databases import execute
-from todosync import Settings, Stream, SyncServer, count, sql_now, total
+from todosync import RefusedWriteError, Settings, Stream, SyncServer, count, sql_now, total
 from todosync.http.health import check_health
 from todosync.streams.messages import Row
 from todosync.streams.reading import CHUNK
@@ -33,6 +33,7 @@ class Parcel(SQLModel, table=True):
 
 
 PARCELS = Stream(Parcel, order_by='address', totals={'all': count(), 'mass': total('grams')})
+PARCELS.writable('note')
 EVERYWHERE = {
     "9007199254740992, 'x', 0, 0, DEFAULT_TIME": 'id is a number that JavaScript cannot tell from others',
     "-9007199254740993, 'x', 0, 0, DEFAULT_TIME": 'id is a number that JavaScript cannot tell from others',
@@ -120,6 +121,26 @@ def test_a_row_that_cannot_be_served_is_left_out_named_and_shows_when_it_is_corr
     assert delta is not None
     assert sorted(row['address'] for row in delta.put) == ['corrected', 'later']
     assert (addresses(server), on_up(server)) == (['before', 'corrected', 'later'], [])
+
+
+@pytest.mark.parametrize('case', range(max(len(ON_SQLITE), len(ON_POSTGRESQL))))
+def test_such_a_row_cannot_be_written_either_and_the_reason_is_said(
+    server: SyncServer, database_url: str, database_kind: str, case: int
+) -> None:
+    cases = list((ON_SQLITE if database_kind == 'sqlite' else ON_POSTGRESQL).items())
+    if case >= len(cases):
+        pytest.skip('the other database takes more of what cannot be served')
+    values, reason = cases[case]
+    row_id = int(values.partition(',')[0])
+    add(database_url, values)
+    expected = 'There is no parcel' if reason.startswith('id ') else 'The parcel 7 is not shown and cannot be changed'
+    for write in (
+        lambda: server.writer.update(PARCELS, row_id, {'note': 'x'}),
+        lambda: server.writer.delete(PARCELS, row_id),
+    ):
+        with pytest.raises(RefusedWriteError, match=expected):
+            write()
+    assert len(on_up(server)) == 1
 
 
 def test_among_many_rows_those_that_cannot_be_served_are_found(server: SyncServer, database_url: str) -> None:

@@ -13,6 +13,7 @@ from .errors import (
     explained,
     reason,
     reason_for_strangers,
+    write_transaction,
 )
 from .file_watch import FileWatch
 from .log_table import LogTable
@@ -41,4 +42,5 @@ __all__ = [
     'reason',
     'reason_for_strangers',
     'sql_now',
+    'write_transaction',
 ]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -87,6 +88,19 @@ def explained_commit() -> Iterator[None]:
         if error.connection_invalidated and not is_certain:
             raise UnknownOutcomeError(reason(error)) from error
         raise
+
+
+@contextmanager
+def write_transaction(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction of which it is known whether the commit was made, or said that it is not.
+
+    :param engine: an engine for transactions that write
+    :raises UnknownOutcomeError: the connection was lost during the commit
+    """
+    with engine.connect() as connection:
+        yield connection
+        with explained_commit():
+            connection.commit()
 
 
 def reason(error: DBAPIError) -> str:

@@ -136,6 +136,7 @@ class Jobs:
         :raises ValueError: the function cannot be imported by name, or the time has no zone
         :raises TypeError: it is not marked, it is a coroutine function, or an argument is no JSON value
         :raises DatabaseUnavailableError: the store cannot be written to; the job was not added
+        :raises UnknownOutcomeError: it went away during the commit; the job may have been added, and runs then
 
         Example::
 
@@ -160,6 +161,7 @@ class Jobs:
 
         :return: whether there was one
         :raises DatabaseUnavailableError: the store cannot be written to; nothing was removed
+        :raises UnknownOutcomeError: it went away during the commit; the job may have been removed
         """
         forbid_event_loop('Cancelling a job')
         assert self._owner is not None, 'start() first'

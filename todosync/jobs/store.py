@@ -10,6 +10,8 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, Row, func, select
 
+from todosync.database import write_transaction
+
 from .convert import (
     UnreadableJobError,
     convert_former_executions,
@@ -52,14 +54,14 @@ class JobStore:
 
         :param replace: first remove the jobs that wait under the same id, also those that wait for another attempt
         """
-        with self._writing.begin() as connection:
+        with write_transaction(self._writing) as connection:
             if replace:
                 _remove(connection, job_id)
             insert(connection, job_id=job_id, function=function, arguments=arguments, run_at=as_number(at))
 
     def remove(self, job_id: str) -> bool:
         """Remove the jobs that wait under an id, also for another attempt, and return whether there were any."""
-        with self._writing.begin() as connection:
+        with write_transaction(self._writing) as connection:
             return _remove(connection, job_id)
 
     def counts(self) -> tuple[int, int]:

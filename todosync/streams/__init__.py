@@ -11,6 +11,7 @@ from .channels import Channels, check_names
 from .disk_cache import DiskCache
 from .fetch import Fetch
 from .messages import Delta, Row, Snapshot
+from .reading import UnservableError
 from .replica import Replica
 from .stream import Stream
 from .totals import Total, count, total
@@ -32,6 +33,7 @@ __all__ = [
     'Snapshot',
     'Stream',
     'Total',
+    'UnservableError',
     'Version',
     'check_names',
     'count',

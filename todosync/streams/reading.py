@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Boolean, Column, DateTime, Engine, Enum, Float, Integer, String, TypeDecorator, select
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.sql.expression import ColumnElement
-from sqlmodel import AutoString, Session
+from sqlmodel import AutoString, Session, SQLModel
 
 from todosync.database import iso_utc
 from todosync.ids import ID_MAX
@@ -78,6 +78,23 @@ class RowReader:
                 rows += self._read_what_can_be(session, found[start : start + CHUNK], order, refused)
         self._log(session, ids, refused)
         return rows, refused
+
+    def get(self, session: Session, model: type[SQLModel], row_id: int) -> SQLModel | None:
+        """Return a row to be written, locked against others, or ``None`` if there is none.
+
+        :raises UnservableError: it is one of those that are left out
+        """
+        try:
+            row = session.get(model, row_id, with_for_update=True)
+        except Exception as error:
+            if not (reason := _reason(error)):
+                raise
+            raise UnservableError(reason) from error
+        for field, check in self._checks.items() if row else ():
+            value = getattr(row, field)
+            if not isinstance(value, datetime) and (problem := check([value])):
+                raise UnservableError(f'{field} is {problem}')
+        return row
 
     def _read(self, session: Session, ids: Sequence[int] | None, order: Sequence[ColumnElement[Any]]) -> list[Row]:
         query = select(*self._wire).order_by(*order)

@@ -281,6 +281,15 @@ class Stream:
         found = {row['id'] for row in put}
         return Delta(self.name, since, newest, put, [id_ for id_ in ids if id_ not in found])
 
+    def row_to_write(self, session: Session, row_id: int) -> Any:
+        """Return a row, locked against others, or ``None`` if there is none.
+
+        :param session: a write transaction
+        :param row_id: its id
+        :raises UnservableError: the row is left out, because another program has written what cannot be served
+        """
+        return self._reader.get(session, self.model, row_id)
+
     def left_out(self, session: Session) -> dict[int, str]:
         """Return why rows are not shown, by their ids: another program has written what cannot be served.
 

@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel
 
 from todosync.database import Database
 from todosync.ids import ID_MAX
-from todosync.streams import Row, Stream
+from todosync.streams import Row, Stream, UnservableError
 
 from .once import Once, done, forget
 from .refusals import RefusedWriteError, RowGoneError
@@ -204,10 +204,14 @@ def _refuse_undeclared(stream: Stream) -> None:
 
 
 def _stored(stream: Stream, row: RowOrId, session: Session) -> SQLModel:
-    row_id = id_of(row)
-    found = session.get(stream.model, row_id, with_for_update=True) if abs(row_id) <= ID_MAX else None
+    row_id, name = id_of(row), stream.model.__name__.lower()
+    try:
+        found: SQLModel | None = stream.row_to_write(session, row_id) if abs(row_id) <= ID_MAX else None
+    except UnservableError as error:
+        refusal = f'The {name} {row_id} is not shown and cannot be changed here ({error}); correct it in the database'
+        raise RefusedWriteError(refusal) from error
     if found is None:
-        raise RowGoneError(f'There is no {stream.model.__name__.lower()} {row_id}; it may have been deleted')
+        raise RowGoneError(f'There is no {name} {row_id}; it may have been deleted')
     return found
 
 
