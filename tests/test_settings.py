@@ -90,6 +90,16 @@ def test_a_wrong_variable_ends_the_program_with_one_line_that_names_it(
     assert '\n' not in message
 
 
+def test_one_wrong_setting_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv('TODOSYNC_PORT', 'many')
+    with pytest.raises(ValidationError) as raised:
+        Settings(storage_dir=tmp_path)
+    assert [problem['loc'] for problem in raised.value.errors()] == [('port',)]
+    monkeypatch.delenv('TODOSYNC_PORT')
+    assert Settings(storage_dir=tmp_path).static_dir == tmp_path / 'static'
+    assert Settings(storage_dir=tmp_path, static_dir=Path('elsewhere')).static_dir == Path('elsewhere')
+
+
 def test_the_program_itself_ends_without_a_traceback(tmp_path: Path) -> None:
     ended = run(str(ROOT / 'main.py'), cwd=tmp_path, TODOSYNC_PORT='many', TODOSYNC_STORAGE_DIR=str(tmp_path))
     assert ended.returncode == 1

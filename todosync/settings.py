@@ -73,8 +73,9 @@ class Settings(BaseSettings):
     https_port: int = Field(default=8443, ge=1, le=65535)
     socket: Path | None = None
     """The Unix socket to listen on instead of ``host`` and ``port``."""
-    static_dir: Path = Field(default_factory=lambda given: given['storage_dir'] / 'static')
-    """Where Caddy finds the files that are the same for everybody; safe to delete, they are made again."""
+    static_dir: Path = Field(default=None, validate_default=True)
+    """Where Caddy finds the files that are the same for everybody; safe to delete, they are made again. By default a
+    folder of the storage directory."""
     behind_proxy: bool = False
     """Whether Caddy is in front of this process: it compresses answers, and sends files that it is pointed to."""
 
@@ -90,11 +91,7 @@ class Settings(BaseSettings):
             settings.prepare_storage()
             settings.refuse_missing_directory()
         except ValidationError as error:
-            lines = [
-                f'{PREFIX}{str(problem["loc"][0]).upper()}: {problem["msg"]}'
-                for problem in error.errors()
-                if problem['type'] != 'default_factory_not_called'  # only a consequence of the others
-            ]
+            lines = [f'{PREFIX}{str(problem["loc"][0]).upper()}: {problem["msg"]}' for problem in error.errors()]
             raise SystemExit('\n'.join(lines)) from None
         except OSError as error:
             raise SystemExit(f'{PREFIX}STORAGE_DIR: {error}; name a directory that can be written to') from None
@@ -124,6 +121,12 @@ class Settings(BaseSettings):
         if cable == 'postgres' and not url.startswith('postgresql'):
             raise PydanticCustomError('cable', 'the postgres cable needs TODOSYNC_DATABASE_URL to name a PostgreSQL')
         return cable
+
+    @field_validator('static_dir', mode='before')
+    @classmethod
+    def _find_static_dir(cls, static_dir: Path | None, info: ValidationInfo) -> Path:
+        # no factory: pydantic reports one as a fault of its own when another setting is wrong
+        return static_dir or info.data.get('storage_dir', Path()) / 'static'
 
     @property
     def is_production(self) -> bool:
