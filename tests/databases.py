@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, NullPool, create_engine, make_url, text
@@ -14,6 +15,7 @@ from tests.writing import create_todo, delete_todo
 from todos import MIGRATIONS
 from todos.models import TODOS
 from todosync.database.database import Database
+from todosync.database.open_file import COMPANIONS
 from todosync.streams.messages import Delta
 from todosync.streams.version import Version
 
@@ -58,6 +60,32 @@ def keep(url: str) -> Callable[[], None]:
     :return: a function that puts the copy in its place, once, as an administrator does: no program is told
     """
     return _keep_sqlite(url) if url.startswith('sqlite') else _keep_postgres(url)
+
+
+def keep_file(url: str, copy: Path) -> Callable[[], None]:
+    """Make a copy of a SQLite database that is put in its place by moving the file over the other.
+
+    :param url: SQLAlchemy URL of the database
+    :param copy: where the copy is until then
+    :return: a function that moves it, once
+    """
+    path = Path(str(make_url(url).database))
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    return lambda: move_over(path, copy, with_companions=True)
+
+
+def move_over(path: Path, other: Path, *, with_companions: bool) -> None:
+    """Do what instructions for putting a SQLite file back usually say.
+
+    :param with_companions: whether the files beside the one before are removed
+    """
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+    if with_companions:
+        for suffix in COMPANIONS:
+            Path(f'{path}{suffix}').unlink(missing_ok=True)
+    other.replace(path)
 
 
 def _keep_sqlite(url: str) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import Todos
+from tests.databases import Todos, move_over
 from tests.server import running_server
 from tests.waiting import wait_until
 from tests.writing import create_todo
@@ -18,7 +18,6 @@ from todos.models import TODOS
 from todosync.database.database import Database
 from todosync.database.errors import DatabaseUnavailableError, UnknownOutcomeError
 
-COMPANIONS = ('-wal', '-shm')
 moves = pytest.mark.parametrize('with_companions', [True, False], ids=['companions removed', 'companions left'])
 
 
@@ -49,16 +48,6 @@ def other(tmp_path: Path) -> Path:
     todos = Todos(f'sqlite:///{other}')
     todos.add('other ' + 'x' * 400)
     return other
-
-
-def move_over(path: Path, other: Path, *, with_companions: bool) -> None:
-    """Do what instructions for putting a copy back usually say."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute('PRAGMA wal_checkpoint(TRUNCATE)')
-    if with_companions:
-        for suffix in COMPANIONS:
-            Path(f'{path}{suffix}').unlink(missing_ok=True)
-    other.replace(path)
 
 
 def titles(database: Database) -> set[str]:

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tests.builds import use_build
-from tests.databases import keep
+from tests.databases import keep, keep_file
 from tests.e2e.browser import eventually
 from tests.e2e.chaos_truth import Copy, Truth, ViolationError
 from tests.server import ROOT, RunningServer
@@ -109,10 +109,11 @@ class ServerFaults:
         if self.is_hanging:
             return None
         if self._kept is None:
-            copy = self._truth.copy()
-            self._kept = keep(self._server.database_url), copy
+            copy, url = self._truth.copy(), self._server.database_url
+            moves = self._is_sqlite and self._random.random() < 0.5
+            self._kept = keep_file(url, self._server.storage / 'copy') if moves else keep(url), copy
             self._open_again()
-            return 'keep a copy of the database'
+            return f'keep a copy of the database{", a file to move" if moves else ""}'
         (put_back, copy), self._kept = self._kept, None
         put_back()
         self._has_gone_back(copy)
