@@ -56,6 +56,7 @@ ODD_PACKETS = (
     *(b'43', b'431[', b'44', b'45', b'46', b'49', b'7', b'x', b'\xc3\xa9', b'40{"a"', b'42/other,["event"]'),
     *(b'451-["event",{"_placeholder":true,"num":0}]', b'459999999999-["event",{}]', b'41', b'1', b'5', b'2probe', b'6'),
 )
+POLLED = ('43', '9', '1', '3')
 ODD_REQUESTS = (
     b'\0\0\0\0',
     b'GET\r\n\r\n',
@@ -149,10 +150,13 @@ class Stranger:
         """Begin sockets that poll, and leave them."""
         async with httpx.AsyncClient(base_url=self._url) as http:
             path = '/_nicegui_ws/socket.io/?EIO=4&transport=polling'
-            for _ in range(20):
+            for number in range(20):
                 answer = await http.get(path)
                 sid = orjson.loads(answer.text[1:])['sid']
-                await http.post(f'{path}&sid={sid}', content='\x1e'.join(['40', '42["todosync_fetch",{}]', '42[', '9']))
+                packets = ['40', '42["todosync_fetch",{}]', '42[', POLLED[number % len(POLLED)]]
+                await http.post(f'{path}&sid={sid}', content='\x1e'.join(packets))
+                if number % 4 == 0:
+                    await http.post(f'{path}&sid={sid}', content='40')
                 await http.get(f'{path}&sid=%0a{{"level":"ERROR"}}')
 
     async def send_endless_heads(self) -> None:

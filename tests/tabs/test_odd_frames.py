@@ -204,21 +204,55 @@ async def test_a_connection_with_an_odd_query_is_refused(server: RunningServer, 
     should_have_stayed_calm(server)
 
 
+POLLING = '/_nicegui_ws/socket.io/?EIO=4&transport=polling'
+NO_PACKETS = ('x', '0', '2', '6', '\x1e', '9', '40\x1e9', 'd=', 'd', '\x1e'.join(['40'] * 99), '²', b'4\xff', 'bA')
+
+
+async def open_polling(http: httpx.AsyncClient) -> str:
+    """Open a polling socket, and return where it is polled."""
+    opened = await http.get(POLLING)
+    return f'{POLLING}&sid={orjson.loads(opened.text[1:])["sid"]}'
+
+
 async def test_odd_requests_of_a_polling_browser_harm_nobody(server: RunningServer) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
-        path = '/_nicegui_ws/socket.io/?EIO=4&transport=polling'
-        opened = await http.get(path)
-        path += f'&sid={orjson.loads(opened.text[1:])["sid"]}'
-        for body in ('x', '', '\x1e', '4', '4{}', 'b*', 'bAAAA', 'd=', 'd', '\x1e'.join(['40'] * 99), f'4{DEEP}', '²'):
+        path = await open_polling(http)
+        for body in ('', '4', '4{}', 'b*', 'bAAAA', '42[', f'4{DEEP}'):
             await http.post(path, content=body)
     should_have_stayed_calm(server)
+
+
+@pytest.mark.parametrize('body', NO_PACKETS, ids=range(len(NO_PACKETS)))
+async def test_a_polling_browser_that_sends_no_packets_has_ended(server: RunningServer, body: str | bytes) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        path = await open_polling(http)
+        assert (await http.post(path, content='40')).status_code == 200
+        await http.post(path, content=body)
+        assert 'Invalid session' in (await http.post(path, content='40')).text, 'it is forgotten at once'
+    should_have_stayed_calm(server)
+
+
+async def test_a_polling_browser_that_has_said_that_it_ends_may_ask_once_more(server: RunningServer) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        for method in ('GET', 'POST'):
+            path = await open_polling(http)
+            await http.post(path, content='1')
+            assert 'Invalid session' in (await http.request(method, path)).text
+        await http.post(path, content='x')
+    should_have_stayed_calm(server)
+
+
+async def test_a_polling_browser_that_sends_too_much_has_ended(server: RunningServer) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        path = await open_polling(http)
+        assert (await http.post(path, content='4' * 2**22)).status_code == 400
+        assert 'Invalid session' in (await http.post(path, content='40')).text
 
 
 async def test_a_polling_browser_that_is_gone_before_its_request_has_come_harms_nobody(server: RunningServer) -> None:
     for method in ('GET', 'POST'):
         _, writer = await asyncio.open_connection('127.0.0.1', server.port)
-        path = '/_nicegui_ws/socket.io/?EIO=4&transport=polling'
-        writer.write(f'{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n4'.encode())
+        writer.write(f'{method} {POLLING} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n4'.encode())
         writer.write_eof()
         await writer.drain()
         writer.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import socketio
@@ -14,6 +15,8 @@ LIMIT = 8 * 2**20
 """How many bytes may wait for one socket. One more message may come on top."""
 PACKET_OVERHEAD = 512
 """How many bytes of memory a waiting message takes besides its text."""
+TAKING_TIME = 5.0
+"""Seconds for which the end of a socket waits until its browser has taken what it was sent."""
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +72,11 @@ class Backlog(asyncio.Queue[Any]):
     async def put(self, packet: Any) -> None:
         """Do the same. It never has to wait."""
         self.put_nowait(packet)
+
+    async def join(self) -> None:
+        """Wait until everything was taken, but not for ever: a polling browser that is gone takes nothing."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(super().join(), TAKING_TIME)
 
     def _put(self, packet: Any) -> None:
         self.size += _size(packet)

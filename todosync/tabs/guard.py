@@ -10,8 +10,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 import engineio.packet
+import engineio.payload
 import socketio
 from nicegui import core
 from pydantic import ValidationError
@@ -26,12 +28,13 @@ LOG_INTERVAL = 60.0
 """Seconds between two lines about odd frames."""
 NOT_FOR_BROWSERS = frozenset({'connect', 'connect_error', 'disconnect', '*'})
 """Events that python-socketio itself sends to handlers. A browser that sends one wants to deceive the handlers."""
+POLLED_PACKETS = frozenset(
+    {engineio.packet.CLOSE, engineio.packet.PONG, engineio.packet.MESSAGE, engineio.packet.UPGRADE}
+)
+"""The types of packets that polling browsers send."""
 LAST_PACKET_TYPE = str(len(engineio.packet.packet_names) - 1)
-FAULTS_OF_POLLS = 'post request handler error'
-"""The message that Engine.IO logs, with a traceback, when it cannot read a request of a polling browser."""
 
 log = logging.getLogger(__name__)
-engineio_log = logging.getLogger('engineio.server')
 
 
 class TextPacket(packet.Packet):  # type: ignore[misc]  # python-socketio has no types
@@ -97,9 +100,8 @@ class Guard:
         eio._async = {
             **eio._async,
             'websocket': self._checked(eio._async['websocket']),
-            'translate_request': _translated(eio._async['translate_request']),
+            'translate_request': self._translated(eio._async['translate_request']),
         }
-        engineio_log.addFilter(self._is_no_odd_poll)
 
     def stop(self) -> None:
         """Step aside again; safe to call twice."""
@@ -108,7 +110,6 @@ class Guard:
         self._sio.packet_class = self._before['packet_class']
         self._sio.eio.handlers['message'] = self._before['message']
         self._sio.eio._async = self._before['async']
-        engineio_log.removeFilter(self._is_no_odd_poll)
         self._before = {}
 
     def wrap(
@@ -180,22 +181,60 @@ class Guard:
 
         return CheckedWebSocket
 
-    def _is_no_odd_poll(self, record: logging.LogRecord) -> bool:
-        is_odd = record.msg == FAULTS_OF_POLLS and bool(record.exc_info)
-        is_odd = is_odd and isinstance((record.exc_info or (None, None, None))[1], ValueError | KeyError)
-        if is_odd:
-            self.refuse()
-        return not is_odd
+    def _translated(
+        self, translate: Callable[..., Awaitable[dict[str, Any]]]
+    ) -> Callable[..., Awaitable[dict[str, Any]]]:
+        """Return Engine.IO's way to read a request, with an answer for one whose sender is gone before it has come."""
+
+        async def translated(scope: Any, receive: Any, send: Any) -> dict[str, Any]:
+            gone = {'REQUEST_METHOD': 'OPTIONS', 'QUERY_STRING': 'EIO=4', 'asgi.scope': scope, 'asgi.send': send}
+            environ = await translate(scope, receive, send)
+            if not environ:
+                return gone
+            eio_sid = parse_qs(environ['QUERY_STRING']).get('sid', [''])[0]
+            self._forget_closed(eio_sid)
+            environ['wsgi.input'] = _CheckedBody(environ['wsgi.input'], lambda: self._end_poll(eio_sid))
+            return environ
+
+        return translated
+
+    def _forget_closed(self, eio_sid: str) -> None:
+        """Forget a socket that is closed. Engine.IO does so a little later, and fails to answer until then."""
+        sockets = self._sio.eio.sockets
+        if eio_sid in sockets and sockets[eio_sid].closed:
+            del sockets[eio_sid]
+
+    async def _end_poll(self, eio_sid: str) -> None:
+        self.refuse()
+        if socket := self._sio.eio.sockets.get(eio_sid):
+            await socket.close(wait=False, abort=True, reason=self._sio.eio.reason.TRANSPORT_ERROR)
 
 
-def _translated(translate: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
-    """Return Engine.IO's way to read a request, with an answer for one whose sender is gone before it has come."""
+class _CheckedBody:
+    """What a polling browser sends. One that sends what is no packets of a browser has ended.
 
-    async def translated(scope: Any, receive: Any, send: Any) -> dict[str, Any]:
-        gone = {'REQUEST_METHOD': 'OPTIONS', 'QUERY_STRING': 'EIO=4', 'asgi.scope': scope, 'asgi.send': send}
-        return await translate(scope, receive, send) or gone
+    Engine.IO would log that, and keep the socket for as long as it waits for a browser that is gone.
+    """
 
-    return translated
+    def __init__(self, body: Any, end: Callable[[], Awaitable[None]]) -> None:
+        self._body = body
+        self._end = end
+
+    async def read(self, length: int | None = None) -> bytes:
+        """Return the body, or nothing if it is not as browsers send it."""
+        data: bytes = await self._body.read(length)
+        if _holds_packets(data):
+            return data
+        await self._end()
+        return b''
+
+
+def _holds_packets(data: bytes) -> bool:
+    try:
+        packets = engineio.payload.Payload(encoded_payload=data.decode()).packets
+    except (ValueError, LookupError, RecursionError):
+        return False
+    return all(packet.packet_type in POLLED_PACKETS for packet in packets)
 
 
 def _is_event_name(name: object) -> bool:
