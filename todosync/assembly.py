@@ -36,7 +36,7 @@ from todosync.settings import Settings
 from todosync.streams import Broadcaster, Channel, Channels, Fetch, Stream, check_names, make_cache
 from todosync.tabs import Sessions, Tabs, checked, share_socket, shared_socket
 from todosync.views import Views
-from todosync.writes import Writer
+from todosync.writes import Batch, Inbox, Writer
 
 if TYPE_CHECKING:
     from todosync.production import StatusBoard
@@ -154,6 +154,7 @@ class SyncServer:
             is_connected=lambda sid: core.sio.manager.is_connected(sid, '/'),
             may_subscribe=self._socket.is_leader,
         )
+        self.inbox = Inbox(self.writer, self.streams, may_write=self._socket.is_leader)
         self._routes = ApiRoutes()
         self.parts: list[Part] = []
         """Further parts, which start after all others and stop before them."""
@@ -236,6 +237,7 @@ class SyncServer:
         await self.channels.start()
         self._socket.role_listeners.append(self.views.set_role)
         core.sio.on('todosync_fetch', self._socket.guard.wrap(self.channels.answer_fetch, checked(Fetch)))
+        core.sio.on('todosync_write', self._socket.guard.wrap(self.inbox.receive, Batch.model_validate))
         self.commits.start()
         self.log_watch.start()
         for part in self.parts:

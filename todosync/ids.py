@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 ID_MAX = 2**53 - 1
 """The largest id, positive or negative, that JavaScript can represent exactly."""
@@ -45,6 +45,16 @@ class IdMaker:
         with self._lock:
             self._last = max(milliseconds << RANDOM_BITS | secrets.randbits(RANDOM_BITS), self._last + 1)
             return self._last
+
+
+def is_of_the_future(row_id: int, limit: timedelta) -> bool:
+    """Return whether an id that somebody else has made contains a time that is yet to come.
+
+    :param row_id: the id
+    :param limit: how far the clock of its maker may be ahead
+    """
+    made_at = EPOCH + timedelta(milliseconds=row_id >> RANDOM_BITS)
+    return made_at > datetime.now(UTC) + limit
 
 
 new_id = IdMaker()

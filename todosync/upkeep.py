@@ -10,6 +10,8 @@ from todosync.runtime import current_server
 
 KEY_RETENTION = 24 * 60 * 60
 """Seconds for which it is known what was done under a key."""
+QUEUE_RETENTION = 90 * 24 * 60 * 60
+"""Seconds for which it is known what was done of a browser's queue. A device may be without a network for long."""
 
 
 @job
@@ -37,10 +39,11 @@ def cull_cache() -> None:
 
 @job
 def forget_done_writes() -> None:
-    """Forget which writes were done under a key; nobody repeats one after so long."""
+    """Forget which writes were done under a key, or came from a browser; nobody repeats one after so long."""
     server = current_server()
     if any(stream.is_writable for stream in server.streams):
         server.writer.forget(_ago(KEY_RETENTION))
+        server.writer.forget_queues(_ago(QUEUE_RETENTION))
 
 
 @job

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
+from sqlalchemy import BigInteger, Column, Integer
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, select
 
@@ -26,7 +27,9 @@ class Mood(StrEnum):
 class Note(SQLModel, table=True):
     __tablename__ = 'notes_to_write'
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer, 'sqlite'), primary_key=True)
+    )
     text: str = Field(max_length=20)
     urgent: bool = False
     due: date | None = None

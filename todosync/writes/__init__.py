@@ -3,9 +3,22 @@
 Imports ``database``, ``ids`` and ``streams``.
 """
 
+from .effects import RowOrId
+from .inbox import Inbox
+from .queues import Batch
 from .refusals import RefusedWriteError, RowGoneError
 from .shapes import insert_shape, update_shape
 from .write import Write
-from .writer import RowOrId, Writer
+from .writer import Writer
 
-__all__ = ['RefusedWriteError', 'RowGoneError', 'RowOrId', 'Write', 'Writer', 'insert_shape', 'update_shape']
+__all__ = [
+    'Batch',
+    'Inbox',
+    'RefusedWriteError',
+    'RowGoneError',
+    'RowOrId',
+    'Write',
+    'Writer',
+    'insert_shape',
+    'update_shape',
+]

@@ -39,6 +39,10 @@ class RowGoneError(RefusedWriteError, LookupError):
     """
 
 
+class IdTakenError(RefusedWriteError):
+    """A row with the id that was chosen for a new one exists. Nothing was written; the row may get another id."""
+
+
 def refusal_of(error: ValidationError) -> RefusedWriteError:
     """Return the refusal for values that do not fit their fields."""
     sentences: list[str] = []

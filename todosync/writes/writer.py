@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, SQLModel
 
 from todosync.database import Database
-from todosync.ids import ID_MAX
-from todosync.streams import Row, Stream, UnservableError
+from todosync.streams import Stream
 
+from .effects import Effect, RowOrId, change, deed, deletion, insertion
 from .once import Once, done, forget
-from .refusals import RefusedWriteError, RowGoneError
-from .shapes import Values, check_values, insert_shape, update_shape
-from .write import Write
+from .queues import forget_queues, outcomes, queues
+from .shapes import Values
 
 WRITER_THREADS = 4
 """How many threads write. More would not help, because writers wait for each other, and readers need threads, too."""
 
-ID_ATTEMPTS = 100
-"""How many ids to try for a new row. Two processes hardly ever make the same id, unless a clock is wrong."""
-
-RowOrId = int | Row | SQLModel
-Effect = Callable[[Session], Any]
 Result = TypeVar('Result')
 
 
@@ -48,11 +41,12 @@ class Writer:
         self._limiter = CapacityLimiter(WRITER_THREADS)
 
     def prepare(self) -> None:
-        """Create the table that holds the outcomes of writes with a key.
+        """Create the tables that tell which writes were done already.
 
         :raises DatabaseUnavailableError: the database cannot be written to
         """
-        self.database.create_table(done)
+        for table in (done, queues, outcomes):
+            self.database.create_table(table)
 
     def forget(self, before: datetime) -> None:
         """Delete the outcomes of writes with a key from before a time. Such a write, sent again, is done again.
@@ -62,6 +56,15 @@ class Writer:
         """
         with self.database.write() as session:
             forget(session, before)
+
+    def forget_queues(self, before: datetime) -> None:
+        """Forget the queues of browsers that have brought nothing since a time.
+
+        :param before: a time with a time zone
+        :raises DatabaseUnavailableError: the database cannot be written to
+        """
+        with self.database.write() as session:
+            forget_queues(session, before)
 
     async def in_thread(self, write: Callable[..., Result], *args: Any, **options: Any) -> Result:
         """Do a write in one of the writers' threads.
@@ -86,16 +89,7 @@ class Writer:
 
             note = writer.insert(NOTES, {'text': 'Buy milk'})
         """
-        _refuse_undeclared(stream)
-        given = check_values(insert_shape(stream), values)
-
-        def add(session: Session) -> Any:
-            write = _checked(stream, Write('insert', None, given, session))
-            row = _new_row(stream, write.values, session)
-            session.add(row)
-            return row
-
-        return self._transaction(stream, add, key, ['insert', given])
+        return self._transaction(stream, insertion(stream, values), key)
 
     def update(self, stream: Stream, row: RowOrId, values: Values, *, key: str | None = None) -> Any:
         """Change fields of a row; the others stay as they are.
@@ -113,17 +107,7 @@ class Writer:
 
             writer.update(NOTES, note, {'urgent': True})
         """
-        _refuse_undeclared(stream)
-        given = check_values(update_shape(stream), values)
-        if not given:
-            raise RefusedWriteError(f'Nothing to change: give {_either(stream.declared.fields)}')
-
-        def change(session: Session) -> Any:
-            write = _checked(stream, Write('update', _stored(stream, row, session), given, session))
-            write.row.sqlmodel_update(write.values)
-            return write.row
-
-        return self._transaction(stream, change, key, ['update', id_of(row), given])
+        return self._transaction(stream, change(stream, row, values), key)
 
     def delete(self, stream: Stream, row: RowOrId, *, key: str | None = None) -> None:
         """Delete a row.
@@ -139,13 +123,7 @@ class Writer:
 
             writer.delete(NOTES, note)
         """
-        _refuse_undeclared(stream)
-
-        def remove(session: Session) -> None:
-            write = _checked(stream, Write('delete', _stored(stream, row, session), {}, session))
-            session.delete(write.row)
-
-        self._transaction(stream, remove, key, ['delete', id_of(row)])
+        self._transaction(stream, deletion(stream, row), key)
 
     def do(self, stream: Stream, verb: str, row: RowOrId, *, key: str | None = None) -> Any:
         """Do what a verb of the stream does to a row.
@@ -163,22 +141,13 @@ class Writer:
 
             writer.do(NOTES, 'archive', note)
         """
-        act = stream.declared.verbs.get(verb)
-        if act is None:
-            raise RefusedWriteError(f'The stream {stream.name!r} has no verb {verb!r}')
+        return self._transaction(stream, deed(stream, verb, row), key)
 
-        def do_it(session: Session) -> Any:
-            write = _checked(stream, Write(verb, _stored(stream, row, session), {}, session))
-            act(session, write.row)
-            return write.row
-
-        return self._transaction(stream, do_it, key, [verb, id_of(row)])
-
-    def _transaction(self, stream: Stream, effect: Effect, key: str | None, request: list[Any]) -> Any:
+    def _transaction(self, stream: Stream, effect: Effect, key: str | None) -> Any:
         if key is None:
             with self.database.write() as session:
-                return effect(session)
-        once = Once(key, [stream.name, *request])
+                return effect.carry_out(session)
+        once = Once(key, effect.request)
         try:
             return self._do_once(stream, effect, once)
         except IntegrityError:
@@ -192,53 +161,7 @@ class Writer:
             known = once.outcome(session)
             if known is not None:
                 return stream.model.model_validate(known['row']) if known['row'] else None
-            row = effect(session)
+            row = effect.carry_out(session)
             session.flush()
             once.note(session, {'row': row and row.model_dump(mode='json')})
             return row
-
-
-def _refuse_undeclared(stream: Stream) -> None:
-    if not stream.is_writable:
-        raise RefusedWriteError(f'The stream {stream.name!r} can only be read; declare what may be written: writable()')
-
-
-def _stored(stream: Stream, row: RowOrId, session: Session) -> SQLModel:
-    row_id, name = id_of(row), stream.model.__name__.lower()
-    try:
-        found: SQLModel | None = stream.row_to_write(session, row_id) if abs(row_id) <= ID_MAX else None
-    except UnservableError as error:
-        refusal = f'The {name} {row_id} is not shown and cannot be changed here ({error}); correct it in the database'
-        raise RefusedWriteError(refusal) from error
-    if found is None:
-        raise RowGoneError(f'There is no {name} {row_id}; it may have been deleted')
-    return found
-
-
-def _new_row(stream: Stream, values: Mapping[str, Any], session: Session) -> Any:
-    """Return a new row. If its model makes ids, another process may have made the same one; then it gets another."""
-    row: Any = stream.model(**values)
-    for _ in range(0 if 'id' in values else ID_ATTEMPTS):
-        if row.id is None or session.get(stream.model, row.id) is None:
-            break
-        row = stream.model(**values)
-    return row
-
-
-def id_of(row: RowOrId) -> int:
-    """Return the id of a row, which may be given as a row or as its id."""
-    found = row['id'] if isinstance(row, Mapping) else getattr(row, 'id', row)
-    if type(found) is not int:
-        raise TypeError(f'{row!r} is no row, and no id of one')
-    return found
-
-
-def _checked(stream: Stream, write: Write) -> Write:
-    """Return a write that has passed the rules of its stream."""
-    for rule in stream.declared.rules:
-        rule(write)
-    return write
-
-
-def _either(names: tuple[str, ...]) -> str:
-    return ' or '.join([', '.join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

@@ -1,0 +1,226 @@
+"""What a browser keeps until it is done is done once, in its order, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from sqlmodel import Session
+
+from tests.writes.test_writes import Note, notes, stored, writer
+from todosync.ids import EPOCH, GIVEN_ID_MAX, IdMaker
+from todosync.streams.stream import Stream
+from todosync.writes import Batch, Inbox, Write, Writer
+
+__all__ = ['notes', 'writer']
+QUEUE = 'a' * 32
+make_id = IdMaker()
+
+
+@pytest.fixture(autouse=True)
+def prepared(writer: Writer) -> None:
+    writer.prepare()
+
+
+class Browser:
+    """Sends batches as a leader does."""
+
+    def __init__(self, writer: Writer, streams: list[Stream], runner: asyncio.Runner, queue: str = QUEUE) -> None:
+        self._inbox = Inbox(writer, streams, may_write=lambda sid: sid == 'leader')
+        self._runner = runner
+        self._queue = queue
+
+    def ask(self, *writes: dict[str, Any], confirmed: int = 0, sid: str = 'leader') -> dict[str, Any]:
+        batch = Batch.model_validate({'queue': self._queue, 'confirmed': confirmed, 'writes': list(writes)})
+        return self._runner.run(self._inbox.receive(sid, batch))
+
+    def send(self, *writes: dict[str, Any], confirmed: int = 0) -> list[dict[str, Any]]:
+        answer = self.ask(*writes, confirmed=confirmed)
+        assert answer['ok'], answer
+        outcomes: list[dict[str, Any]] = answer['outcomes']
+        return outcomes
+
+    def states(self, *writes: dict[str, Any]) -> list[str]:
+        return [outcome['state'] for outcome in self.send(*writes)]
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture
+def browser(writer: Writer, notes: Stream, runner: asyncio.Runner) -> Browser:
+    return Browser(writer, [notes], runner)
+
+
+def write(sequence: int, action: str, row_id: int, **values: Any) -> dict[str, Any]:
+    return {'sequence': sequence, 'stream': 'notes_to_write', 'action': action, 'id': row_id, 'values': values}
+
+
+def test_writes_are_done_in_their_order(browser: Browser, writer: Writer) -> None:
+    first, second = make_id(), make_id()
+    outcomes = browser.send(
+        write(1, 'insert', first, text='Buy milk'),
+        write(2, 'insert', second, text='Call Ann'),
+        write(4, 'update', first, text='Buy oats', due='2026-12-24'),
+        write(9, 'delete', second),
+    )
+    assert [(outcome['sequence'], outcome['state']) for outcome in outcomes] == [
+        (1, 'done'), (2, 'done'), (4, 'done'), (9, 'done'),
+    ]  # fmt: skip
+    assert [outcome['version'][0] for outcome in outcomes] == [1, 2, 3, 4], 'the versions that hold them'
+    assert [(note.id, note.text, str(note.due)) for note in stored(writer)] == [(first, 'Buy oats', '2026-12-24')]
+
+
+def test_what_is_sent_again_is_not_done_again(browser: Browser, writer: Writer, notes: Stream) -> None:
+    @notes.verb
+    def count_up(session: Session, note: Note) -> None:
+        note.number = (note.number or 0) + 1
+
+    row_id = make_id()
+    writes = [write(1, 'insert', row_id, text='Buy milk'), *(write(n, 'count_up', row_id) for n in (2, 3))]
+    answers = [browser.send(*writes[:count]) for count in (1, 3, 3, 2)]
+    assert answers[1] == answers[2]
+    assert answers[1][:2] == answers[3]
+    assert [note.number for note in stored(writer)] == [2]
+
+
+def test_an_outcome_is_kept_until_the_browser_has_it(browser: Browser, writer: Writer) -> None:
+    row_id = make_id()
+    bad = write(2, 'update', row_id, text='x' * 21)
+    browser.send(write(1, 'insert', row_id, text='Buy milk'), bad)
+    assert (browser.send(bad))[0]['errors'] == ['Text is too long (maximum is 20 characters)']
+    assert browser.send(bad, confirmed=2) == [{'sequence': 2, 'state': 'done'}], 'nobody asks for it any more'
+    assert [note.text for note in stored(writer)] == ['Buy milk']
+
+
+def test_a_refused_write_keeps_no_other_from_being_done(browser: Browser, writer: Writer, notes: Stream) -> None:
+    @notes.rule
+    def no_bread(write: Write) -> None:
+        if 'bread' in write.values.get('text', ''):
+            write.session.add(Note(text='a trace'))
+            write.session.flush()
+            write.refuse('No bread here', field='text')
+        if write.values.get('urgent'):
+            raise ZeroDivisionError
+
+    row_id, taken = make_id(), make_id()
+    outcomes = browser.send(
+        write(1, 'insert', row_id, text='Buy milk', number=7),
+        write(2, 'update', row_id, text='Buy bread'),
+        write(3, 'update', row_id, urgent=True),
+        write(4, 'insert', row_id, text='Another'),
+        write(5, 'insert', taken, text='Of one number', number=7),
+        write(6, 'update', taken, text='It is not there'),
+        write(7, 'update', row_id, id=1),
+        write(8, 'archive', row_id),
+        {**write(9, 'delete', row_id), 'stream': 'secrets'},
+        write(10, 'update', row_id, text='Buy oats'),
+    )
+    states = [outcome['state'] for outcome in outcomes]
+    assert states == ['done', 'refused', 'refused', 'taken', *['refused'] * 5, 'done']
+    assert outcomes[1]['fields'] == {'text': 'No bread here'}
+    assert outcomes[2]['errors'] == ['This could not be done, because of a mistake in the app']
+    assert [outcome.get('gone') for outcome in outcomes[4:6]] == [False, True]
+    assert outcomes[8]['errors'] == ["There is no stream 'secrets'"]
+    assert [note.text for note in stored(writer)] == ['Buy oats']
+
+
+def test_the_author_is_told_what_somebody_else_has_set_meanwhile(
+    browser: Browser, writer: Writer, notes: Stream
+) -> None:
+    row_id = make_id()
+    browser.send(write(1, 'insert', row_id, text='Buy milk'))
+    writer.update(notes, row_id, {'text': 'Buy oats'})
+    changed = {
+        **write(2, 'update', row_id, text='Buy bread', urgent=True),
+        'was': {'text': 'Buy milk', 'urgent': False},
+    }
+    (outcome,) = browser.send(changed)
+    assert outcome['conflicts'] == {'text': 'Buy oats'}
+    assert [(note.text, note.urgent) for note in stored(writer)] == [('Buy bread', True)], 'the last one stands'
+    same = {**write(3, 'update', row_id, text='Buy bread'), 'was': {'text': 'Buy milk'}}
+    assert (browser.send(same))[0]['conflicts'] == {}, 'both have set the same'
+
+
+def test_an_id_is_of_this_time_or_of_before(browser: Browser) -> None:
+    day = timedelta(days=1)
+    past, soon, late = (
+        int((datetime.now(UTC) - EPOCH + ahead) / timedelta(milliseconds=1)) << 12
+        for ahead in (-300 * day, day / 2, 2 * day)
+    )
+    ids = [past, soon, late, 0, -5, GIVEN_ID_MAX + 1]
+    states = browser.states(*(write(number, 'insert', row_id, text='Buy milk') for number, row_id in enumerate(ids)))
+    assert states == ['done', 'done', *['refused'] * 4]
+
+
+def test_a_number_of_another_write_begins_a_new_queue(
+    browser: Browser, writer: Writer, notes: Stream, runner: asyncio.Runner
+) -> None:
+    browser.send(write(1, 'insert', make_id(), text='Buy milk'))
+    row_id = make_id()
+    writes = [write(1, 'insert', row_id, text='Call Ann'), write(2, 'update', row_id, text='Call Bob')]
+    assert browser.ask(*writes) == {'ok': False, 'reason': 'queue'}
+    assert len(stored(writer)) == 1, 'nothing of the batch is done'
+    other = Browser(writer, [notes], runner, 'b' * 32)
+    assert other.states(*writes) == ['done', 'done']
+
+
+def test_only_a_leader_writes(browser: Browser, writer: Writer) -> None:
+    answer = browser.ask(write(1, 'insert', make_id(), text='Buy milk'), sid='follower')
+    assert answer == {'ok': False, 'reason': 'leader'}
+    assert stored(writer) == []
+
+
+def test_while_the_database_is_away_nothing_is_decided(
+    browser: Browser, writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    with writer.database.write() as session:
+        session.connection().exec_driver_sql('ALTER TABLE notes_to_write RENAME TO elsewhere')
+    wanted = write(1, 'insert', make_id(), text='Buy milk')
+    assert browser.ask(wanted) == {'ok': False, 'reason': 'unavailable'}
+    with writer.database.write() as session:
+        session.connection().exec_driver_sql('ALTER TABLE elsewhere RENAME TO notes_to_write')
+    assert browser.states(wanted) == ['done']
+
+
+def test_queues_that_bring_nothing_for_long_are_forgotten(browser: Browser, writer: Writer) -> None:
+    wanted = write(1, 'insert', make_id(), text='Buy milk')
+    browser.send(wanted)
+    writer.forget_queues(datetime.now(UTC) - timedelta(hours=1))
+    assert browser.states(wanted) == ['done']
+    writer.forget_queues(datetime.now(UTC) + timedelta(hours=1))
+    assert browser.states(wanted) == ['taken'], 'only the id tells that it was done'
+
+
+@pytest.mark.parametrize(
+    'odd',
+    [
+        {'queue': 'short'},
+        {'queue': 'G' * 32},
+        {'confirmed': -1},
+        {'confirmed': 2**53},
+        {'writes': [{}]},
+        {'writes': [write(n, 'delete', 1) for n in range(51)]},
+        {'writes': [{**write(1, 'delete', 1), 'sequence': '1'}]},
+        {'writes': [{**write(1, 'delete', 1), 'sequence': True}]},
+        {'writes': [{**write(1, 'delete', 1), 'id': 2**53}]},
+        {'writes': [{**write(1, 'delete', 1), 'action': 'x' * 129}]},
+        {'writes': [{**write(1, 'delete', 1), 'user': 'Ann'}]},
+        {'user': 'Ann'},
+    ],
+    ids=str,
+)
+def test_what_is_no_batch_is_refused(odd: dict[str, Any]) -> None:
+    good = {'queue': QUEUE, 'confirmed': 0, 'writes': [write(1, 'delete', 1)]}
+    Batch.model_validate(good)
+    with pytest.raises(ValidationError):
+        Batch.model_validate({**good, **odd})

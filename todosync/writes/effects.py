@@ -1,0 +1,156 @@
+"""What each kind of write does in its transaction: it is checked, also by the rules of its stream, and carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlmodel import Session, SQLModel
+
+from todosync.ids import ID_MAX
+from todosync.streams import Row, Stream, UnservableError
+
+from .refusals import IdTakenError, RefusedWriteError, RowGoneError
+from .shapes import Values, check_values, insert_shape, update_shape
+from .write import Write
+
+ID_ATTEMPTS = 100
+"""How many ids to try for a new row. Two processes hardly ever make the same id, unless a clock is wrong."""
+
+RowOrId = int | Row | SQLModel
+
+
+class Effect:
+    """A write that was found well-formed, and is carried out in a transaction.
+
+    :param request: what tells it apart from other writes, as JSON values
+    :param carry_out: carries it out in a session, and returns the row as it is then, ``None`` if it is gone
+    """
+
+    def __init__(self, request: list[Any], carry_out: Callable[[Session], Any]) -> None:
+        self.request = request
+        self.carry_out = carry_out
+
+
+def insertion(stream: Stream, values: Values, row_id: int | None = None) -> Effect:
+    """Return the effect of an insert.
+
+    :param row_id: the id that the row gets (default: one that is made here)
+    :raises RefusedWriteError: the values do not fit the fields
+    """
+    _refuse_undeclared(stream)
+    given = check_values(insert_shape(stream), values)
+
+    def add(session: Session) -> Any:
+        write = _checked(stream, Write('insert', None, given, session))
+        row = _new_row(stream, write.values, session) if row_id is None else _row_with_id(stream, row_id, write)
+        session.add(row)
+        return row
+
+    return Effect([stream.name, 'insert', row_id, given] if row_id else [stream.name, 'insert', given], add)
+
+
+def change(stream: Stream, row: RowOrId, values: Values) -> Effect:
+    """Return the effect of an update.
+
+    :raises RefusedWriteError: the values do not fit the fields, or there are none
+    """
+    _refuse_undeclared(stream)
+    given = check_values(update_shape(stream), values)
+    if not given:
+        raise RefusedWriteError(f'Nothing to change: give {_either(stream.declared.fields)}')
+
+    def carry_out(session: Session) -> Any:
+        write = _checked(stream, Write('update', stored(stream, row, session), given, session))
+        write.row.sqlmodel_update(write.values)
+        return write.row
+
+    return Effect([stream.name, 'update', id_of(row), given], carry_out)
+
+
+def deletion(stream: Stream, row: RowOrId) -> Effect:
+    """Return the effect of a delete."""
+    _refuse_undeclared(stream)
+
+    def remove(session: Session) -> None:
+        write = _checked(stream, Write('delete', stored(stream, row, session), {}, session))
+        session.delete(write.row)
+
+    return Effect([stream.name, 'delete', id_of(row)], remove)
+
+
+def deed(stream: Stream, verb: str, row: RowOrId) -> Effect:
+    """Return the effect of a verb.
+
+    :raises RefusedWriteError: the stream has no such verb
+    """
+    act = stream.declared.verbs.get(verb)
+    if act is None:
+        raise RefusedWriteError(f'The stream {stream.name!r} has no verb {verb!r}')
+
+    def do_it(session: Session) -> Any:
+        write = _checked(stream, Write(verb, stored(stream, row, session), {}, session))
+        act(session, write.row)
+        return write.row
+
+    return Effect([stream.name, verb, id_of(row)], do_it)
+
+
+def stored(stream: Stream, row: RowOrId, session: Session) -> Any:
+    """Return a row as it is stored, an object of the stream's model, locked until the end of the transaction.
+
+    :raises RowGoneError: there is none
+    :raises RefusedWriteError: another program has written what cannot be served
+    """
+    row_id, name = id_of(row), stream.model.__name__.lower()
+    try:
+        found = stream.row_to_write(session, row_id) if abs(row_id) <= ID_MAX else None
+    except UnservableError as error:
+        refusal = f'The {name} {row_id} is not shown and cannot be changed here ({error}); correct it in the database'
+        raise RefusedWriteError(refusal) from error
+    if found is None:
+        raise RowGoneError(f'There is no {name} {row_id}; it may have been deleted')
+    return found
+
+
+def id_of(row: RowOrId) -> int:
+    """Return the id of a row, which may be given as a row or as its id.
+
+    :raises TypeError: it is neither
+    """
+    found = row['id'] if isinstance(row, Mapping) else getattr(row, 'id', row)
+    if type(found) is not int:
+        raise TypeError(f'{row!r} is no row, and no id of one')
+    return found
+
+
+def _new_row(stream: Stream, values: Mapping[str, Any], session: Session) -> Any:
+    """Return a new row. If its model makes ids, another process may have made the same one; then it gets another."""
+    row: Any = stream.model(**values)
+    for _ in range(0 if 'id' in values else ID_ATTEMPTS):
+        if row.id is None or session.get(stream.model, row.id) is None:
+            break
+        row = stream.model(**values)
+    return row
+
+
+def _row_with_id(stream: Stream, row_id: int, write: Write) -> Any:
+    if write.session.get(stream.model, row_id) is not None:
+        raise IdTakenError(f'There is a {stream.model.__name__.lower()} {row_id} already')
+    return stream.model(**{**write.values, 'id': row_id})
+
+
+def _refuse_undeclared(stream: Stream) -> None:
+    if not stream.is_writable:
+        raise RefusedWriteError(f'The stream {stream.name!r} can only be read; declare what may be written: writable()')
+
+
+def _checked(stream: Stream, write: Write) -> Write:
+    """Return a write that has passed the rules of its stream."""
+    for rule in stream.declared.rules:
+        rule(write)
+    return write
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return ' or '.join([', '.join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

@@ -1,0 +1,54 @@
+"""Where the queues of browsers arrive: the handler of the sockets' ``todosync_write``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from todosync.database import DatabaseUnavailableError
+from todosync.streams import Stream
+
+from .queues import AnotherQueueError, Batch, QueueRecord, by_name
+from .writer import Writer
+
+
+class Inbox:
+    """Takes batches of writes from the sockets of leaders. Belongs to the event loop.
+
+    :param writer: whose database and threads do the writes
+    :param streams: the streams of the server
+    :param may_write: returns whether the socket with a Socket.IO id may send writes
+    """
+
+    def __init__(self, writer: Writer, streams: Iterable[Stream], *, may_write: Callable[[str], bool]) -> None:
+        self._writer = writer
+        self._streams = by_name(streams)
+        self._may_write = may_write
+        self._busy: set[str] = set()
+
+    async def receive(self, sid: str, batch: Batch) -> dict[str, Any]:
+        """Answer ``todosync_write``: do the writes of a batch, each once.
+
+        :param sid: the Socket.IO id of the leader
+        :param batch: the writes
+        :return: ``ok`` and the ``outcomes``, see :meth:`QueueRecord.decide`; or ``ok`` is false, nothing was written,
+            and the ``reason`` is ``unavailable``, to be sent again later; ``queue``, to be sent in a new queue; or
+            ``leader``, to be sent by a leader, one batch at a time
+        """
+        if not self._may_write(sid) or sid in self._busy:
+            return {'ok': False, 'reason': 'leader'}
+        self._busy.add(sid)
+        try:
+            return {'ok': True, 'outcomes': await self._writer.in_thread(self._decide, batch)}
+        except DatabaseUnavailableError:
+            return {'ok': False, 'reason': 'unavailable'}
+        except AnotherQueueError:
+            return {'ok': False, 'reason': 'queue'}
+        finally:
+            self._busy.discard(sid)
+
+    def _decide(self, batch: Batch) -> list[dict[str, Any]]:
+        with self._writer.database.write() as session:
+            record = QueueRecord(session, batch.queue, self._streams)
+            record.confirm(batch.confirmed)
+            return [record.decide(write) for write in batch.writes]

@@ -1,0 +1,237 @@
+"""Writes that browsers keep until they are done. Each is done exactly once, however often it is sent.
+
+A browser keeps what a person does in a queue of its own, and numbers it. Per queue the database knows the number of the
+last write that was decided, and the outcomes that the browser has not confirmed. Both are stored in the transaction of
+the writes themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, delete, insert, select, update
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlmodel import Session
+
+from todosync.database import DatabaseUnavailableError
+from todosync.ids import GIVEN_ID_MAX, is_of_the_future
+from todosync.streams import Stream
+
+from .effects import Effect, change, deed, deletion, insertion
+from .refusals import IdTakenError, RefusedWriteError, RowGoneError
+
+BATCH_LIMIT = 50
+"""How many writes travel, and are done in one transaction, at most."""
+NAME_LENGTH = 128
+QUEUE_LENGTH = 32
+MAX_NUMBER = 2**53 - 1
+FUTURE_LIMIT = timedelta(days=1)
+"""How far the clock of a browser may be ahead."""
+
+Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
+
+_big = BigInteger().with_variant(Integer, 'sqlite')
+_metadata = MetaData()
+queues = Table(
+    'todosync_queues',
+    _metadata,
+    Column('queue', Text, primary_key=True),
+    Column('last_sequence', _big, nullable=False),
+    Column('at', _big, nullable=False, index=True),
+    sqlite_strict=True,
+)
+"""``last_sequence`` is the number of the last write that was decided, ``at`` its time in seconds since 1970."""
+outcomes = Table(
+    'todosync_outcomes',
+    _metadata,
+    Column('queue', Text, primary_key=True),
+    Column('sequence', _big, primary_key=True),
+    Column('request', Text, nullable=False),
+    Column('outcome', Text, nullable=False),
+    sqlite_strict=True,
+)
+"""``request`` is a hash of the write, ``outcome`` is JSON."""
+
+log = logging.getLogger(__name__)
+
+
+class QueuedWrite(BaseModel):
+    """A write as a browser sends it.
+
+    :ivar sequence: its number, which rises within its queue
+    :ivar stream: the name of the stream
+    :ivar action: ``insert``, ``update``, ``delete``, or the name of a verb
+    :ivar id: the id of the row; of a new row, too, whose id the browser makes
+    :ivar values: the fields that are set, by name
+    :ivar was: the values that its author saw in these fields before
+    """
+
+    model_config = ConfigDict(strict=True, extra='forbid')
+
+    sequence: Number
+    stream: Name
+    action: Name
+    id: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+    values: dict[str, Any] = {}
+    was: dict[str, Any] = {}
+
+
+class Batch(BaseModel):
+    """What a browser sends: its next writes, in their order.
+
+    :ivar queue: the random id of the queue
+    :ivar confirmed: outcomes up to this number have arrived, and can be forgotten
+    :ivar writes: the writes
+    """
+
+    model_config = ConfigDict(strict=True, extra='forbid')
+
+    queue: Annotated[str, Field(min_length=QUEUE_LENGTH, max_length=QUEUE_LENGTH, pattern='^[0-9a-f]+$')]
+    confirmed: Number = 0
+    writes: Annotated[list[QueuedWrite], Field(max_length=BATCH_LIMIT)]
+
+
+class AnotherQueueError(Exception):
+    """A number was used for another write already: the browser has lost its queue, and needs a new one."""
+
+
+class QueueRecord:
+    """Decides the writes of one queue in one transaction.
+
+    :param session: the transaction
+    :param queue: the id of the queue
+    :param streams: the streams that can be written, by name
+    """
+
+    def __init__(self, session: Session, queue: str, streams: Mapping[str, Stream]) -> None:
+        self._session = session
+        self._queue = queue
+        self._streams = streams
+        self._last = self._lock()
+
+    def confirm(self, sequence: int) -> None:
+        """Forget the outcomes up to a number."""
+        done = (outcomes.c.queue == self._queue) & (outcomes.c.sequence <= sequence)
+        self._session.connection().execute(delete(outcomes).where(done))
+
+    def decide(self, write: QueuedWrite) -> dict[str, Any]:
+        """Do a write, unless it has been decided already, and return its outcome.
+
+        :return: ``sequence``, and ``state``: ``done`` with the ``version`` of the stream that holds the write and the
+            ``conflicts``, values by field that others had set meanwhile; ``refused`` with ``errors``, ``fields`` and
+            ``gone`` as in :class:`RefusedWriteError`; or ``taken`` if the id of a new row is that of another one
+        :raises AnotherQueueError: another write was decided under its number
+        """
+        request = _hash(write)
+        if write.sequence <= self._last:
+            return {'sequence': write.sequence, **self._known(write.sequence, request)}
+        outcome = self._do(write)
+        noted = {'sequence': write.sequence, 'request': request, 'outcome': orjson.dumps(outcome).decode()}
+        connection = self._session.connection()
+        connection.execute(insert(outcomes).values(queue=self._queue, **noted))
+        self._last = write.sequence
+        moved = {'last_sequence': self._last, 'at': _seconds(datetime.now(UTC))}
+        connection.execute(update(queues).where(queues.c.queue == self._queue).values(moved))
+        return {'sequence': write.sequence, **outcome}
+
+    def _lock(self) -> int:
+        connection = self._session.connection()
+        query = select(queues.c.last_sequence).where(queues.c.queue == self._queue).with_for_update()
+        last = connection.scalar(query)
+        if last is None:
+            connection.execute(
+                insert(queues).values(queue=self._queue, last_sequence=-1, at=_seconds(datetime.now(UTC)))
+            )
+            return -1
+        return int(last)
+
+    def _known(self, sequence: int, request: str) -> dict[str, Any]:
+        query = select(outcomes).where((outcomes.c.queue == self._queue) & (outcomes.c.sequence == sequence))
+        found = self._session.connection().execute(query).first()
+        if found is None:
+            return {'state': 'done'}  # the browser has confirmed its outcome
+        if found.request != request:
+            raise AnotherQueueError
+        outcome: dict[str, Any] = orjson.loads(found.outcome)
+        return outcome
+
+    def _do(self, write: QueuedWrite) -> dict[str, Any]:
+        stream = self._streams.get(write.stream)
+        try:
+            if stream is None:
+                raise RefusedWriteError(f'There is no stream {write.stream!r}')
+            with self._session.begin_nested():
+                effect = _effect(stream, write)
+                conflicts = self._conflicts(stream, write)
+                effect.carry_out(self._session)
+                self._session.flush()
+            return {'state': 'done', 'version': stream.version(self._session).message(), 'conflicts': conflicts}
+        except IdTakenError:
+            return {'state': 'taken'}
+        except RefusedWriteError as error:
+            return _refusal(error)
+        except (IntegrityError, DataError):
+            return _refusal(RefusedWriteError('The database refuses this: it breaks a rule of its table'))
+        except (SQLAlchemyError, DatabaseUnavailableError):
+            raise  # nothing is decided: the browser sends the write again
+        except Exception:
+            log.exception('a rule or a verb of the stream %s failed', write.stream)
+            return _refusal(RefusedWriteError('This could not be done, because of a mistake in the app'))
+
+    def _conflicts(self, stream: Stream, write: QueuedWrite) -> dict[str, Any]:
+        """Return the values that somebody else has set meanwhile in the fields of an update, by field."""
+        if write.action != 'update' or not write.was:
+            return {}
+        now = stream.row(self._session, write.id) or {}
+        return {
+            name: now[name]
+            for name, was in write.was.items()
+            if name in write.values and name in now and now[name] not in (was, write.values[name])
+        }
+
+
+def forget_queues(session: Session, before: datetime) -> None:
+    """Forget the queues that have brought nothing since a time, with what they have not confirmed."""
+    old = select(queues.c.queue).where(queues.c.at < _seconds(before))
+    connection = session.connection()
+    connection.execute(delete(outcomes).where(outcomes.c.queue.in_(old)))
+    connection.execute(delete(queues).where(queues.c.at < _seconds(before)))
+
+
+def by_name(streams: Iterable[Stream]) -> dict[str, Stream]:
+    """Return those of the streams that can be written, by name."""
+    return {stream.name: stream for stream in streams if stream.is_writable}
+
+
+def _effect(stream: Stream, write: QueuedWrite) -> Effect:
+    values = orjson.dumps(write.values)
+    if write.action == 'insert':
+        if not 0 < write.id <= GIVEN_ID_MAX or is_of_the_future(write.id, FUTURE_LIMIT):
+            raise RefusedWriteError('The clock of this device is wrong; set it, and try again')
+        return insertion(stream, values, write.id)
+    if write.action == 'update':
+        return change(stream, write.id, values)
+    if write.action == 'delete':
+        return deletion(stream, write.id)
+    return deed(stream, write.action, write.id)
+
+
+def _refusal(error: RefusedWriteError) -> dict[str, Any]:
+    gone = isinstance(error, RowGoneError)
+    return {'state': 'refused', 'errors': error.errors, 'fields': error.fields, 'gone': gone}
+
+
+def _hash(write: QueuedWrite) -> str:
+    described = orjson.dumps(write.model_dump(), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(described).hexdigest()
+
+
+def _seconds(time: datetime) -> int:
+    return int(time.timestamp())
