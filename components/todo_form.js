@@ -15,20 +15,29 @@ export default {
       return this.$el.querySelector("input");
     },
     /**
-     * Send the title to the server and empty the field, so that the next todo can be typed meanwhile. The server hears
-     * that the field is empty before it gets the title, so it can put a refused title back. Without a connection the
-     * title stays in the field.
+     * Add a todo, and empty the field for the next one. A refused title comes back into it. Where the browser keeps no
+     * writes, the server is sent the title, after it has heard that the field is empty, so it can put the title back;
+     * without a connection the title then stays in the field.
      * @this {any} @param {KeyboardEvent | MouseEvent} event @param {(title: string) => void} send
      */
     submit(event, send) {
       const isComposing = "isComposing" in event && event.isComposing; // Enter then chooses a word of an input method
-      if (isComposing || !(/** @type {any} */ (window).socket?.connected)) return;
+      if (isComposing) return;
+      const { socket, todosync } = /** @type {any} */ (window);
       const field = this.field();
       const title = field.value;
-      field.value = "";
-      field.dispatchEvent(new Event("input"));
+      const written = title.trim() ? todosync.writes.insert("todos", { title }) : null;
+      if (!written && !socket?.connected) return;
+      this.fill("");
       field.focus();
-      setTimeout(() => send(title));
+      if (!written) setTimeout(() => send(title));
+      else written.then((/** @type {any} */ { state }) => state === "refused" && !field.value && this.fill(title));
+    },
+    /** @this {any} @param {string} title */
+    fill(title) {
+      const field = this.field();
+      field.value = title;
+      field.dispatchEvent(new Event("input"));
     },
   },
   /** @this {any} */

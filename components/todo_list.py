@@ -13,8 +13,11 @@ UNDO_SECONDS = 8
 FILTERS = {'All': {}, 'Active': {'completed': False}, 'Done': {'completed': True}}
 NOTHING_SHOWN = {'All': 'Nothing to do yet.', 'Active': 'All done.', 'Done': 'Nothing done yet.'}
 
-# The box shows what the todo is, not what was clicked: it changes when the todo has changed.
-TOGGLE = '() => emit(props.row.id, !props.row.completed)'
+# What is written shows at once, and is kept until it is done. Where the browser cannot keep it, the server is told.
+TOGGLE = """(event) => {
+    const completed = event.target.checked;
+    todosync.writes.update('todos', props.row.id, { completed }) ?? emit(props.row.id, completed);
+}"""
 # An editor is open while its row says so. The row's field is nobody's but the person's who types into it: what others
 # do to the todo meanwhile does not touch it. A title in which nothing was typed is not sent, since it would undo what
 # others have done to it.
@@ -33,26 +36,27 @@ CLOSE_EDITOR = """(event) => {
 }"""
 SAVE = """(event) => {
     if (event.isComposing) return;
-    const field = event.currentTarget;
-    if (field.value !== field.defaultValue) return emit(props.row.id, field.value);
     event.preventDefault(); // of the key, which would press the button that gets the focus
-    const row = field.closest('.todo');
-    delete row.dataset.editing;
-    row.querySelector('.icon-edit').focus();
+    event.currentTarget.closest('.todo').querySelector('.icon-edit').focus(); // the field loses the focus, and saves
 }"""
-SAVE_OR_CLOSE = """(event) => {
-    const row = event.currentTarget.closest('.todo');
-    if (row?.dataset.editing === undefined) return;
+SAVE_ON_BLUR = """(event) => {
     const field = event.currentTarget;
-    if (field.value !== field.defaultValue) emit(props.row.id, field.value);
-    else delete row.dataset.editing;
-}"""
-SAVED = """(id) => {
-    const row = document.getElementById(`todo-${id}`);
-    if (!row) return;
-    const focused = document.activeElement === row.querySelector('.todo-edit');
+    const row = field.closest('.todo');
+    if (row?.dataset.editing === undefined) return;
     delete row.dataset.editing;
-    if (focused) row.querySelector('.icon-edit').focus();
+    const { id } = props.row;
+    const title = field.value;
+    if (title.trim() === field.defaultValue) return;
+    const written = todosync.writes.update('todos', id, { title });
+    if (written) written.then(({ state, gone }) => state === 'refused' && !gone && reopen());
+    else emit(id, title);
+
+    function reopen() {
+        const row = document.getElementById(`todo-${id}`);
+        if (!row || row.dataset.editing !== undefined) return;
+        row.dataset.editing = '';
+        row.querySelector('.todo-edit').value = title; // so it is not lost
+    }
 }"""
 # The focus goes to the neighbour, so that somebody without a mouse does not have to start from the top again. The
 # second click of a double click would hit the neighbour, which has moved under the pointer.
@@ -60,7 +64,7 @@ DELETE = """(event) => {
     if (event.detail > 1) return;
     const row = event.currentTarget.closest('.todo');
     (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('.icon-delete').focus();
-    emit(props.row.id);
+    emit(props.row.id, todosync.writes.delete('todos', props.row.id) !== null);
 }"""
 
 
@@ -94,7 +98,7 @@ class TodoList(ui.element):
         # elements of plain html: while a person scrolls, rows are rendered by the dozen
         checkbox = ui.element('input').mark('todo-completed').classes('todo-checkbox')
         checkbox.props('type=checkbox :checked=props.row.completed :aria-label=props.row.title')
-        checkbox.on('click.prevent', self._toggle, js_handler=TOGGLE)
+        checkbox.on('change', self._toggle, js_handler=TOGGLE)
 
         title = ui.element('span').mark('todo-title').props(':textContent=props.row.title dir=auto')
         title.props[':class'] = "props.row.completed ? 'todo-title todo-title-done' : 'todo-title'"
@@ -103,7 +107,7 @@ class TodoList(ui.element):
         field = ui.element('input').mark('todo-edit').classes('todo-edit')
         field.props('type=text dir=auto aria-label="New title" enterkeyhint=done autocomplete=off')
         field.on('keydown.enter', self._edit, js_handler=SAVE)
-        field.on('blur', self._edit, js_handler=SAVE_OR_CLOSE)
+        field.on('blur', self._edit, js_handler=SAVE_ON_BLUR)
         field.on('keydown.esc', js_handler=CLOSE_EDITOR)
 
         edit = ui.element('button').classes('icon icon-edit').props('type=button title=Edit')
@@ -130,16 +134,16 @@ class TodoList(ui.element):
         try:
             await self.view.update(todo_id, title=title)
         except RefusedWriteError as error:
-            ui.notify(str(error))  # the editor stays open, with what was typed
-        else:
-            ui.run_javascript(f'({SAVED})({todo_id})')
+            ui.notify(f'{error}. You had written “{title}”')
 
     async def _delete(self, e: GenericEventArguments) -> None:
-        todo = self.view.rows.get(e.args)
-        try:
-            await self.view.delete(e.args)
-        except RowGoneError:
-            return  # somebody else was faster
+        todo_id, is_on_its_way = e.args
+        todo = self.view.rows.get(todo_id)
+        if not is_on_its_way:
+            try:
+                await self.view.delete(todo_id)
+            except RowGoneError:
+                return  # somebody else was faster
         if todo is not None:
             self._offer_undo(todo)
 

@@ -9,6 +9,7 @@ from components.leader_badge import LeaderBadge
 from components.theme import ThemeToggle, use_theme
 from components.todo_form import TodoForm
 from components.todo_list import TodoList
+from components.waiting import Waiting
 from todos import use_todo_sync
 from todosync import LiveText, LiveTitle
 
@@ -34,6 +35,7 @@ def todo_page() -> None:
         TodoList(view)
         with ui.element('footer').classes('page-footer'):
             LeaderBadge(view)
+            Waiting()
             EventLog(view)
 
 

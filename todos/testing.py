@@ -81,7 +81,7 @@ class TodoUser(RowUser):
             await todos.toggle('Buy milk')
         """
         todo = self.row(title=title)
-        await self.trigger('todo-completed', 'click.prevent', todo['id'], not todo['completed'])
+        await self.trigger('todo-completed', 'change', todo['id'], not todo['completed'])
 
     async def edit(self, title: str, new_title: str) -> None:
         """Open the editor of a todo, type a new title, and press Enter.
@@ -104,7 +104,7 @@ class TodoUser(RowUser):
 
             await todos.delete('Buy milk')
         """
-        await self.trigger('todo-delete', 'click', self.row(title=title)['id'])
+        await self.trigger('todo-delete', 'click', self.row(title=title)['id'], False)
 
     async def undo(self) -> None:
         """Click on the undo button that the page shows for 8 s after a deletion.

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 STREAMS_MODULE = 'streams/streams.js'
 """A module that every page of an app with streams loads, also a page without a list: it may lead for the others."""
+WRITES_MODULE = 'writes/writes.js'
+"""A module that every page of an app with writable streams loads."""
 RETRY_INTERVAL = 1.0
 """Seconds between two attempts to open the database, the cable and the jobs."""
 
@@ -232,6 +234,8 @@ class SyncServer:
     async def _start(self) -> None:
         if self.streams:
             self._socket.entries.add(STREAMS_MODULE)
+        if any(stream.is_writable for stream in self.streams):
+            self._socket.entries.add(WRITES_MODULE)
         if not await asyncio.to_thread(self._open_patiently):
             return
         await self.channels.start()
@@ -255,7 +259,7 @@ class SyncServer:
         await asyncio.to_thread(self.commits.stop)
         if self.views.set_role in self._socket.role_listeners:
             self._socket.role_listeners.remove(self.views.set_role)
-        self._socket.entries.discard(STREAMS_MODULE)
+        self._socket.entries -= {STREAMS_MODULE, WRITES_MODULE}
         await self.channels.stop()
         self.views.clear()
         await asyncio.to_thread(self.close)

@@ -1,5 +1,9 @@
 // @ts-check
-/** The browser's copy of the streams, reactive, so that elements whose props read it render by themselves. */
+/**
+ * The browser's copy of the streams, reactive, so that elements whose props read it render by themselves. It keeps the
+ * server's rows and, apart from them, what this browser has written and the server has yet to show: a row that is shown
+ * is the server's with those writes upon it.
+ */
 
 import { computed, shallowReactive, shallowRef, triggerRef } from "vue";
 
@@ -8,6 +12,8 @@ import { computed, shallowReactive, shallowRef, triggerRef } from "vue";
  * @typedef {{ id: number } & Record<string, any>} Item
  * @typedef {{ stream: string, version: Version, base?: Version, put?: Item[], del?: number[], totals?: object,
  *   partial?: boolean, replaces?: boolean } & Record<string, any>} StreamMessage
+ * @typedef {{ action: string, id: number, values: Record<string, any>, version?: Version | null }} PendingWrite what is
+ *   shown before the server shows it; `version` is what the server answered: the one that holds it
  */
 
 export const REMEMBERED = 64; // versions that it held are known again, the last ones
@@ -22,8 +28,12 @@ export class StreamState {
     this.order = order;
     this.isDescending = order.startsWith("-");
     this.field = order.replace("-", "");
-    /** @type {Map<number, Item>} */
+    /** @type {Map<number, Item>} the server's rows */
     this.byId = new Map();
+    /** @type {Map<number, PendingWrite[]>} in their order */
+    this.pending = new Map();
+    /** @type {Map<number, Item | undefined>} what is shown of the rows with pending writes, nothing of a deleted one */
+    this.overlaid = new Map();
     /** @type {import("vue").ShallowRef<Item[]>} */
     const rows = shallowRef([]);
     const items = computed(() => rows.value.slice());
@@ -71,13 +81,39 @@ export class StreamState {
     else this.#reset(message);
     if (message.totals) this.view.totals = message.totals;
     this.#move(message);
+    this.#settleWhatHasCome(message);
     return "applied";
   }
 
-  /** @returns {StreamMessage} */
+  /** What the server has sent, without what is pending here. @returns {StreamMessage} */
   snapshot() {
-    const { items, totals } = this.view;
-    return { stream: this.name, version: this.version ?? NOTHING, [this.name]: items, totals };
+    const items = this.overlaid.size ? this.view.items.slice() : this.view.items;
+    for (const [id, shown] of this.overlaid) this.#replace(items, shown, this.byId.get(id));
+    return { stream: this.name, version: this.version ?? NOTHING, [this.name]: items, totals: this.view.totals };
+  }
+
+  /** @param {number} id @returns {Item | undefined} the row as it is shown */
+  row(id) {
+    return this.overlaid.has(id) ? this.overlaid.get(id) : this.byId.get(id);
+  }
+
+  /** Show a write at once. @param {PendingWrite} write */
+  show(write) {
+    this.pending.set(write.id, [...(this.pending.get(write.id) ?? []), write]);
+    this.#refold(write.id);
+  }
+
+  /** Show a write no more: the server's rows have it, or never will. @param {PendingWrite} write */
+  settle(write) {
+    const left = this.pending.get(write.id)?.filter((other) => other !== write) ?? [];
+    if (left.length) this.pending.set(write.id, left);
+    else this.pending.delete(write.id);
+    this.#refold(write.id);
+  }
+
+  /** The server has done a write; it is settled once its version is held. @param {PendingWrite} write */
+  settleLater(write) {
+    if (!write.version || (this.version && this.version[0] >= write.version[0])) this.settle(write);
   }
 
   /** @param {StreamMessage} message */
@@ -103,35 +139,64 @@ export class StreamState {
     if (message.replaces) this.known = [];
     const items = message[this.name];
     this.byId = new Map(items.map((/** @type {Item} */ item) => [item.id, item]));
-    this.rows.value = items;
+    this.overlaid.clear();
+    this.rows.value = this.pending.size ? items.slice() : items; // the message may be passed on
+    for (const id of this.pending.keys()) this.#refold(id);
   }
 
   /** @param {StreamMessage} message */
   #change(message) {
-    const rows = this.rows.value;
-    for (const id of message.del ?? []) this.#remove(rows, id);
-    for (const item of message.put ?? []) this.#put(rows, item);
+    for (const id of message.del ?? []) this.#take(id, undefined);
+    for (const item of message.put ?? []) this.#take(item.id, item);
     triggerRef(this.rows);
   }
 
-  /** @param {Item[]} rows @param {Item} item */
-  #put(rows, item) {
-    const old = this.byId.get(item.id);
-    if (old && old[this.field] === item[this.field]) {
-      rows[this.#position(rows, old)] = item;
-    } else {
-      if (old) this.#remove(rows, item.id);
-      rows.splice(this.#position(rows, item), 0, item);
-    }
-    this.byId.set(item.id, item);
+  /** Take over a row of the server. @param {number} id @param {Item | undefined} item */
+  #take(id, item) {
+    const before = this.row(id);
+    if (item) this.byId.set(id, item);
+    else this.byId.delete(id);
+    this.#replace(this.rows.value, before, this.#fold(id));
   }
 
-  /** @param {Item[]} rows @param {number} id */
-  #remove(rows, id) {
-    const old = this.byId.get(id);
-    if (!old) return;
-    rows.splice(this.#position(rows, old), 1);
-    this.byId.delete(id);
+  /** The pending writes of a row have changed. @param {number} id */
+  #refold(id) {
+    this.#replace(this.rows.value, this.row(id), this.#fold(id));
+    triggerRef(this.rows);
+  }
+
+  /** @param {number} id @returns {Item | undefined} the server's row with the pending writes upon it */
+  #fold(id) {
+    const writes = this.pending.get(id);
+    const row = this.byId.get(id);
+    if (!writes) {
+      this.overlaid.delete(id);
+      return row;
+    }
+    const shown = writes.reduce(written, row);
+    this.overlaid.set(id, shown);
+    return shown;
+  }
+
+  /** @param {StreamMessage} message */
+  #settleWhatHasCome({ replaces }) {
+    if (!this.version) return;
+    const [number] = this.version;
+    const come = [...this.pending.values()]
+      .flat()
+      .filter(({ version }) => version && (replaces || version[0] <= number));
+    for (const write of come) this.settle(write);
+  }
+
+  /** @param {Item[]} rows @param {Item | undefined} before @param {Item | undefined} after */
+  #replace(rows, before, after) {
+    if (before === after) return;
+    if (before && after && before[this.field] === after[this.field]) {
+      rows[this.#position(rows, before)] = after;
+      return;
+    }
+    if (before) rows.splice(this.#position(rows, before), 1);
+    if (after) rows.splice(this.#position(rows, after), 0, after);
   }
 
   /** Where an item stands, or would. @param {Item[]} rows @param {Item} item */
@@ -170,6 +235,13 @@ function isLess(a, b) {
 /** A number for half a character or a whole one, in the order of code points. @param {number} unit */
 function inOrder(unit) {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
+}
+
+/** @param {Item | undefined} row @param {PendingWrite} write @returns {Item | undefined} the row after the write */
+function written(row, { action, id, values }) {
+  if (action === "delete") return undefined;
+  if (action === "insert") return row ?? { ...values, id };
+  return row && { ...row, ...values };
 }
 
 export class Store {

@@ -5,12 +5,12 @@ import { log, tab } from "../leader.js";
 import { StreamRelay } from "./relay.js";
 import { Store } from "./store.js";
 
-const store = new Store();
+export const store = new Store();
 const snapshots = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("script.todosync-snapshot"));
 for (const script of snapshots) {
   store.stream(script.dataset.stream ?? "", script.dataset.order).apply(JSON.parse(script.textContent ?? ""));
 }
-tab.relay = new StreamRelay({ store, log });
+tab.relays.push(new StreamRelay({ store, log }));
 
 Object.assign(/** @type {any} */ (window).todosync, {
   /** @param {string} name */

@@ -86,7 +86,7 @@ export class Carrier {
     else if (message.type === "post") this.#emit(message);
     else if (message.type === "reply") this.#reply(message);
     else if (message.type === "here") this.#here(message, known !== undefined);
-    else this.tab.relay?.fromTab(message, "follower", this.#replyTo(message.from));
+    else this.tab.relay(message, "follower", this.#replyTo(message.from));
   }
 
   #listen() {
@@ -103,7 +103,7 @@ export class Carrier {
       this.#hear();
       const [data, answer] = args;
       if (event === "todosync_down") this.#down(data, answer);
-      else if (!tab.relay?.fromServer(event, data)) this.socket.dispatch(event, ...args);
+      else if (!tab.relays.some((relay) => relay.fromServer(event, data))) this.socket.dispatch(event, ...args);
     });
   }
 
@@ -129,10 +129,11 @@ export class Carrier {
         answer.received,
       );
       tab.election.announce();
-      tab.relay?.connected({
-        request: (event, data, onAnswer) => this.#request(event, data, onAnswer),
-        post: (type, content) => this.#post(type, content),
-      });
+      const line = {
+        request: this.#request.bind(this),
+        post: this.#post.bind(this),
+      };
+      for (const relay of tab.relays) relay.connected(line);
     });
   }
 
@@ -170,7 +171,7 @@ export class Carrier {
       if (answer.reason === "leader") this.#sayHello(() => {}); // the server may have deleted this tab's own page
       if (!answer.ok) return;
       this.#watch(from, query.client_id, lock);
-      this.tab.relay?.fromTab(message, "follower", this.#replyTo(from));
+      this.tab.relay(message, "follower", this.#replyTo(from));
     });
   }
 

@@ -44,8 +44,8 @@ export class Tab {
     this.id = id;
     this.session = session;
     this.log = log;
-    /** @type {Relay | null} */
-    this.relay = null;
+    /** @type {Relay[]} */
+    this.relays = [];
     this.status = reactive({ role: "none", connected: false, leader: "" });
     /** @type {Carrier | null} */
     this.carrier = null;
@@ -215,7 +215,12 @@ export class Tab {
     else if (message.type === "down") this.#onDown(message);
     else if (message.type === "answer") this.#onAnswer(message);
     else if (message.type === "rejoin") this.#onRejoin();
-    else this.relay?.fromTab(message, "leader", (type, content) => this.post({ type, to: message.from, ...content }));
+    else this.relay(message, "leader", (type, content) => this.post({ type, to: message.from, ...content }));
+  }
+
+  /** Hand a message to the relays. @param {Message} message @param {"leader" | "follower"} sender @param {Post} reply */
+  relay(message, sender, reply) {
+    for (const relay of this.relays) relay.fromTab(message, sender, reply);
   }
 
   /** @param {number} term @param {string} reason */
@@ -286,7 +291,8 @@ export class Tab {
     const { leader } = this.election;
     if (!leader || !this.socket || this.expired) return;
     const query = { ...this.socket.query() };
-    this.post({ type: "join", to: leader.id, lock: this.tabLock, query, ...this.relay?.versions() });
+    const held = Object.assign({}, ...this.relays.map((relay) => relay.versions()));
+    this.post({ type: "join", to: leader.id, lock: this.tabLock, query, ...held });
     this.#joinIn(JOIN_TIMEOUT_MS);
   }
 

@@ -116,7 +116,6 @@ def test_a_refused_write_keeps_no_other_from_being_done(browser: Browser, writer
         write(1, 'insert', row_id, text='Buy milk', number=7),
         write(2, 'update', row_id, text='Buy bread'),
         write(3, 'update', row_id, urgent=True),
-        write(4, 'insert', row_id, text='Another'),
         write(5, 'insert', taken, text='Of one number', number=7),
         write(6, 'update', taken, text='It is not there'),
         write(7, 'update', row_id, id=1),
@@ -125,12 +124,25 @@ def test_a_refused_write_keeps_no_other_from_being_done(browser: Browser, writer
         write(10, 'update', row_id, text='Buy oats'),
     )
     states = [outcome['state'] for outcome in outcomes]
-    assert states == ['done', 'refused', 'refused', 'taken', *['refused'] * 5, 'done']
+    assert states == ['done', *['refused'] * 7, 'done']
     assert outcomes[1]['fields'] == {'text': 'No bread here'}
     assert outcomes[2]['errors'] == ['This could not be done, because of a mistake in the app']
-    assert [outcome.get('gone') for outcome in outcomes[4:6]] == [False, True]
-    assert outcomes[8]['errors'] == ["There is no stream 'secrets'"]
+    assert [outcome.get('gone') for outcome in outcomes[3:5]] == [False, True]
+    assert outcomes[7]['errors'] == ["There is no stream 'secrets'"]
     assert [note.text for note in stored(writer)] == ['Buy oats']
+
+
+def test_what_is_meant_for_a_new_row_never_reaches_another_one_with_its_id(browser: Browser, writer: Writer) -> None:
+    row_id, other = make_id(), make_id()
+    browser.send(write(1, 'insert', row_id, text='Buy milk'))
+    states = browser.states(
+        write(2, 'insert', row_id, text='Call Ann'),
+        write(3, 'update', row_id, text='Call Bob'),
+        write(4, 'insert', other, text='Call Ann'),
+        write(5, 'delete', row_id),
+    )
+    assert states == ['taken', 'taken', 'done', 'taken']
+    assert [note.text for note in stored(writer)] == ['Buy milk', 'Call Ann']
 
 
 def test_the_author_is_told_what_somebody_else_has_set_meanwhile(

@@ -9,6 +9,7 @@ from .caches import make_cache
 from .channel import Channel
 from .channels import Channels, check_names
 from .disk_cache import DiskCache
+from .embedding import escape_for_script
 from .fetch import Fetch
 from .messages import Delta, Row, Snapshot
 from .reading import UnservableError
@@ -37,6 +38,7 @@ __all__ = [
     'Version',
     'check_names',
     'count',
+    'escape_for_script',
     'make_cache',
     'total',
 ]

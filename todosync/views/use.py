@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
+import time
 from typing import TYPE_CHECKING, TypeVar
 
+import orjson
 from nicegui import Client, context, core, ui
 
 from todosync.access import csrf_token
 from todosync.runtime import current_server
-from todosync.streams import Channel, Stream
+from todosync.streams import Channel, Stream, escape_for_script
+from todosync.writes import makes_ids, shown_defaults
 
 from .view import View
 
@@ -69,5 +72,14 @@ def _embed(server: SyncServer, channel: Channel, client: Client) -> None:
     ui.add_head_html(
         f'<meta name="csrf-token" content="{csrf_token(client.request)}">\n'
         f'<script type="application/json" class="todosync-snapshot" data-stream="{html.escape(channel.stream.name)}" '
-        f'data-order="{html.escape(channel.stream.order_by)}">{channel.embed()}</script>'
+        f'data-order="{html.escape(channel.stream.order_by)}">{channel.embed()}</script>{_writable(channel.stream)}'
     )
+
+
+def _writable(stream: Stream) -> str:
+    """Return what a page's browser has to know of a stream to show writes at once."""
+    if not stream.is_writable:
+        return ''
+    told = {'time': int(time.time() * 1000), 'defaults': shown_defaults(stream), 'makesIds': makes_ids(stream)}
+    name, content = html.escape(stream.name), escape_for_script(orjson.dumps(told).decode())
+    return f'\n<script type="application/json" class="todosync-writable" data-stream="{name}">{content}</script>'

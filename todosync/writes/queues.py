@@ -115,6 +115,7 @@ class QueueRecord:
         self._queue = queue
         self._streams = streams
         self._last = self._lock()
+        self._taken: set[tuple[str, int]] = set()
 
     def confirm(self, sequence: int) -> None:
         """Forget the outcomes up to a number."""
@@ -126,7 +127,8 @@ class QueueRecord:
 
         :return: ``sequence``, and ``state``: ``done`` with the ``version`` of the stream that holds the write and the
             ``conflicts``, values by field that others had set meanwhile; ``refused`` with ``errors``, ``fields`` and
-            ``gone`` as in :class:`RefusedWriteError`; or ``taken`` if the id of a new row is that of another one
+            ``gone`` as in :class:`RefusedWriteError`; or ``taken`` if the id of a new row is that of another one: this
+            and what follows for that row has to be sent again with another id
         :raises AnotherQueueError: another write was decided under its number
         """
         request = _hash(write)
@@ -164,6 +166,8 @@ class QueueRecord:
 
     def _do(self, write: QueuedWrite) -> dict[str, Any]:
         stream = self._streams.get(write.stream)
+        if (write.stream, write.id) in self._taken:
+            return {'state': 'taken'}  # it is meant for the row that could not be made
         try:
             if stream is None:
                 raise RefusedWriteError(f'There is no stream {write.stream!r}')
@@ -174,6 +178,7 @@ class QueueRecord:
                 self._session.flush()
             return {'state': 'done', 'version': stream.version(self._session).message(), 'conflicts': conflicts}
         except IdTakenError:
+            self._taken.add((write.stream, write.id))
             return {'state': 'taken'}
         except RefusedWriteError as error:
             return _refusal(error)

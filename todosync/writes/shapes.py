@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined, to_jsonable_python
 
+from todosync.ids import new_id
 from todosync.streams import Stream
 
 from .refusals import refusal_of
 
 Values = Mapping[str, Any] | bytes
 """The values of fields by name: Python values, or JSON bytes of an object."""
+NOW = '\0now'
+"""Stands for the time of an insert, which nobody knows yet, among what is shown of a new row."""
 
 
 @cache
@@ -42,6 +48,29 @@ def update_shape(stream: Stream) -> type[BaseModel]:
         schema = update_shape(NOTES).model_json_schema()
     """
     return _shape(f'{stream.model.__name__}Change', stream, is_change=True)
+
+
+def shown_defaults(stream: Stream) -> dict[str, Any]:
+    """Return what a new row shows in the fields that its insert does not set, before the server has made it.
+
+    :param stream: a stream with ``writable`` fields
+    :return: JSON values by field; :data:`NOW` stands for the time of the insert
+    """
+    return {name: _shown_default(stream.model.model_fields[name]) for name in stream.fields if name != 'id'}
+
+
+def makes_ids(stream: Stream) -> bool:
+    """Return whether the ids of a stream's new rows are made as :func:`todosync.new_id` makes them.
+
+    :param stream: the stream
+    """
+    return stream.model.model_fields['id'].default_factory is new_id
+
+
+def _shown_default(field: FieldInfo) -> Any:
+    if field.default_factory is not None:
+        return NOW if field.annotation is datetime else None
+    return None if field.default is PydanticUndefined else to_jsonable_python(field.default)
 
 
 def check_values(shape: type[BaseModel], values: Values) -> dict[str, Any]:

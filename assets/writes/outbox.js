@@ -1,0 +1,269 @@
+// @ts-check
+/**
+ * Shows writes at once, keeps them in the browser's queue, and sends them in their order. All tabs show what one of them
+ * writes; the leader sends it. What the server refuses is taken back, and its author is told why.
+ */
+
+import { reactive } from "vue";
+import { isObject } from "../tabs/messages.js";
+import { FORMAT } from "./queue.js";
+
+export const BATCH = 50; // the server takes no more at a time
+export const RETRY_MS = 1000;
+export const LONG_MS = 2000; // a person is told of what waits for longer
+export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit into one message
+
+/**
+ * @typedef {import("./queue.js").Entry} Entry
+ * @typedef {import("./queue.js").Queue} Queue
+ * @typedef {import("../streams/store.js").PendingWrite} PendingWrite
+ * @typedef {import("../streams/store.js").Version} Version
+ * @typedef {import("../tabs/tab.js").Line} Line
+ * @typedef {import("../tabs/tab.js").Post} Post
+ * @typedef {import("../tabs/election.js").Message} Message
+ * @typedef {object} Outcome what the server has decided
+ * @property {number} sequence of the write
+ * @property {"done" | "refused" | "taken"} state
+ * @property {Version} [version] that holds what was done
+ * @property {Record<string, any>} [conflicts] what others had set meanwhile, by field
+ * @property {string[]} [errors] why it was refused
+ * @property {Record<string, string>} [fields] the same beside fields
+ * @property {boolean} [gone] there is no such row any more
+ * @typedef {{ entry: Entry, write: PendingWrite, decide: (outcome: Outcome) => void, decided: Promise<Outcome> }} Shown
+ */
+
+export class Outbox {
+  /**
+   * @param {object} parts
+   * @param {Queue} parts.queue
+   * @param {import("../streams/store.js").Store} parts.store
+   * @param {import("../tabs/tab.js").Tab} parts.tab
+   * @param {() => number} parts.makeRowId
+   * @param {(entry: Entry, outcome: Outcome) => void} parts.explain tells a person what became of a write
+   */
+  constructor({ queue, store, tab, makeRowId, explain }) {
+    this.queue = queue;
+    this.store = store;
+    this.tab = tab;
+    this.makeRowId = makeRowId;
+    this.explain = explain;
+    /** How many writes have waited for long: what a page may show. */
+    this.view = reactive({ waiting: 0 });
+    /** @type {Map<number, Shown>} what is shown before the server shows it, by its place in the order */
+    this.shown = new Map();
+    /** @type {Map<number, Outcome>} of writes of this tab that were decided before it knew their place in the order */
+    this.early = new Map();
+    /** @type {Line | null} of the latest connection that this tab had itself */
+    this.line = null;
+    this.isSending = false;
+    this.limit = BATCH;
+    this.opening = queue.opening.then(() => this.#show(), console.warn);
+  }
+
+  /**
+   * Show a write, keep it, and have it sent.
+   * @param {string} stream @param {string} action @param {number} id @param {Record<string, any>} values
+   * @param {{ was?: Record<string, any>, shows?: Record<string, any> }} [more] see {@link Entry}
+   * @returns {Promise<Outcome>} as soon as the server has decided
+   */
+  async write(stream, action, id, values, { was = {}, shows = values } = {}) {
+    const entry = { format: FORMAT, stream, action, id, values, was, shows, tab: this.tab.id, at: Date.now() };
+    if (JSON.stringify(entry).length > SIZE_LIMIT) throw new Error("this is too long to be sent");
+    const shown = this.#showOne(/** @type {Entry} */ (entry));
+    try {
+      const sequence = await this.queue.add(entry);
+      shown.entry = { ...entry, sequence };
+      this.shown.set(sequence, shown);
+      const early = this.early.get(sequence);
+      if (early) this.#decided([shown.entry], [early]);
+    } catch (error) {
+      this.store.stream(stream).settle(shown.write);
+      throw error;
+    }
+    const { leader } = this.tab.election;
+    if (this.tab.carrier) this.#wrote(shown.entry);
+    else if (leader) this.tab.post({ type: "wrote", to: leader.id, entry: shown.entry });
+    return shown.decided;
+  }
+
+  // the four verbs of a relay
+
+  /** This tab joins a leader: what was decided while nobody told it is seen in the queue. */
+  versions() {
+    this.#show();
+    return {};
+  }
+
+  /** @param {Line} line */
+  connected(line) {
+    this.line = line;
+    this.isSending = false;
+    this.#show();
+    this.#send();
+  }
+
+  /** Nothing comes unasked. */
+  fromServer() {
+    return false;
+  }
+
+  /** @param {Message} message @param {"leader" | "follower"} sender */
+  fromTab({ type, entry, entries, outcomes }, sender) {
+    if (type === "wrote" && isEntry(entry)) {
+      if (sender === "follower") this.#wrote(entry);
+      this.#showOther(entry);
+    } else if (type === "decided" && sender === "leader" && areAll(entries, isEntry) && areAll(outcomes, isOutcome)) {
+      this.#decided(entries, outcomes);
+    }
+  }
+
+  /** A write is in the queue: the leader tells the other tabs, and sends it. @param {Entry} entry */
+  #wrote(entry) {
+    this.line?.post("wrote", { entry });
+    this.#send();
+  }
+
+  /** Show what waits in the queue, and no more what does not. */
+  async #show() {
+    if (!this.queue.isOpen) return;
+    const known = [...this.shown.values()];
+    const entries = await this.queue.entries();
+    const waiting = new Set(entries.map(({ sequence }) => sequence));
+    for (const shown of known) {
+      if (!waiting.has(shown.entry.sequence) && !shown.write.version) this.#settle(shown, null);
+    }
+    for (const entry of entries) this.#showOther(entry);
+    this.#count();
+  }
+
+  /** @param {Entry} entry */
+  #showOther(entry) {
+    if (this.shown.has(entry.sequence) || entry.tab === this.tab.id) return; // it is shown already, or was
+    this.shown.set(entry.sequence, this.#showOne(entry));
+  }
+
+  /** @param {Entry} entry @returns {Shown} */
+  #showOne(entry) {
+    const { stream, action, id, shows } = entry;
+    const write = { action, id, values: shows };
+    this.store.stream(stream).show(write);
+    setTimeout(() => this.#count(), LONG_MS);
+    /** @type {(outcome: Outcome) => void} */
+    let decide = () => {};
+    const decided = new Promise((resolve) => (decide = resolve));
+    return { entry, write, decide, decided };
+  }
+
+  async #send() {
+    if (!this.line || this.isSending || !this.queue.isOpen) return;
+    this.isSending = true;
+    const { line } = this;
+    const [found, { id, confirmed }] = await Promise.all([this.queue.entries(this.limit), this.queue.place()]);
+    if (line !== this.line) return; // the next connection sends
+    if (!found.length) {
+      this.isSending = false;
+      this.#show(); // another tab may have sent what is shown here
+      return;
+    }
+    const entries = fitting(found);
+    const writes = entries.map(({ sequence, stream, action, id, values, was }) => ({
+      ...{ sequence, stream, action, id, values, was },
+    }));
+    line.request("todosync_write", { queue: id, confirmed, writes }, async (answer) => {
+      if (answer.ok) await this.#onAnswer(line, entries, answer.outcomes);
+      else await this.#onFailure(line, entries, answer.reason);
+      if (line !== this.line) return;
+      this.isSending = false;
+      this.#send();
+    });
+  }
+
+  /** @param {Line} line @param {Entry[]} entries @param {Outcome[]} outcomes */
+  async #onAnswer(line, entries, outcomes) {
+    const decided = new Map(outcomes.map((outcome) => [outcome.sequence, outcome.state]));
+    const moves = entries
+      .filter(({ sequence, action }) => action === "insert" && decided.get(sequence) === "taken")
+      .map(({ stream, id }) => ({ stream, from: id, to: this.makeRowId() }));
+    await this.queue.remove([...decided.keys()], moves);
+    this.limit = BATCH;
+    line.post("decided", { entries, outcomes });
+    this.#decided(entries, outcomes);
+    this.#tellForOthers(entries, outcomes);
+  }
+
+  /** @param {Line} line @param {Entry[]} entries @param {string} [reason] */
+  async #onFailure(line, entries, reason) {
+    if (reason === "queue") await this.queue.renew();
+    else if (reason === "malformed" && entries.length > 1) this.limit = 1;
+    else if (reason === "malformed") {
+      const errors = ["The server does not understand this change"];
+      await this.#onAnswer(line, entries, [{ sequence: entries[0].sequence, state: "refused", errors }]);
+    } else await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())));
+  }
+
+  /** @param {Entry[]} entries @param {Outcome[]} outcomes */
+  #decided(entries, outcomes) {
+    for (const outcome of outcomes) {
+      const shown = this.shown.get(outcome.sequence);
+      const isOurs = entries.some(({ sequence, tab }) => sequence === outcome.sequence && tab === this.tab.id);
+      if (shown) this.#settle(shown, outcome);
+      else if (isOurs) this.early.set(outcome.sequence, outcome);
+    }
+    this.#count();
+  }
+
+  /** A tab that is gone cannot tell its person what became of a write. @param {Entry[]} entries @param {Outcome[]} outcomes */
+  #tellForOthers(entries, outcomes) {
+    const carried = this.tab.carrier?.carried;
+    for (const outcome of outcomes) {
+      const entry = entries.find(({ sequence }) => sequence === outcome.sequence);
+      if (entry && entry.tab !== this.tab.id && !carried?.has(entry.tab)) this.explain(entry, outcome);
+    }
+  }
+
+  /** @param {Shown} shown @param {Outcome | null} outcome null where nobody has told it */
+  #settle(shown, outcome) {
+    const { entry, write, decide } = shown;
+    const state = this.store.stream(entry.stream);
+    this.shown.delete(entry.sequence);
+    this.early.delete(entry.sequence);
+    if (outcome?.state === "done" && outcome.version) {
+      write.version = outcome.version;
+      state.settleLater(write);
+    } else {
+      state.settle(write);
+    }
+    if (!outcome) return;
+    if (entry.tab === this.tab.id) this.explain(entry, outcome);
+    decide(outcome);
+  }
+
+  #count() {
+    const limit = Date.now() - LONG_MS;
+    this.view.waiting = [...this.shown.values()].filter(({ entry }) => entry.at <= limit).length;
+  }
+}
+
+/** The first entries, as many as fit into one message. @param {Entry[]} entries */
+function fitting(entries) {
+  let size = 0;
+  const end = entries.findIndex((entry) => (size += JSON.stringify(entry).length) > SIZE_LIMIT);
+  return end < 1 ? entries.slice(0, end < 0 ? entries.length : 1) : entries.slice(0, end);
+}
+
+/** @param {any} entry */
+function isEntry(entry) {
+  if (!isObject(entry) || ![entry.values, entry.was, entry.shows].every(isObject)) return false;
+  const numbers = [entry.sequence, entry.id].every(Number.isSafeInteger);
+  return numbers && [entry.stream, entry.action, entry.tab].every((text) => typeof text === "string");
+}
+
+/** @param {any} outcome */
+function isOutcome(outcome) {
+  return isObject(outcome) && Number.isSafeInteger(outcome.sequence) && typeof outcome.state === "string";
+}
+
+/** @param {any} list @param {(value: any) => boolean} check */
+function areAll(list, check) {
+  return Array.isArray(list) && list.every(check);
+}

@@ -1,0 +1,204 @@
+"""What a person does shows at once, is kept whatever happens to tab, page and server, and is done once."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+from playwright.sync_api import Page
+
+from tests.e2e.browser import Chromium, Tabs, eventually, shown, status
+from tests.server import RunningServer
+
+FAR_AWAY = 0.3
+WATCH = """(title) => {
+    const box = [...document.querySelectorAll('.todo-checkbox')].find((box) => box.ariaLabel === title);
+    window.seen = [];
+    const note = () => { window.seen.push(box.checked); requestAnimationFrame(note); };
+    box.addEventListener('change', () => setTimeout(note));
+}"""
+NEXT_FRAMES = '() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))'
+
+
+class FarAway:
+    """Delays what the server sends and gets, as a long way does."""
+
+    def __init__(self, page: Page) -> None:
+        session = page.context.new_cdp_session(page)
+        session.send('Network.enable')
+        session.send('Network.emulateNetworkConditions', {
+            'offline': False, 'latency': 1000 * FAR_AWAY, 'downloadThroughput': -1, 'uploadThroughput': -1,
+        })  # fmt: skip
+
+
+def add(page: Page, title: str) -> None:
+    field = page.locator('.todo-form input')
+    field.fill(title)
+    field.press('Enter')
+    eventually(lambda: title in titles(page))
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator('.todo-title').all_inner_texts()
+
+
+def of_server(server: RunningServer) -> list[str]:
+    return [todo['title'] for todo in server.todos()]
+
+
+def box(page: Page, title: str) -> bool:
+    return page.get_by_role('checkbox', name=title, exact=True).is_checked()
+
+
+def test_without_a_server_everything_shows_at_once_and_is_done_when_it_is_back(
+    tabs: Tabs, server: RunningServer
+) -> None:
+    """Also what was done in a tab that was closed, and in one that was reloaded."""
+    for title in ('Buy milk', 'Call Ann', 'Pay the rent'):
+        server.add(title)
+    first, second, third = tabs.open_many(3)
+    eventually(lambda: all(len(titles(page)) == 3 for page in tabs.pages))
+    server.kill()
+    for number in range(4):
+        for page, name in ((first, 'first'), (second, 'second')):
+            add(page, f'{name} {number}')
+            eventually(lambda title=f'{name} {number}': all(title in titles(page) for page in tabs.pages))
+    second.get_by_role('checkbox', name='Buy milk').click()
+    first.get_by_role('button', name='Delete Call Ann').click()
+    third.get_by_role('button', name='Edit Pay the rent').click()
+    third.keyboard.type('Pay the rent in time')
+    third.keyboard.press('Enter')
+    expected = [f'{name} {number}' for number in (3, 2, 1, 0) for name in ('second', 'first')]
+    expected += ['Pay the rent in time', 'Buy milk']
+    eventually(lambda: all(titles(page) == expected for page in tabs.pages))
+    third.get_by_text('11 changes are not saved yet').wait_for()
+    tabs.close(tabs.pages[0])
+    server.start()
+    eventually(lambda: of_server(server) == expected)
+    eventually(lambda: all(titles(page) == expected and box(page, 'Buy milk') for page in tabs.pages))
+    tabs.pages[0].get_by_text('not saved yet').wait_for(state='hidden')
+    tabs.should_agree()
+
+
+def test_what_is_entered_in_the_moment_before_the_tab_is_closed_is_done(tabs: Tabs, server: RunningServer) -> None:
+    page, other = tabs.open_many(2)
+    server.kill()
+    for number in range(5):
+        page.locator('.todo-form input').fill(f'at the last moment {number}')
+        page.keyboard.press('Enter')
+    tabs.close(page)
+    server.start()
+    eventually(lambda: len(of_server(server)) == 5)
+    eventually(lambda: titles(other) == [f'at the last moment {number}' for number in (4, 3, 2, 1, 0)])
+
+
+def test_far_from_the_server_ten_quick_clicks_never_bounce(tabs: Tabs, server: RunningServer) -> None:
+    server.add('Buy milk')
+    leader, follower = tabs.open_many(2)
+    FarAway(leader)
+    for page in (follower, leader):
+        page.bring_to_front()
+        page.evaluate(WATCH, 'Buy milk')
+        for number in range(9):
+            page.get_by_role('checkbox', name='Buy milk').click()
+            page.evaluate(NEXT_FRAMES)
+            assert box(page, 'Buy milk') == (number % 2 == 0)
+        eventually(lambda: server.todos()[0]['completed'])
+        eventually(lambda: all(box(page, 'Buy milk') for page in tabs.pages))
+        seen = page.evaluate('window.seen')
+        changes = [now for before, now in itertools.pairwise(seen) if now != before]
+        assert len(changes) <= 9, 'the box shows each click once'
+        page.get_by_role('checkbox', name='Buy milk').click()
+        eventually(lambda: not server.todos()[0]['completed'])
+
+
+def test_a_refused_change_is_taken_back_and_its_text_comes_back(tabs: Tabs, server: RunningServer) -> None:
+    server.add('Buy milk')
+    page, other = tabs.open_many(2)
+    page.bring_to_front()
+    page.get_by_role('button', name='Edit Buy milk').click()
+    page.keyboard.insert_text('x' * 501)
+    page.keyboard.press('Enter')
+    page.get_by_text('Title is too long (maximum is 500 characters).').first.wait_for()
+    assert page.locator('.todo-edit').first.input_value() == 'x' * 501, 'the editor is open again'
+    eventually(lambda: titles(other) == ['Buy milk'])
+    assert of_server(server) == ['Buy milk']
+
+
+def test_a_refusal_is_explained_even_if_the_tab_that_wrote_is_gone(tabs: Tabs, server: RunningServer) -> None:
+    page, other = tabs.open_many(2)
+    server.kill()
+    page.locator('.todo-form input').fill('y' * 501)
+    page.keyboard.press('Enter')
+    eventually(lambda: len(shown(page)) == 1)
+    tabs.close(page)
+    server.start()
+    other.get_by_text('You had written “yyy').wait_for()
+    eventually(lambda: titles(other) == [])
+
+
+def test_who_overwrites_somebody_elses_change_is_told_and_can_take_theirs(tabs: Tabs, server: RunningServer) -> None:
+    todo = server.add('Buy milk')
+    page = tabs.open()
+    server.kill()
+    page.get_by_role('button', name='Edit Buy milk').click()
+    page.keyboard.type('Buy bread')
+    page.keyboard.press('Enter')
+    eventually(lambda: titles(page) == ['Buy bread'])
+    server.execute(f"UPDATE todos SET title = 'Buy oats' WHERE id = {todo['id']}")
+    server.start()
+    page.get_by_text('Somebody else had meanwhile written “Buy oats”. Yours stands.').wait_for()
+    assert of_server(server) == ['Buy bread']
+    page.get_by_role('button', name='Take theirs').click()
+    eventually(lambda: of_server(server) == ['Buy oats'])
+
+
+def test_a_write_whose_answer_is_lost_is_done_once(tabs: Tabs, server: RunningServer) -> None:
+    page = tabs.open()
+    entered: list[str] = []
+    for kills in range(3):
+        thread = threading.Thread(target=server.restart if kills == 1 else server.kill)
+        thread.start()
+        for number in range(10):
+            entered.append(f'todo {kills} {number}')
+            add(page, entered[-1])
+        thread.join()
+        if not server.is_running:
+            server.start()
+        eventually(lambda: of_server(server) == entered[::-1])
+        eventually(lambda: status(page)['connected'])
+    eventually(lambda: titles(page) == entered[::-1])
+
+
+def test_where_the_browser_keeps_nothing_the_server_is_asked(chromium: Chromium, server: RunningServer) -> None:
+    context = chromium.fresh_context()
+    context.add_init_script('indexedDB.open = () => { throw new DOMException("no", "SecurityError"); };')
+    page = context.new_page()
+    page.goto(server.url)
+    eventually(lambda: status(page)['connected'])
+    add(page, 'Buy milk')
+    page.get_by_role('checkbox', name='Buy milk').click()
+    eventually(lambda: [todo['completed'] for todo in server.todos()] == [True])
+    page.get_by_role('button', name='Edit Buy milk').click()
+    page.keyboard.type('Buy oats')
+    page.keyboard.press('Enter')
+    eventually(lambda: of_server(server) == ['Buy oats'])
+    page.get_by_role('button', name='Delete Buy oats').click()
+    eventually(lambda: of_server(server) == [])
+    context.close()
+
+
+def test_the_queue_outlives_the_browser(chromium: Chromium, server: RunningServer) -> None:
+    page = chromium.context.new_page()
+    page.goto(server.url)
+    eventually(lambda: status(page)['connected'])
+    server.kill()
+    add(page, 'Buy milk')
+    chromium.quit()
+    chromium.start()
+    server.start()
+    page = chromium.context.new_page()
+    page.goto(server.url)
+    eventually(lambda: of_server(server) == ['Buy milk'])
+    eventually(lambda: titles(page) == ['Buy milk'])
+    page.close()
