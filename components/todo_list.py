@@ -64,7 +64,7 @@ DELETE = """(event) => {
     if (event.detail > 1) return;
     const row = event.currentTarget.closest('.todo');
     (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('.icon-delete').focus();
-    emit(props.row.id, todosync.writes.delete('todos', props.row.id) !== null);
+    emit(props.row, todosync.writes.delete('todos', props.row.id) !== null);
 }"""
 
 
@@ -137,24 +137,26 @@ class TodoList(ui.element):
             ui.notify(f'{error}. You had written “{title}”')
 
     async def _delete(self, e: GenericEventArguments) -> None:
-        todo_id, is_on_its_way = e.args
-        todo = self.view.rows.get(todo_id)
+        row, is_on_its_way = e.args
+        todo = self.view.rows.get(row['id'])  # not the browser's, which may hold anything
         if not is_on_its_way:
             try:
-                await self.view.delete(todo_id)
+                await self.view.delete(row['id'])
             except RowGoneError:
                 return  # somebody else was faster
-        if todo is not None:
-            self._offer_undo(todo)
+        self._offer_undo(row['title'], todo)
 
-    def _offer_undo(self, todo: Row) -> None:
+    def _offer_undo(self, title: str, todo: Row | None) -> None:
         async def undo() -> None:
-            await self.view.restore(todo)
+            if todo is not None:
+                await self.view.restore(todo)
+            else:  # it was so new that this process had not heard of it
+                await self.view.add(title)
 
         if self._undo is not None:
             self._undo.dismiss()
         self._undo = notification = ui.notification(
-            f'Deleted “{todo["title"]}”',
+            f'Deleted “{title}”',
             timeout=UNDO_SECONDS,
             classes='todo-undo',
             actions=[{'label': 'Undo', 'noCaps': True, ':handler': '() => {}'}],

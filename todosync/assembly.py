@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 STREAMS_MODULE = 'streams/streams.js'
 """A module that every page of an app with streams loads, also a page without a list: it may lead for the others."""
 WRITES_MODULE = 'writes/writes.js'
-"""A module that every page of an app with writable streams loads."""
+"""A module that every page of an app with writable streams loads: it may lead, and then sends what the others write."""
 RETRY_INTERVAL = 1.0
 """Seconds between two attempts to open the database, the cable and the jobs."""
 
@@ -182,6 +182,10 @@ class SyncServer:
         return self._socket.sessions
 
     @property
+    def _is_writable(self) -> bool:
+        return any(stream.is_writable for stream in self.streams)
+
+    @property
     def api_routes(self) -> list[BaseRoute]:
         """The routes that have nothing to do with pages."""
         return self._routes.api
@@ -234,14 +238,15 @@ class SyncServer:
     async def _start(self) -> None:
         if self.streams:
             self._socket.entries.add(STREAMS_MODULE)
-        if any(stream.is_writable for stream in self.streams):
+        if self._is_writable:
             self._socket.entries.add(WRITES_MODULE)
         if not await asyncio.to_thread(self._open_patiently):
             return
         await self.channels.start()
         self._socket.role_listeners.append(self.views.set_role)
         core.sio.on('todosync_fetch', self._socket.guard.wrap(self.channels.answer_fetch, checked(Fetch)))
-        core.sio.on('todosync_write', self._socket.guard.wrap(self.inbox.receive, Batch.model_validate))
+        if self._is_writable:
+            core.sio.on('todosync_write', self._socket.guard.wrap(self.inbox.receive, Batch.model_validate))
         self.commits.start()
         self.log_watch.start()
         for part in self.parts:
@@ -323,7 +328,7 @@ class SyncServer:
         self.database.migrate()
         for stream in self.streams:
             self.database.install_change_log(stream.log_table)
-        if any(stream.is_writable for stream in self.streams):
+        if self._is_writable:
             self.writer.prepare()
 
     def _make_channel(self, stream: Stream) -> Channel:

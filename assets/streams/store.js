@@ -6,6 +6,7 @@
  */
 
 import { computed, shallowReactive, shallowRef, triggerRef } from "vue";
+import { isLess } from "./order.js";
 
 /**
  * @typedef {[number, string]} Version a number, which rises, and a mark, which tells histories apart
@@ -217,24 +218,6 @@ export class StreamState {
     if (lower[this.field] === higher[this.field]) return lower.id < higher.id;
     return isLess(lower[this.field], higher[this.field]);
   }
-}
-
-/**
- * Whether a value comes before another. Texts are ordered by code points, as in Python and in the databases: JavaScript
- * itself takes the characters beyond U+FFFF for lower than some others, since it compares halves of them.
- * @param {any} a @param {any} b
- */
-function isLess(a, b) {
-  if (typeof a !== "string" || typeof b !== "string") return a < b;
-  let at = 0;
-  while (at < a.length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
-  if (at >= a.length || at >= b.length) return a.length < b.length;
-  return inOrder(a.charCodeAt(at)) < inOrder(b.charCodeAt(at));
-}
-
-/** A number for half a character or a whole one, in the order of code points. @param {number} unit */
-function inOrder(unit) {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 /** @param {Item | undefined} row @param {PendingWrite} write @returns {Item | undefined} the row after the write */

@@ -2,8 +2,8 @@
 /** Tells a person what became of a write where that is not what they see: it was refused, or met somebody else's. */
 
 /**
- * @typedef {import("./outbox.js").Outcome} Outcome
- * @typedef {import("./queue.js").Entry} Entry
+ * @typedef {import("./entries.js").Outcome} Outcome
+ * @typedef {import("./entries.js").Entry} Entry
  */
 
 const SECONDS = 10;

@@ -5,30 +5,20 @@
  */
 
 import { reactive } from "vue";
-import { isObject } from "../tabs/messages.js";
-import { FORMAT } from "./queue.js";
+import { FORMAT, SIZE_LIMIT, areAll, fitting, isEntry, isOutcome, sizeOf } from "./entries.js";
 
 export const BATCH = 50; // the server takes no more at a time
 export const RETRY_MS = 1000;
 export const LONG_MS = 2000; // a person is told of what waits for longer
-export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit into one message
 
 /**
- * @typedef {import("./queue.js").Entry} Entry
+ * @typedef {import("./entries.js").Entry} Entry
+ * @typedef {import("./entries.js").Outcome} Outcome
  * @typedef {import("./queue.js").Queue} Queue
  * @typedef {import("../streams/store.js").PendingWrite} PendingWrite
- * @typedef {import("../streams/store.js").Version} Version
  * @typedef {import("../tabs/tab.js").Line} Line
  * @typedef {import("../tabs/tab.js").Post} Post
  * @typedef {import("../tabs/election.js").Message} Message
- * @typedef {object} Outcome what the server has decided
- * @property {number} sequence of the write
- * @property {"done" | "refused" | "taken"} state
- * @property {Version} [version] that holds what was done
- * @property {Record<string, any>} [conflicts] what others had set meanwhile, by field
- * @property {string[]} [errors] why it was refused
- * @property {Record<string, string>} [fields] the same beside fields
- * @property {boolean} [gone] there is no such row any more
  * @typedef {{ entry: Entry, write: PendingWrite, decide: (outcome: Outcome) => void, decided: Promise<Outcome> }} Shown
  */
 
@@ -68,7 +58,7 @@ export class Outbox {
    */
   async write(stream, action, id, values, { was = {}, shows = values } = {}) {
     const entry = { format: FORMAT, stream, action, id, values, was, shows, tab: this.tab.id, at: Date.now() };
-    if (JSON.stringify(entry).length > SIZE_LIMIT) throw new Error("this is too long to be sent");
+    if (sizeOf(entry) > SIZE_LIMIT) throw new Error("this is too long to be sent");
     const shown = this.#showOne(/** @type {Entry} */ (entry));
     try {
       const sequence = await this.queue.add(entry);
@@ -77,7 +67,7 @@ export class Outbox {
       const early = this.early.get(sequence);
       if (early) this.#decided([shown.entry], [early]);
     } catch (error) {
-      this.store.stream(stream).settle(shown.write);
+      this.#state(stream)?.settle(shown.write);
       throw error;
     }
     const { leader } = this.tab.election;
@@ -146,7 +136,7 @@ export class Outbox {
   #showOne(entry) {
     const { stream, action, id, shows } = entry;
     const write = { action, id, values: shows };
-    this.store.stream(stream).show(write);
+    this.#state(stream)?.show(write);
     setTimeout(() => this.#count(), LONG_MS);
     /** @type {(outcome: Outcome) => void} */
     let decide = () => {};
@@ -224,46 +214,27 @@ export class Outbox {
   /** @param {Shown} shown @param {Outcome | null} outcome null where nobody has told it */
   #settle(shown, outcome) {
     const { entry, write, decide } = shown;
-    const state = this.store.stream(entry.stream);
+    const state = this.#state(entry.stream);
     this.shown.delete(entry.sequence);
     this.early.delete(entry.sequence);
     if (outcome?.state === "done" && outcome.version) {
       write.version = outcome.version;
-      state.settleLater(write);
+      state?.settleLater(write);
     } else {
-      state.settle(write);
+      state?.settle(write);
     }
     if (!outcome) return;
     if (entry.tab === this.tab.id) this.explain(entry, outcome);
     decide(outcome);
   }
 
+  /** A page without the stream shows nothing of it; but it may lead, and send. @param {string} name */
+  #state(name) {
+    return this.store.streams.get(name);
+  }
+
   #count() {
     const limit = Date.now() - LONG_MS;
     this.view.waiting = [...this.shown.values()].filter(({ entry }) => entry.at <= limit).length;
   }
-}
-
-/** The first entries, as many as fit into one message. @param {Entry[]} entries */
-function fitting(entries) {
-  let size = 0;
-  const end = entries.findIndex((entry) => (size += JSON.stringify(entry).length) > SIZE_LIMIT);
-  return end < 1 ? entries.slice(0, end < 0 ? entries.length : 1) : entries.slice(0, end);
-}
-
-/** @param {any} entry */
-function isEntry(entry) {
-  if (!isObject(entry) || ![entry.values, entry.was, entry.shows].every(isObject)) return false;
-  const numbers = [entry.sequence, entry.id].every(Number.isSafeInteger);
-  return numbers && [entry.stream, entry.action, entry.tab].every((text) => typeof text === "string");
-}
-
-/** @param {any} outcome */
-function isOutcome(outcome) {
-  return isObject(outcome) && Number.isSafeInteger(outcome.sequence) && typeof outcome.state === "string";
-}
-
-/** @param {any} list @param {(value: any) => boolean} check */
-function areAll(list, check) {
-  return Array.isArray(list) && list.every(check);
 }

@@ -7,21 +7,11 @@
 
 import { makeId } from "../tabs/tab.js";
 
-export const FORMAT = 1; // of the entries; a later build reads the earlier ones
+const SCHEMA = 1; // of the database
 export const PERSON = "anonymous";
 
 /**
- * @typedef {object} Entry a write that waits
- * @property {number} sequence
- * @property {number} format
- * @property {string} stream
- * @property {string} action "insert", "update", "delete", or a verb
- * @property {number} id of the row
- * @property {Record<string, any>} values
- * @property {Record<string, any>} was what its author saw in these fields before
- * @property {Record<string, any>} shows what is shown of it: its values, and of a new row the defaults of the others
- * @property {string} tab that wrote it
- * @property {number} at its time, in milliseconds since 1970
+ * @typedef {import("./entries.js").Entry} Entry
  * @typedef {{ id: string, confirmed: number }} Place the queue at the server, and up to where its outcomes have arrived
  */
 
@@ -90,7 +80,7 @@ export class Queue {
 
   /** @param {string} name */
   async #open(name) {
-    const request = indexedDB.open(name, FORMAT);
+    const request = indexedDB.open(name, SCHEMA);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("entries", { keyPath: "sequence", autoIncrement: true });
       request.result.createObjectStore("places").put({ id: makeId(), confirmed: 0 }, 0);

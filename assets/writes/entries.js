@@ -1,0 +1,59 @@
+// @ts-check
+/** The entries of the queue: what a write is while it waits, and what the server may decide of it. */
+
+import { isObject } from "../tabs/messages.js";
+
+export const FORMAT = 1; // of the entries; a later build reads the earlier ones
+export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit into one message
+
+/**
+ * @typedef {object} Entry a write that waits
+ * @property {number} sequence
+ * @property {number} format
+ * @property {string} stream
+ * @property {string} action "insert", "update", "delete", or a verb
+ * @property {number} id of the row
+ * @property {Record<string, any>} values
+ * @property {Record<string, any>} was what its author saw in these fields before
+ * @property {Record<string, any>} shows what is shown of it: its values, and of a new row the defaults of the others
+ * @property {string} tab that wrote it
+ * @property {number} at its time, in milliseconds since 1970
+ *
+ * @typedef {object} Outcome what the server has decided
+ * @property {number} sequence of the write
+ * @property {"done" | "refused" | "taken"} state
+ * @property {import("../streams/store.js").Version} [version] that holds what was done
+ * @property {Record<string, any>} [conflicts] what others had set meanwhile, by field
+ * @property {string[]} [errors] why it was refused
+ * @property {Record<string, string>} [fields] the same beside fields
+ * @property {boolean} [gone] there is no such row any more
+ */
+
+/** The first entries, as many as fit into one message. @param {Entry[]} entries */
+export function fitting(entries) {
+  let size = 0;
+  const end = entries.findIndex((entry) => (size += sizeOf(entry)) > SIZE_LIMIT);
+  return end < 0 ? entries : entries.slice(0, Math.max(end, 1));
+}
+
+/** @param {object} entry */
+export function sizeOf(entry) {
+  return JSON.stringify(entry).length;
+}
+
+/** @param {any} entry */
+export function isEntry(entry) {
+  if (!isObject(entry) || ![entry.values, entry.was, entry.shows].every(isObject)) return false;
+  const numbers = [entry.sequence, entry.id].every(Number.isSafeInteger);
+  return numbers && [entry.stream, entry.action, entry.tab].every((text) => typeof text === "string");
+}
+
+/** @param {any} outcome */
+export function isOutcome(outcome) {
+  return isObject(outcome) && Number.isSafeInteger(outcome.sequence) && typeof outcome.state === "string";
+}
+
+/** @param {any} list @param {(value: any) => boolean} check */
+export function areAll(list, check) {
+  return Array.isArray(list) && list.every(check);
+}

@@ -1,0 +1,286 @@
+import { BATCH, Outbox } from "/assets/writes/outbox.js";
+import { Queue } from "/assets/writes/queue.js";
+import { RowIds } from "/assets/writes/row_ids.js";
+import { Store } from "/assets/streams/store.js";
+import { equal, ok, test } from "./harness.js";
+
+/** @typedef {import("/assets/writes/entries.js").Outcome} Outcome */
+/** @typedef {{ event: string, data: any, answer: (answer: any) => void }} Request */
+
+let databases = 0;
+
+/** Tabs of a browser: the first leads, and the messages between them arrive at once. */
+class Browser {
+  constructor() {
+    this.name = `queue ${(databases += 1)}`;
+    /** @type {BrowserTab[]} */
+    this.tabs = [];
+    /** @type {Request[]} what the leader has asked the server */
+    this.requests = [];
+  }
+
+  /** @param {string} id */
+  async open(id) {
+    const tab = new BrowserTab(this, id);
+    this.tabs.push(tab);
+    await tab.outbox.opening;
+    return tab;
+  }
+
+  /** The leader is connected to the server. */
+  connect() {
+    const [leader, ...followers] = this.tabs;
+    leader.tab.carrier = { carried: new Map(followers.map(({ id }) => [id, {}])) };
+    leader.outbox.connected({
+      request: (event, data, answer) => this.requests.push({ event, data, answer }),
+      post: (type, content) =>
+        this.tabs.slice(1).forEach(({ outbox }) => outbox.fromTab(clone(type, content), "leader")),
+    });
+  }
+
+  /** The next request, as soon as there is one. @returns {Promise<Request>} */
+  async request() {
+    await until(() => this.requests.length > 0);
+    return /** @type {Request} */ (this.requests.shift());
+  }
+
+  /** Have the server answer the next request: everything is done. @param {Partial<Outcome>} [outcome] */
+  async decide(outcome = {}) {
+    const { data, answer } = await this.request();
+    const outcomes = data.writes.map((/** @type {any} */ { sequence }) => ({
+      sequence,
+      state: "done",
+      version: [1, "mark"],
+      ...outcome,
+    }));
+    answer({ ok: true, outcomes });
+    return data;
+  }
+}
+
+class BrowserTab {
+  /** @param {Browser} browser @param {string} id */
+  constructor(browser, id) {
+    this.id = id;
+    this.store = new Store();
+    this.store.stream("todos").apply({ stream: "todos", version: [0, "mark"], todos: [] });
+    /** @type {any[]} */
+    this.told = [];
+    this.tab = {
+      id,
+      carrier: /** @type {any} */ (null),
+      election: { leader: { id: "a" } },
+      post: (/** @type {any} */ message) => browser.tabs[0].outbox.fromTab(structuredClone(message), "follower"),
+    };
+    this.queue = new Queue(browser.name);
+    const ids = new RowIds(0);
+    this.outbox = new Outbox({
+      queue: this.queue,
+      store: this.store,
+      tab: /** @type {any} */ (this.tab),
+      makeRowId: () => ids.make(),
+      explain: ({ action }, { state }) => this.told.push([action, state]),
+    });
+  }
+
+  get titles() {
+    return this.store.stream("todos").view.rows.map(({ title }) => title);
+  }
+
+  /** @param {number} id @param {string} title */
+  add(id, title) {
+    return this.outbox.write("todos", "insert", id, { title });
+  }
+}
+
+/** @param {string} type @param {any} content */
+function clone(type, content) {
+  return { type, ...structuredClone(content) };
+}
+
+/** @param {() => unknown} condition */
+async function until(condition) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve));
+}
+
+async function twoTabs() {
+  const browser = new Browser();
+  const [leader, follower] = [await browser.open("a"), await browser.open("b")];
+  return { browser, leader, follower };
+}
+
+test("a write shows at once, in all tabs before the server has heard of it, and is sent in the order of all tabs", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  browser.connect();
+  follower.add(1, "one");
+  equal(follower.titles, ["one"]);
+  await until(() => leader.titles.length);
+  leader.add(2, "two");
+  await until(() => follower.titles.length === 2);
+  follower.outbox.write("todos", "update", 2, { title: "second" });
+  await until(() => leader.titles.includes("second"));
+  const first = await browser.decide();
+  const rest = await browser.decide();
+  equal(
+    first.writes.map((/** @type {any} */ { id }) => id),
+    [1],
+  );
+  equal(
+    rest.writes.map((/** @type {any} */ { action, id }) => [action, id]),
+    [
+      ["insert", 2],
+      ["update", 2],
+    ],
+  );
+});
+
+test("it is shown until the rows have come that hold it, and then it is the server's", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  browser.connect();
+  const written = follower.add(1, "one");
+  await browser.decide();
+  equal((await written).state, "done");
+  await until(async () => (await leader.queue.entries()).length === 0);
+  equal([leader.titles, follower.titles], [["one"], ["one"]]);
+  for (const { store } of browser.tabs) {
+    store.apply({ stream: "todos", base: [0, "mark"], version: [1, "mark"], put: [{ id: 1, title: "one, tidied" }] });
+  }
+  equal([leader.titles, follower.titles], [["one, tidied"], ["one, tidied"]]);
+});
+
+test("what is refused is taken back in all tabs, and its author is told", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  browser.connect();
+  const written = follower.add(1, "one");
+  await until(() => leader.titles.length);
+  await browser.decide({ state: "refused", errors: ["No"], version: undefined });
+  equal((await written).errors, ["No"]);
+  equal([leader.titles, follower.titles], [[], []]);
+  equal([leader.told, follower.told], [[], [["insert", "refused"]]]);
+});
+
+test("an author whose tab is gone is told by the leader", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  follower.add(1, "one");
+  await until(() => leader.titles.length);
+  browser.tabs.pop();
+  browser.connect();
+  await browser.decide({ state: "refused", errors: ["No"] });
+  await until(() => leader.told.length);
+  equal(leader.told, [["insert", "refused"]]);
+});
+
+test("a connection that ends before the answer has what was sent sent again", async () => {
+  const { browser, leader } = await twoTabs();
+  browser.connect();
+  leader.add(1, "one");
+  const { data: lost } = await browser.request();
+  browser.connect();
+  const { data: again } = await browser.request();
+  equal(again, lost);
+});
+
+test("while the server cannot write, it is asked again, and nothing is taken back", async () => {
+  const { browser, leader } = await twoTabs();
+  browser.connect();
+  leader.add(1, "one");
+  (await browser.request()).answer({ ok: false, reason: "unavailable" });
+  equal(leader.titles, ["one"]);
+  equal((await browser.decide()).writes.length, 1);
+});
+
+test("a queue that the server knows by other writes goes on as another one", async () => {
+  const { browser, leader } = await twoTabs();
+  browser.connect();
+  leader.add(1, "one");
+  const { data, answer } = await browser.request();
+  answer({ ok: false, reason: "queue" });
+  const again = await browser.decide();
+  ok(again.queue !== data.queue, "another id");
+  equal(again.writes, data.writes);
+});
+
+test("a write that the server does not understand keeps no other from being sent", async () => {
+  const { browser, leader } = await twoTabs();
+  leader.add(1, "one");
+  leader.add(2, "two");
+  await until(async () => (await leader.queue.entries()).length === 2);
+  browser.connect();
+  (await browser.request()).answer({ ok: false, reason: "malformed" });
+  const { data, answer } = await browser.request();
+  equal(data.writes.length, 1, "one by one, to find which");
+  answer({ ok: false, reason: "malformed" });
+  equal(
+    (await browser.decide()).writes.map((/** @type {any} */ { id }) => id),
+    [2],
+  );
+  equal(leader.told[0], ["insert", "refused"]);
+});
+
+test("a row whose id is taken gets another one, and what waits for it goes with it, in its order", async () => {
+  const { browser, leader } = await twoTabs();
+  leader.add(1, "one");
+  leader.outbox.write("todos", "update", 1, { title: "first" });
+  leader.add(2, "two");
+  await until(async () => (await leader.queue.entries()).length === 3);
+  browser.connect();
+  const { data, answer } = await browser.request();
+  leader.outbox.write("todos", "delete", 1, {});
+  await until(async () => (await leader.queue.entries()).length === 4);
+  const states = ["taken", "taken", "done"];
+  answer({
+    ok: true,
+    outcomes: data.writes.map((/** @type {any} */ { sequence }, /** @type {number} */ index) => ({
+      ...{ sequence, state: states[index], version: [1, "mark"] },
+    })),
+  });
+  const { writes } = await browser.decide();
+  equal(
+    writes.map((/** @type {any} */ { action }) => action),
+    ["insert", "update", "delete"],
+  );
+  equal(new Set(writes.map((/** @type {any} */ { id }) => id)).size, 1);
+  ok(writes[0].id !== 1, "another id");
+});
+
+test("a new leader, or the browser's next start, sends what waits, no more than fits", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  for (let id = 1; id <= BATCH + 5; id += 1) follower.add(id, `todo ${id}`);
+  await until(async () => (await leader.queue.entries()).length === BATCH + 5);
+  browser.tabs.shift();
+  browser.connect();
+  const batches = [await browser.decide(), await browser.decide()];
+  equal(
+    batches.map(({ writes }) => writes.length),
+    [BATCH, 5],
+  );
+  equal(batches[1].confirmed, batches[0].writes.at(-1).sequence, "so that the server can forget the outcomes");
+  const reopened = await browser.open("c");
+  await until(() => reopened.titles.length === 0);
+});
+
+test("a page that is loaded shows what waits, and a tab that has missed an outcome finds out when it joins", async () => {
+  const { browser, leader } = await twoTabs();
+  leader.add(1, "one");
+  await until(async () => (await leader.queue.entries()).length === 1);
+  const late = await browser.open("c");
+  equal(late.titles, ["one"]);
+  browser.tabs.pop(); // it is frozen, and hears nothing
+  browser.connect();
+  await browser.decide();
+  await until(async () => (await leader.queue.entries()).length === 0);
+  equal(late.titles, ["one"]);
+  late.outbox.versions();
+  await until(() => late.titles.length === 0);
+});
+
+test("ids rise, whatever the clock does, and stay exact", () => {
+  const ids = new RowIds(-1e15);
+  const made = Array.from({ length: 1000 }, () => ids.make());
+  equal(
+    made,
+    [...new Set(made)].sort((a, b) => a - b),
+  );
+  const now = new RowIds(0).make();
+  ok(Number.isSafeInteger(now) && now > 2 ** 47, "of this time");
+});
