@@ -331,7 +331,7 @@ async def measure(minutes: float, settle: float = SETTLE) -> Chapter:
     """
     async with serving_todos(TODOS, RECONNECT_TIMEOUT=FORGOTTEN_AFTER) as server:
         await make_once(server)
-        await attack(server, min(60.0, 20 * minutes))
+        await attack(server, min(60.0, 60 * minutes))  # what is held at most decides which memory can be used again
         before = await held(server, settle)
         honest = Honest(server)
         await honest.open()

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from tests.server import RunningServer, running_server
 from tests.writing import create_todo
@@ -96,3 +97,29 @@ async def test_a_file_that_is_removed_before_it_is_sent_is_sent_all_the_same(
     path.unlink()
     assert b'Buy milk' in file.read()
     assert len(written) == 2
+
+
+async def test_exports_that_are_asked_for_at_once_are_written_one_after_the_other(
+    open_server: SyncServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most = 0, 0
+    open_export = exports.open_export
+
+    def open_and_count(*arguments: Any) -> Any:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return open_export(*arguments)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(exports, 'open_export', open_and_count)
+    await asyncio.to_thread(create_todo, open_server.database, {'title': 'Buy milk'})
+    app = FastAPI()
+    app.include_router(exports.make_router(open_server, [TODOS]))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url='http://test') as http:
+        paths = ['/todos/export.csv', '/todos/export.json'] * 8
+        answers = await asyncio.gather(*(http.get(path) for path in paths))
+    assert {answer.status_code for answer in answers} == {200}
+    assert most == 1

@@ -15,7 +15,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import orjson
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
@@ -45,13 +45,15 @@ def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
     :param streams: the streams that can be downloaded
     """
     router = APIRouter(route_class=RefusalRoute, tags=['exports'])
+    # one at a time: each has all rows in memory, and of those that were asked for together only the first is written
+    writing = CapacityLimiter(1)
 
     def add_route(stream: Stream, format_: Format) -> None:
         @router.get(f'/{stream.name}/export.{format_}', name=f'export_{stream.name}_{format_}')
         async def export() -> Response:
             """Download all rows, in their order."""
             try:
-                path, file = await to_thread.run_sync(open_export, server, stream, format_)
+                path, file = await to_thread.run_sync(open_export, server, stream, format_, limiter=writing)
             except OSError as error:
                 log.error('the export of the %s was refused: %s', stream.name, error)
                 reason = f'The export cannot be written now ({error.strerror}); try again later'
