@@ -127,6 +127,10 @@ def test_caddy_is_restarted_when_it_dies_and_pages_go_on(stack: RunningStack, br
 
 @pytest.mark.any_database
 def test_a_rolling_restart_answers_every_request(stack: RunningStack) -> None:
+    def collected() -> int:
+        return stack.log_path.read_text().count(' files written to ')
+
+    eventually(lambda: collected() == 1, timeout=60)
     before = stack.processes
     command = [sys.executable, '-m', 'todosync', 'restart']
     restart = subprocess.Popen(command, env=stack.environment, stdout=subprocess.PIPE, text=True)
@@ -138,6 +142,7 @@ def test_a_rolling_restart_answers_every_request(stack: RunningStack) -> None:
     after = stack.processes
     assert all(before[name] != after[name] for name in stack.apps)
     assert before['caddy'] == after['caddy']
+    eventually(lambda: collected() == 2, timeout=60)  # those of the new release, too
     assert sum(todo['title'].startswith('During the restart') for todo in stack.todos()) == written
 
 

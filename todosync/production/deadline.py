@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import signal
 from contextlib import suppress
-
-from .watchdog import DUMP_SIGNAL
 
 DEADLINE = 60.0
 """Seconds for which the event loop may stand still. Browsers take their connection for lost after 18."""
 RENEWAL_INTERVAL = 5.0
+DUMP_SIGNAL = getattr(signal, 'SIGUSR2', 0)
+"""The signal at which a process writes to stderr what each of its threads is doing; 0 where there is none."""
 
 
 class LoopDeadline:
@@ -28,7 +29,7 @@ class LoopDeadline:
         """Watch the running event loop; safe to call twice."""
         if self._renewing is None:
             self._renewing = asyncio.create_task(self._renew())
-            with suppress(AttributeError, OSError, RuntimeError):  # not a Unix, or stderr is no file
+            with suppress(AttributeError, OSError, RuntimeError, ValueError):  # not a Unix, or stderr is no file
                 faulthandler.register(DUMP_SIGNAL, all_threads=True)
 
     def stop(self) -> None:

@@ -22,6 +22,7 @@ import httpx
 from todosync.settings import PREFIX, Settings
 
 from . import watchdog
+from .deadline import DUMP_SIGNAL
 from .privacy import PRIVATE
 from .serving import DRAIN_SIGNAL
 from .watchdog import connect
@@ -200,7 +201,11 @@ def _configuration(settings: Settings, main: Path, caddyfile: Path) -> str:
             _program('static', ['nice', *python, '-m', 'todosync', 'collect-static'], once=True, priority=10),
             _program('app', [*python, str(main.absolute())], count=settings.processes, priority=20),
             # a script beside this module; with -P Python does not look for the standard library's modules there
-            _program('watchdog', [*python, '-P', watchdog.__file__, str(runtime_directory(settings))], priority=25),
+            _program(
+                'watchdog',
+                [*python, '-P', watchdog.__file__, str(runtime_directory(settings)), str(int(DUMP_SIGNAL))],
+                priority=25,
+            ),
             # started last, and so stopped first: nobody is sent to a process that is going
             _program('caddy', [caddy_program(), 'run', '--config', str(caddyfile.absolute())], priority=30),
         ]

@@ -32,10 +32,8 @@ START_PATIENCE = 18
 """How many before its first answer. While it waits for a database or migrates one, it answers."""
 DEAD_AFTER = 60.0
 """Seconds after which a process that has not looked for changes will not do so again; it looks every 10 s."""
-DUMP_SIGNAL = signal.SIGUSR2
-"""The signal at which a process writes into its log what each of its threads is doing."""
 DUMP_TIME = 1.0
-"""Seconds that a process gets for that."""
+"""Seconds that a process gets to write into the log what it is doing."""
 
 
 class Judge:
@@ -114,10 +112,11 @@ def ask(path: Path) -> dict[str, Any] | None:
     return {}
 
 
-def watch(directory: Path, say: Callable[[str, str], None]) -> NoReturn:
+def watch(directory: Path, dump_signal: int, say: Callable[[str, str], None]) -> NoReturn:
     """Ask the app processes of a machine in rounds without end, and end those that hang.
 
     :param directory: the runtime directory of their supervisor
+    :param dump_signal: the signal at which a process writes into the log what each of its threads is doing
     :param say: is told what happens: the level of a line in the log, and the line
     """
     judge = Judge()
@@ -135,7 +134,7 @@ def watch(directory: Path, say: Callable[[str, str], None]) -> NoReturn:
                 for pid, why in hanging.items():
                     if _running(supervisor).get(pid) == names[pid]:
                         say('ERROR', f'{names[pid]} (process {pid}) {why}: it is killed, and will be started again')
-                        _end(pid)
+                        _end(pid, dump_signal)
             time.sleep(max(0.0, started + ROUND_TIME - time.monotonic()))
 
 
@@ -148,9 +147,9 @@ def _running(supervisor: Any) -> dict[int, str]:
     }
 
 
-def _end(pid: int) -> None:
+def _end(pid: int, dump_signal: int) -> None:
     with suppress(ProcessLookupError):
-        os.kill(pid, DUMP_SIGNAL)
+        os.kill(pid, dump_signal)
         time.sleep(DUMP_TIME)
         os.kill(pid, signal.SIGKILL)
 
@@ -162,4 +161,4 @@ def _say(level: str, line: str) -> None:
 
 
 if __name__ == '__main__':
-    watch(Path(sys.argv[1]), _say)
+    watch(Path(sys.argv[1]), int(sys.argv[2]), _say)
