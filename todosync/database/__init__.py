@@ -11,8 +11,10 @@ from .errors import (
     DatabaseUnavailableError,
     UnknownOutcomeError,
     explained,
+    first_line,
     reason,
     reason_for_strangers,
+    unforeseen,
     write_transaction,
 )
 from .file_watch import FileWatch
@@ -36,11 +38,13 @@ __all__ = [
     'dialect_of',
     'enter_wal',
     'explained',
+    'first_line',
     'forbid_event_loop',
     'instant',
     'iso_utc',
     'reason',
     'reason_for_strangers',
     'sql_now',
+    'unforeseen',
     'write_transaction',
 ]

@@ -49,6 +49,23 @@ class UnknownOutcomeError(DatabaseUnavailableError):
     """
 
 
+def unforeseen(error: BaseException) -> BaseException | None:
+    """Return an error if a log should have its traceback: ``None`` for one of the database, which its message explains.
+
+    :param error: the error
+    """
+    return None if isinstance(error, (DatabaseUnavailableError, DBAPIError, PoolTimeoutError)) else error
+
+
+def first_line(error: BaseException) -> str:
+    """Return what a log says of an error in one line.
+
+    :param error: the error; of one of SQLAlchemy's, what the database itself says
+    """
+    said = error.orig if isinstance(error, DBAPIError) else error
+    return str(said).partition('\n')[0]
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Tell what a request did wrong from what the database cannot do now.

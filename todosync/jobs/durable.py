@@ -12,9 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from sqlalchemy.exc import DBAPIError
 
-from todosync.database import dialect_of, explained, forbid_event_loop
+from todosync.database import dialect_of, explained, first_line, forbid_event_loop, unforeseen
 
 from .failed import FailedExecutions
 from .local import SAFETY_INTERVAL, LocalJobs
@@ -199,8 +198,9 @@ class Jobs:
                 elif not may_own and self._is_owner:
                     log.warning('another process may own the durable jobs now')
                     self._take_no_more()
-            except Exception:
-                log.exception('the durable jobs could not be taken over, trying again')
+            except Exception as error:
+                what = 'the durable jobs could not be taken over, trying again: %s'
+                log.error(what, first_line(error), exc_info=unforeseen(error))
             if self._stopping.wait(OWNER_INTERVAL):
                 return
 
@@ -227,8 +227,8 @@ class Jobs:
                 wait = self._start_due_jobs()
             except Exception as error:
                 if not self._is_unsure:
-                    what = error.orig if isinstance(error, DBAPIError) else error
-                    log.warning('due jobs cannot be taken, trying on: %s', what, exc_info=what is error)
+                    what = 'due jobs cannot be taken, trying on: %s'
+                    log.warning(what, first_line(error), exc_info=unforeseen(error))
                 self._is_unsure = True
                 wait = RETRY_INTERVAL
         if wait is not None and wait < SAFETY_INTERVAL:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, String, Table, func, select
 
-from todosync.database import Outage, explained
+from todosync.database import Outage, explained, first_line, unforeseen
 
 MAX_LENGTH = 100_000
 """The largest number of characters that are kept of an error's message, and of its traceback."""
@@ -70,7 +70,8 @@ class FailedExecutions:
                 self.add(connection, job_id, error)
         except Exception as problem:
             self._outage.note(problem)
-            log.error('job %s failed, which could not be recorded', job_id, exc_info=error)
+            what = 'job %s failed, which could not be recorded: %s'
+            log.error(what, job_id, first_line(error), exc_info=unforeseen(error))
         else:
             self._outage.end()
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from todosync.database import DatabaseUnavailableError
+from todosync.database import unforeseen
 
 from .version import Version
 
@@ -72,6 +72,6 @@ class Answers:
 
     def _note_failure(self, error: Exception) -> None:
         if not self._is_failing:  # one line for an outage, not one for each socket
-            unforeseen = None if isinstance(error, DatabaseUnavailableError) else error
-            log.error('what browsers lack of the %s could not be read; trying on', self._name, exc_info=unforeseen)
+            what = 'what browsers lack of the %s could not be read; trying on'
+            log.error(what, self._name, exc_info=unforeseen(error))
         self._is_failing = True
