@@ -193,6 +193,26 @@ def test_a_store_that_cannot_be_read_is_tried_again_soon(
 
 
 @between_processes
+def test_a_store_that_cannot_be_read_by_a_new_owner_makes_no_traceback(
+    store_url: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner, heir = Jobs(store_url), Jobs(store_url)
+    owner.start()
+    wait_until(lambda: owned(owner))
+    heir.start()
+    with heir.engine.begin() as connection:
+        connection.execute(text('ALTER TABLE todosync_jobs RENAME TO away'))
+    owner.stop()
+    wait_until(lambda: any('could not be taken over, trying again' in message for message in caplog.messages))
+    with heir.engine.begin() as connection:
+        connection.execute(text('ALTER TABLE away RENAME TO todosync_jobs'))
+    wait_until(lambda: owned(heir))
+    heir.stop()
+    assert [record.message for record in caplog.records if record.exc_info] == []
+    caplog.clear()
+
+
+@between_processes
 def test_only_the_owner_runs_jobs_whoever_adds_them(store_url: str, path: str) -> None:
     owner = Jobs(store_url)
     owner.start()
