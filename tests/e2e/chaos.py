@@ -157,6 +157,7 @@ class Chaos:
 
     def _step(self, action: Callable[[], str | None]) -> None:
         self.steps += 1
+        self._faults.end_what_is_too_long()
         done = action()
         if done:
             self._say(f'{self.steps} {done}')
@@ -173,7 +174,7 @@ class Chaos:
     # what happens to tabs
 
     def _open(self) -> str | None:
-        if len(self._tabs) >= MAX_TABS:
+        if len(self._tabs) >= MAX_TABS or self._faults.is_hanging:
             return None
         self._count += 1
         tab = ChaosTab(f'tab {self._count}', self._browser.context.new_page())
@@ -191,6 +192,8 @@ class Chaos:
         return f'close {tab.name}'
 
     def _reload(self) -> str | None:
+        if self._faults.is_hanging:
+            return None
         if not (tab := self._pick(lambda tab: tab.responsive and tab.offline is None)):
             return None
         with contextlib.suppress(Exception):
@@ -221,6 +224,8 @@ class Chaos:
         return f'thaw {tab.name}'
 
     def _stop_renderer(self) -> str | None:
+        if self._faults.is_hanging:
+            return None
         if any(tab.stopped_pid for tab in self._tabs):
             return None
         if not (tab := self._pick(lambda tab: tab.responsive)):
@@ -260,6 +265,8 @@ class Chaos:
             self._tabs.remove(tab)
 
     def _jump_clock(self) -> str | None:
+        if self._faults.is_hanging:
+            return None
         if not (tab := self._pick(lambda tab: tab.responsive)):
             return None
         seconds = self._random.choice(CLOCK_JUMPS)
@@ -327,6 +334,8 @@ class Chaos:
     # what must hold
 
     def _check_versions(self) -> None:
+        if self._faults.is_hanging:
+            return  # a page that is being loaded would not answer
         for tab in self._tabs:
             if not tab.responsive:
                 continue

@@ -26,6 +26,8 @@ Action = Callable[[], str | None]
 """Does something, and returns a line about it; ``None`` if it was not possible."""
 AWAY_MAX = 2.0
 """The longest time in seconds for which a killed server is away."""
+HANGING_MAX = 20.0
+"""The longest time in seconds for which a server stands still: longer than it takes until it is taken for lost."""
 COMMAND_TIMEOUT = 120.0
 BUILD = ('main.py', 'todosync', 'todos', 'components', 'assets')
 
@@ -57,6 +59,7 @@ class ServerFaults:
         self._backup: tuple[str, Copy] | None = None
         self._builds = [ROOT, _another_build(directory / 'build')]
         self.is_hanging = False
+        self._hanging_since = 0.0
         self.actions: list[tuple[int, Action]] = [
             (1, self._restart),
             (1, self._kill),
@@ -72,6 +75,11 @@ class ServerFaults:
         if self.is_hanging:
             self.is_hanging = False
             os.kill(self._server.pid, signal.SIGCONT)
+
+    def end_what_is_too_long(self) -> None:
+        """Have a server go on that has stood still for long."""
+        if time.monotonic() - self._hanging_since > HANGING_MAX:
+            self.end()
 
     def _restart(self) -> str:
         self.is_hanging = False
@@ -96,6 +104,7 @@ class ServerFaults:
         if self.is_hanging:
             return None
         self.is_hanging = True
+        self._hanging_since = time.monotonic()
         os.kill(self._server.pid, signal.SIGSTOP)
         return 'stop the server process'
 
