@@ -3,6 +3,11 @@
 
 import { h } from "vue";
 
+/** Whether a key chooses a word of an input method. Safari tells that by the code only. @param {KeyboardEvent} event */
+function isOfInputMethod(event) {
+  return event.isComposing || event.keyCode === 229;
+}
+
 export default {
   /** @this {any} */
   mounted() {
@@ -21,8 +26,7 @@ export default {
      * @this {any} @param {KeyboardEvent | MouseEvent} event @param {(title: string) => void} send
      */
     submit(event, send) {
-      const isComposing = "isComposing" in event && event.isComposing; // Enter then chooses a word of an input method
-      if (isComposing) return;
+      if ("key" in event && (event.repeat || isOfInputMethod(event))) return;
       const { socket, todosync } = /** @type {any} */ (window);
       const field = this.field();
       const title = field.value;

@@ -18,6 +18,7 @@ TOGGLE = """(event) => {
     const completed = event.target.checked;
     todosync.writes.update('todos', props.row.id, { completed }) ?? emit(props.row.id, completed);
 }"""
+# Keys that an input method has for itself are none of the editor's; Safari tells them by their code only.
 # An editor is open while its row says so. The row's field is nobody's but the person's who types into it: what others
 # do to the todo meanwhile does not touch it. A title in which nothing was typed is not sent, since it would undo what
 # others have done to it.
@@ -25,17 +26,19 @@ OPEN_EDITOR = """(event) => {
     const row = event.currentTarget.closest('.todo');
     const field = row.querySelector('.todo-edit');
     row.dataset.editing = '';
-    field.value = field.defaultValue = props.row.title;
+    field.was = field.value = props.row.title;
+    field.before = field.value; // a field of one line shows no line breaks
     field.focus();
     field.select();
 }"""
 CLOSE_EDITOR = """(event) => {
+    if (event.isComposing || event.keyCode === 229) return;
     const row = event.currentTarget.closest('.todo');
     delete row.dataset.editing;
     row.querySelector('.icon-edit').focus();
 }"""
 SAVE = """(event) => {
-    if (event.isComposing) return;
+    if (event.isComposing || event.keyCode === 229) return;
     event.preventDefault(); // of the key, which would press the button that gets the focus
     event.currentTarget.closest('.todo').querySelector('.icon-edit').focus(); // the field loses the focus, and saves
 }"""
@@ -46,8 +49,8 @@ SAVE_ON_BLUR = """(event) => {
     delete row.dataset.editing;
     const { id } = props.row;
     const title = field.value;
-    if (title.trim() === field.defaultValue) return;
-    const written = todosync.writes.update('todos', id, { title });
+    if (title === field.before) return;
+    const written = todosync.writes.update('todos', id, { title }, { title: field.was });
     if (written) written.then(({ state, gone }) => state === 'refused' && !gone && reopen());
     else emit(id, title);
 

@@ -42,8 +42,11 @@ const writes = {
     for (const [name, value] of Object.entries(shown)) if (value === NOW) shown[name] = newest(stream, name);
     return outbox.write(stream, "insert", rowIds.make(), values, { shows: { ...shown, ...values } });
   },
-  /** @param {string} stream @param {number} id @param {Record<string, any>} values */
-  update(stream, id, values) {
+  /**
+   * @param {string} stream @param {number} id @param {Record<string, any>} values
+   * @param {Record<string, any>} [seen] what its author saw in these fields before, if that is not what they show now
+   */
+  update(stream, id, values, seen = {}) {
     if (!queue.isOpen) return null;
     const row = /** @type {Record<string, any>} */ (store.stream(stream).row(id) ?? {});
     const was = Object.fromEntries(
@@ -51,7 +54,7 @@ const writes = {
         .filter((name) => name in row)
         .map((name) => [name, row[name]]),
     );
-    return outbox.write(stream, "update", id, values, { was });
+    return outbox.write(stream, "update", id, values, { was: { ...was, ...seen } });
   },
   /** @param {string} stream @param {number} id */
   delete: (stream, id) => (queue.isOpen ? outbox.write(stream, "delete", id, {}) : null),

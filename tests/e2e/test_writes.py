@@ -153,6 +153,18 @@ def test_who_overwrites_somebody_elses_change_is_told_and_can_take_theirs(tabs: 
     eventually(lambda: of_server(server) == ['Buy oats'])
 
 
+def test_what_somebody_else_writes_into_an_open_editors_todo_is_told(tabs: Tabs, server: RunningServer) -> None:
+    todo = server.add('Buy milk')
+    page = tabs.open()
+    page.get_by_role('button', name='Edit Buy milk').click()
+    page.keyboard.type('Buy bread')
+    server.request('PATCH', f'/todos/{todo["id"]}', {'todo': {'title': 'Buy oats'}})
+    eventually(lambda: shown(page)[0]['title'] == 'Buy oats')
+    page.keyboard.press('Enter')
+    page.get_by_text('Somebody else had meanwhile written “Buy oats”. Yours stands.').wait_for()
+    assert of_server(server) == ['Buy bread']
+
+
 def test_a_write_whose_answer_is_lost_is_done_once(tabs: Tabs, server: RunningServer) -> None:
     page = tabs.open()
     entered: list[str] = []
