@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
@@ -39,6 +40,7 @@ class Modules:
         digest = hashlib.sha256(b''.join(self.contents.values())).hexdigest()[:HASH_LENGTH]
         self.url = f'{URL}/{digest}'
         """The path of the URL under which the modules are; it changes with their content."""
+        self._process = secrets.token_hex(8)
         self._first = f'<script>\n{self.contents[FIRST_SCRIPT].decode()}</script>'
 
     def routes(self, settle_session: Callable[[Request], Awaitable[Response]]) -> Mount:
@@ -62,7 +64,11 @@ class Modules:
         :param further_entries: further modules to load, such as ``streams/streams.js``, with those of their folders
         """
         url = html.escape(prefix_of(request) + self.url)
-        lines = [self._first, f'<meta name="todosync-session" content="{html.escape(session_tag)}">']
+        lines = [
+            self._first,
+            f'<meta name="todosync-session" content="{html.escape(session_tag)}">',
+            f'<meta name="todosync-process" content="{self._process}">',
+        ]
         if reason_to_keep_apart is not None:
             lines.append(f'<meta name="todosync-alone" content="{html.escape(reason_to_keep_apart)}">')
         entries = [ENTRY_MODULE, *sorted(further_entries)]
