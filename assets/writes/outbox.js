@@ -58,17 +58,19 @@ export class Outbox {
    */
   async write(stream, action, id, values, { was = {}, shows = values } = {}) {
     const entry = { format: FORMAT, stream, action, id, values, was, shows, tab: this.tab.id, at: Date.now() };
-    if (sizeOf(entry) > SIZE_LIMIT) throw new Error("this is too long to be sent");
     const shown = this.#showOne(/** @type {Entry} */ (entry));
     try {
+      if (sizeOf(entry) > SIZE_LIMIT) throw new Error("This is too long to be sent");
       const sequence = await this.queue.add(entry);
       shown.entry = { ...entry, sequence };
       this.shown.set(sequence, shown);
       const early = this.early.get(sequence);
       if (early) this.#decided([shown.entry], [early]);
     } catch (error) {
-      this.#state(stream)?.settle(shown.write);
-      throw error;
+      const isFull = error instanceof DOMException;
+      const why = isFull ? "This browser has no room to keep the change" : /** @type {Error} */ (error).message;
+      this.#settle(shown, { sequence: -1, state: "refused", errors: [why] });
+      return shown.decided;
     }
     const { leader } = this.tab.election;
     if (this.tab.carrier) this.#wrote(shown.entry);
@@ -184,11 +186,13 @@ export class Outbox {
   /** @param {Line} line @param {Entry[]} entries @param {string} [reason] */
   async #onFailure(line, entries, reason) {
     if (reason === "queue") await this.queue.renew();
-    else if (reason === "malformed" && entries.length > 1) this.limit = 1;
-    else if (reason === "malformed") {
-      const errors = ["The server does not understand this change"];
+    else if (reason === "unavailable" || reason === "leader") {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())));
+    } else if (entries.length > 1) this.limit = 1;
+    else {
+      const errors = ["The server could not do this change"];
       await this.#onAnswer(line, entries, [{ sequence: entries[0].sequence, state: "refused", errors }]);
-    } else await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())));
+    }
   }
 
   /** @param {Entry[]} entries @param {Outcome[]} outcomes */

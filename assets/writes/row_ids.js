@@ -5,15 +5,15 @@ const EPOCH = Date.UTC(2025, 0, 1);
 const RANDOM_RANGE = 2 ** 12;
 
 export class RowIds {
-  /** @param {number} ahead milliseconds by which the server's clock is ahead of this device's */
-  constructor(ahead) {
-    this.ahead = ahead;
+  /** @param {number} time the server's, now, in milliseconds since 1970: the clock of this device may be set meanwhile */
+  constructor(time) {
+    this.origin = time - performance.now();
     this.last = 0;
   }
 
   /** @returns {number} milliseconds since 1970, as the server has it */
   now() {
-    return Date.now() + this.ahead;
+    return Math.round(this.origin + performance.now());
   }
 
   /** @returns {number} an id, higher than the one before */

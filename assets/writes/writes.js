@@ -17,7 +17,7 @@ const writable = new Map(
   [...scripts].map((script) => [script.dataset.stream ?? "", JSON.parse(script.textContent ?? "")]),
 );
 const [first] = writable.values();
-const rowIds = new RowIds(first ? first.time - Date.now() : 0);
+const rowIds = new RowIds(first?.time ?? Date.now());
 const queue = new Queue(`todosync-writes-${PERSON}`);
 const outbox = new Outbox({
   queue,
@@ -37,6 +37,10 @@ const writes = {
   /** @param {string} stream @param {Record<string, any>} values */
   insert(stream, values) {
     const known = writable.get(stream);
+    if (!known?.makesIds)
+      console.error(
+        `writes.insert: ${known ? `rows of ${stream} get no ids by new_id` : `no writable stream ${stream} on this page`}`,
+      );
     if (!queue.isOpen || !known?.makesIds) return null;
     const shown = { ...known.defaults };
     for (const [name, value] of Object.entries(shown)) if (value === NOW) shown[name] = newest(stream, name);

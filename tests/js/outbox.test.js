@@ -1,4 +1,5 @@
 import { BATCH, Outbox } from "/assets/writes/outbox.js";
+import { SIZE_LIMIT } from "/assets/writes/entries.js";
 import { Queue } from "/assets/writes/queue.js";
 import { RowIds } from "/assets/writes/row_ids.js";
 import { Store } from "/assets/streams/store.js";
@@ -73,7 +74,7 @@ class BrowserTab {
       post: (/** @type {any} */ message) => browser.tabs[0].outbox.fromTab(structuredClone(message), "follower"),
     };
     this.queue = new Queue(browser.name);
-    const ids = new RowIds(0);
+    const ids = new RowIds(Date.now());
     this.outbox = new Outbox({
       queue: this.queue,
       store: this.store,
@@ -200,21 +201,51 @@ test("a queue that the server knows by other writes goes on as another one", asy
   equal(again.writes, data.writes);
 });
 
-test("a write that the server does not understand keeps no other from being sent", async () => {
+test("a write that the server does not understand keeps no other from being sent", () => oneByOne("malformed"));
+test("a write that the server cannot do keeps no other from being sent", () => oneByOne("failed"));
+test("a write at which the server's handler fails keeps no other from being sent", () => oneByOne(undefined));
+
+/** @param {string | undefined} reason */
+async function oneByOne(reason) {
   const { browser, leader } = await twoTabs();
   leader.add(1, "one");
   leader.add(2, "two");
   await until(async () => (await leader.queue.entries()).length === 2);
   browser.connect();
-  (await browser.request()).answer({ ok: false, reason: "malformed" });
+  (await browser.request()).answer({ ok: false, reason });
   const { data, answer } = await browser.request();
   equal(data.writes.length, 1, "one by one, to find which");
-  answer({ ok: false, reason: "malformed" });
+  answer({ ok: false, reason });
   equal(
     (await browser.decide()).writes.map((/** @type {any} */ { id }) => id),
     [2],
   );
   equal(leader.told[0], ["insert", "refused"]);
+}
+
+test("what the browser has no room for, and what is too long, is taken back and told, and nothing else", async () => {
+  const { browser, leader } = await twoTabs();
+  browser.connect();
+  const { add } = leader.queue;
+  leader.queue.add = () => Promise.reject(new DOMException("full", "QuotaExceededError"));
+  equal((await leader.add(1, "one")).errors, ["This browser has no room to keep the change"]);
+  leader.queue.add = add;
+  equal((await leader.add(2, "x".repeat(SIZE_LIMIT))).errors, ["This is too long to be sent"]);
+  leader.add(3, "three");
+  equal(
+    (await browser.decide()).writes.map((/** @type {any} */ { id }) => id),
+    [3],
+  );
+  equal(
+    [leader.titles, leader.told.slice(0, 2)],
+    [
+      ["three"],
+      [
+        ["insert", "refused"],
+        ["insert", "refused"],
+      ],
+    ],
+  );
 });
 
 test("a row whose id is taken gets another one, and what waits for it goes with it, in its order", async () => {
@@ -274,13 +305,19 @@ test("a page that is loaded shows what waits, and a tab that has missed an outco
   await until(() => late.titles.length === 0);
 });
 
-test("ids rise, whatever the clock does, and stay exact", () => {
-  const ids = new RowIds(-1e15);
+test("ids rise, also in one moment, and stay exact, and a clock that is set meanwhile changes none", () => {
+  const ids = new RowIds(0);
   const made = Array.from({ length: 1000 }, () => ids.make());
   equal(
     made,
     [...new Set(made)].sort((a, b) => a - b),
   );
-  const now = new RowIds(0).make();
+  const now = new RowIds(Date.now()).make();
   ok(Number.isSafeInteger(now) && now > 2 ** 47, "of this time");
+  const later = new RowIds(Date.now());
+  const { now: realNow } = Date;
+  Date.now = () => realNow() + 3 * 24 * 3600_000;
+  const difference = later.now() - realNow();
+  Date.now = realNow;
+  ok(Math.abs(difference) < 3600_000, "of the server's time");
 });

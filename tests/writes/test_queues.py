@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import ValidationError
 from sqlmodel import Session
@@ -165,6 +166,45 @@ def test_the_author_is_told_what_somebody_else_has_set_meanwhile(
     assert [(note.text, note.urgent) for note in stored(writer)] == [('Buy bread', True)], 'the last one stands'
     same = {**write(3, 'update', row_id, text='Buy bread'), 'was': {'text': 'Buy milk'}}
     assert (browser.send(same))[0]['conflicts'] == {}, 'both have set the same'
+
+
+@pytest.mark.parametrize(
+    ('field', 'before', 'after'),
+    [('due', '2026-12-24', '2026-12-31'), ('mood', 'calm', 'wild'), ('price', '1.20', '2.50'), ('number', 1, 2)],
+)
+def test_of_every_kind_of_field_the_author_is_told_only_what_somebody_else_has_set(
+    writer: Writer, runner: asyncio.Runner, field: str, before: Any, after: Any
+) -> None:
+    fields = ('id', 'text', 'due', 'mood', 'number') if field != 'price' else ('id', 'text')
+    stream = Stream(Note, fields=fields)
+    stream.writable('text', 'due', 'price', 'mood', 'number')
+    browser, row_id = Browser(writer, [stream], runner), make_id()
+    browser.send(write(1, 'insert', row_id, text='Buy milk', **{field: before}))
+    (same,) = browser.send({**write(2, 'update', row_id, **{field: after}), 'was': {field: before}})
+    assert (same['state'], same['conflicts']) == ('done', {})
+    writer.update(stream, row_id, orjson.dumps({field: before}))
+    (late,) = browser.send({**write(3, 'update', row_id, **{field: after}), 'was': {field: after}})
+    told = {field: before} if field in fields else {}
+    assert (late['state'], late['conflicts']) == ('done', told), 'what it has of a field that is not shown, nobody sees'
+
+
+def test_a_value_that_nobody_foresaw_is_refused_and_told(browser: Browser) -> None:
+    (outcome,) = browser.send(write(1, 'insert', make_id(), text='\ud83d'))
+    assert outcome['state'] == 'refused'
+    assert 'half a character' in outcome['errors'][0]
+
+
+def test_a_batch_that_cannot_be_committed_is_answered(
+    browser: Browser, writer: Writer, notes: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_too_late(session: Session) -> Any:
+        raise RuntimeError('only the commit notices it')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, 'commit', is_too_late)
+        assert browser.ask(write(1, 'insert', make_id(), text='Buy milk')) == {'ok': False, 'reason': 'failed'}
+    assert stored(writer) == []
+    assert browser.states(write(1, 'insert', make_id(), text='Buy milk')) == ['done']
 
 
 def test_an_id_is_of_this_time_or_of_before(browser: Browser) -> None:

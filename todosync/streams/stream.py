@@ -291,13 +291,13 @@ class Stream:
         return self._reader.get(session, self.model, row_id)
 
     def row(self, session: Session, row_id: int) -> Row | None:
-        """Return a row as messages carry it, ``None`` if there is none that can be served.
+        """Return a row as messages carry it, in JSON values; ``None`` if there is none that can be served.
 
         :param session: a transaction of the database that has the table
         :param row_id: the row's ``id``
         """
         rows, _ = self._reader.read(session, [row_id])
-        return rows[0] if rows else None
+        return orjson.loads(orjson.dumps(rows[0])) if rows else None
 
     def left_out(self, session: Session) -> dict[int, str]:
         """Return why rows are not shown, by their ids: another program has written what cannot be served.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,6 +11,8 @@ from todosync.streams import Stream
 
 from .queues import AnotherQueueError, Batch, QueueRecord, by_name
 from .writer import Writer
+
+log = logging.getLogger(__name__)
 
 
 class Inbox:
@@ -32,8 +35,9 @@ class Inbox:
         :param sid: the Socket.IO id of the leader
         :param batch: the writes
         :return: ``ok`` and the ``outcomes``, see :meth:`QueueRecord.decide`; or ``ok`` is false, nothing was written,
-            and the ``reason`` is ``unavailable``, to be sent again later; ``queue``, to be sent in a new queue; or
-            ``leader``, to be sent by a leader, one batch at a time
+            and the ``reason`` is ``unavailable``, to be sent again later; ``queue``, to be sent in a new queue;
+            ``leader``, to be sent by a leader, one batch at a time; or ``failed``, to be sent one by one, because of
+            one write the others cannot be committed
         """
         if not self._may_write(sid) or sid in self._busy:
             return {'ok': False, 'reason': 'leader'}
@@ -44,6 +48,9 @@ class Inbox:
             return {'ok': False, 'reason': 'unavailable'}
         except AnotherQueueError:
             return {'ok': False, 'reason': 'queue'}
+        except Exception:  # without an answer the browser would send nothing more
+            log.exception('a batch of %d writes failed', len(batch.writes))
+            return {'ok': False, 'reason': 'failed'}
         finally:
             self._busy.discard(sid)
 

@@ -66,6 +66,7 @@ def _sentence(kind: str, field: str, message: str, context: Mapping[str, object]
         'bool_type': f'{name} must be true or false',
         'int_type': f'{name} must be a whole number',
         'value_error': str(context.get('error', message)),
+        'json_invalid': 'This cannot be stored; it may hold half a character, such as a part of an emoji',
         'model_type': 'A row must be an object of fields',
         'dict_type': 'A row must be an object of fields',
     }
