@@ -100,12 +100,13 @@ export class Outbox {
   }
 
   /** @param {Message} message @param {"leader" | "follower"} sender */
-  fromTab({ type, entry, entries, outcomes }, sender) {
-    if (type === "wrote" && isEntry(entry)) {
+  fromTab(message, sender) {
+    const { entry, entries, outcomes } = message;
+    if (message.type === "wrote" && isEntry(entry)) {
       if (sender === "follower") this.#wrote(entry);
       this.#showOther(entry);
-    } else if (type === "decided" && sender === "leader" && areAll(entries, isEntry) && areAll(outcomes, isOutcome)) {
-      this.#decided(entries, outcomes);
+    } else if (message.type === "decided" && sender === "leader") {
+      if (areAll(entries, isEntry) && areAll(outcomes, isOutcome)) this.#decided(entries, outcomes);
     }
   }
 

@@ -67,6 +67,18 @@ def test_a_local_job_that_raises_is_recorded_and_runs_again(local_jobs: LocalJob
     assert jobs.failed.newest()[0].job_id == 'fail'
 
 
+def test_a_failure_that_cannot_be_recorded_is_told_with_a_traceback_only_if_it_is_no_outage(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    with jobs.engine.begin() as connection:
+        connection.exec_driver_sql('DROP TABLE failed_executions')
+    for error in (OSError('the cable failed: it is shutting down'), ZeroDivisionError('a mistake')):
+        jobs.failed.record('broadcast', error)
+    told = [record for record in caplog.records if 'could not be recorded' in record.message]
+    assert [record.exc_info is not None and record.exc_info[1] is not None for record in told] == [False, True]
+    caplog.clear()
+
+
 def test_waking_what_is_not_there_is_fine(local_jobs: LocalJobs) -> None:
     local_jobs.wake('unknown')
     local_jobs.stop()

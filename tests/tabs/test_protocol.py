@@ -14,6 +14,7 @@ NAMES = (
     'tabs/messages.js',
     'tabs/reloads.js',
     'streams/relay.js',
+    'writes/outbox.js',
 )
 MODULES = {Path(name).name: (ROOT / 'assets' / name).read_text() for name in NAMES}
 SERVER = '\n'.join(
@@ -43,8 +44,10 @@ def test_the_types_of_the_messages_between_tabs_are_those_that_the_code_sends_an
 
 
 def test_the_socket_events_are_those_that_the_browser_and_the_server_know() -> None:
-    in_browser = set(re.findall(r'"(todosync_\w+)"', MODULES['carrier.js'] + MODULES['relay.js']))
-    on_server = set(re.findall(r'\b(todosync_(?:hello|join|leave|up|fetch|probe|down|data|answer))\b', SERVER))
+    in_browser = set(
+        re.findall(r'"(todosync_\w+)"', MODULES['carrier.js'] + MODULES['relay.js'] + MODULES['outbox.js'])
+    )
+    on_server = set(re.findall(r'\b(todosync_(?:hello|join|leave|up|fetch|write|probe|down|data|answer))\b', SERVER))
     assert first_cells('Messages between the leader and the server') == in_browser == on_server
 
 

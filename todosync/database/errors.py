@@ -50,11 +50,11 @@ class UnknownOutcomeError(DatabaseUnavailableError):
 
 
 def unforeseen(error: BaseException) -> BaseException | None:
-    """Return an error if a log should have its traceback: ``None`` for one of the database, which its message explains.
+    """Return an error if a log should have its traceback: ``None`` for an outage, which its message explains.
 
     :param error: the error
     """
-    return None if isinstance(error, (DatabaseUnavailableError, DBAPIError, PoolTimeoutError)) else error
+    return None if isinstance(error, (DatabaseUnavailableError, DBAPIError, PoolTimeoutError, OSError)) else error
 
 
 def first_line(error: BaseException) -> str:
