@@ -209,7 +209,9 @@ async def test_odd_writes_are_refused_and_keep_none_from_being_done(tmp_path: Pa
             odd_batches = [{**batch, 'queue': os.urandom(16).hex(), 'writes': [odd]} for odd in odd_variants(write)]
             for odd in [*odd_variants(batch), *odd_batches]:
                 socket.send(f'42{json.dumps(["todosync_write", odd])}'.encode())
-            writes = [{**write, 'sequence': n, 'id': row_id + n, 'values': {'title': 'Buy milk'}} for n in range(50)]
+            writes = [
+                {**write, 'sequence': n, 'id': row_id + 1 + n, 'values': {'title': 'Buy milk'}} for n in range(50)
+            ]
             answer = {'reason': 'leader'}
             while answer.get('reason') == 'leader':  # one batch at a time
                 answer = await socket.call('todosync_write', {**batch, 'writes': writes})
