@@ -17,6 +17,8 @@ SETTLE = 1.0
 TIMEOUT = 90.0
 MORE = 3
 """How many files, threads and tasks may be there for other reasons, such as a job that is due."""
+MEMORY_MORE = 3 * hostile.MEMORY_LIMIT
+"""Bytes that the first seconds may leave: what grows once is not all there yet. What is kept of strangers is more."""
 
 
 @pytest.mark.long
@@ -38,7 +40,7 @@ async def test_strangers_leave_nothing_behind_and_disturb_nobody() -> None:
     assert len(attacks) == len(hostile.WAYS)
     # the others that use this machine may delay one message; strangers who disturb would delay all
     assert statistics.median(honest.latencies) < hostile.LATENCY_LIMIT
-    assert after.memory < before.memory + hostile.MEMORY_LIMIT
+    assert after.memory < before.memory + MEMORY_MORE
     assert 'Traceback' not in log
     assert all(line.isprintable() for line in log.splitlines())
 
