@@ -17,7 +17,6 @@ export const LONG_MS = 2000; // a person is told of what waits for longer
  * @typedef {import("./queue.js").Queue} Queue
  * @typedef {import("../streams/store.js").PendingWrite} PendingWrite
  * @typedef {import("../tabs/tab.js").Line} Line
- * @typedef {import("../tabs/tab.js").Post} Post
  * @typedef {import("../tabs/election.js").Message} Message
  * @typedef {{ entry: Entry, write: PendingWrite, decide: (outcome: Outcome) => void, decided: Promise<Outcome> }} Shown
  */
@@ -123,7 +122,7 @@ export class Outbox {
     const entries = await this.queue.entries();
     const waiting = new Set(entries.map(({ sequence }) => sequence));
     for (const shown of known) {
-      if (!waiting.has(shown.entry.sequence) && !shown.write.version) this.#settle(shown, null);
+      if (!waiting.has(shown.entry.sequence)) this.#settle(shown, null);
     }
     for (const entry of entries) this.#showOther(entry);
     this.#count();
@@ -159,9 +158,9 @@ export class Outbox {
       return;
     }
     const entries = fitting(found);
-    const writes = entries.map(({ sequence, stream, action, id, values, was }) => ({
-      ...{ sequence, stream, action, id, values, was },
-    }));
+    const writes = entries.map(({ sequence, stream, action, id, values, was }) => {
+      return { sequence, stream, action, id, values, was };
+    });
     line.request("todosync_write", { queue: id, confirmed, writes }, async (answer) => {
       if (answer.ok) await this.#onAnswer(line, entries, answer.outcomes);
       else await this.#onFailure(line, entries, answer.reason);

@@ -136,7 +136,8 @@ def test_no_commit_is_missed_however_wakes_and_runs_interleave(parts: Parts, cap
     assert caplog.messages == []
 
 
-def test_a_burst_becomes_one_message(parts: Parts) -> None:
+def hold_messages(parts: Parts) -> tuple[threading.Event, threading.Event]:
+    """Have each broadcast hang at its message. Returns what is set when one hangs, and what lets it go on."""
     entered, release = threading.Event(), threading.Event()
 
     def hold(message: bytes) -> None:
@@ -144,6 +145,11 @@ def test_a_burst_becomes_one_message(parts: Parts) -> None:
         assert release.wait(20)
 
     parts.cable.subscribe(TODOS.topic, hold)
+    return entered, release
+
+
+def test_a_burst_becomes_one_message(parts: Parts) -> None:
+    entered, release = hold_messages(parts)
     create_todo(parts.database, {'title': 'first'})
     assert entered.wait(20)
     for _ in range(50):
@@ -154,13 +160,7 @@ def test_a_burst_becomes_one_message(parts: Parts) -> None:
 
 
 def test_asking_for_a_broadcast_returns_at_once_while_one_is_stuck(parts: Parts) -> None:
-    entered, release = threading.Event(), threading.Event()
-
-    def hold(message: bytes) -> None:
-        entered.set()
-        assert release.wait(20)
-
-    parts.cable.subscribe(TODOS.topic, hold)
+    entered, release = hold_messages(parts)
     create_todo(parts.database, {'title': 'Buy milk'})
     assert entered.wait(20)
     for _ in range(1000):
@@ -260,13 +260,7 @@ def test_the_age_of_the_last_success_grows_while_broadcasts_fail(parts: Parts) -
 
 
 def test_the_age_of_the_last_attempt_grows_while_a_broadcast_hangs(parts: Parts) -> None:
-    entered, release = threading.Event(), threading.Event()
-
-    def hold(message: bytes) -> None:
-        entered.set()
-        assert release.wait(20)
-
-    parts.cable.subscribe(TODOS.topic, hold)
+    entered, release = hold_messages(parts)
     create_todo(parts.database, {'title': 'Buy milk'})
     assert entered.wait(20)
     parts.clock.now += 30

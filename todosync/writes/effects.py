@@ -23,7 +23,7 @@ RowOrId = int | Row | SQLModel
 class Effect:
     """A write that was found well-formed, and is carried out in a transaction.
 
-    :param request: what tells it apart from other writes, as JSON values
+    :param request: what tells it apart from other writes under the same key, as JSON values
     :param carry_out: carries it out in a session, and returns the row as it is then, ``None`` if it is gone
     """
 
@@ -47,7 +47,7 @@ def insertion(stream: Stream, values: Values, row_id: int | None = None) -> Effe
         session.add(row)
         return row
 
-    return Effect([stream.name, 'insert', row_id, given] if row_id else [stream.name, 'insert', given], add)
+    return Effect([stream.name, 'insert', given], add)
 
 
 def change(stream: Stream, row: RowOrId, values: Values) -> Effect:
