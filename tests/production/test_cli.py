@@ -200,8 +200,26 @@ def test_the_collected_files_are_those_that_pages_ask_for(
     assert brotli.decompress(vue.with_name(f'{vue.name}.br').read_bytes()) == vue.read_bytes()
     leader = tmp_path / 'static' / Modules().url.lstrip('/') / 'leader.js'
     assert leader.read_bytes() == (ROOT / 'assets' / 'leader.js').read_bytes()
-    assert not [path for path in (tmp_path / 'static').rglob('.*') if path.is_file()], 'drafts are left'
+    assert not hidden_files(tmp_path / 'static'), 'drafts are left'
     assert run('collect-static').output.startswith('0 files written')
+
+
+def test_what_a_killed_collector_has_left_goes_and_what_another_one_writes_stays(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(static_files, 'QUALITY', 1)
+    directory = tmp_path / 'static' / static_files.NICEGUI_URL / 'static'
+    directory.mkdir(parents=True)
+    left, written = directory / '.nicegui.js.4711', directory / '.nicegui.js.4712'
+    for draft in (left, written):
+        draft.write_text('half a fi')
+    os.utime(left, (0, 0))
+    run('collect-static', STATIC_DIR=str(tmp_path / 'static'))
+    assert hidden_files(tmp_path / 'static') == [written]
+
+
+def hidden_files(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob('.*') if path.is_file()]
 
 
 def test_the_sockets_are_where_only_this_user_can_reach_them(storage: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import brotli
@@ -20,18 +22,22 @@ MIN_SIZE = 1024
 """Smaller files are not compressed, because that would not save a packet."""
 QUALITY = 10
 """Brotli has levels 0 to 11. The highest takes twice the time and saves one percent more."""
+FORGOTTEN_AFTER = 3600.0
+"""Seconds after which nobody is writing a draft any more: its process was ended. Writing one takes a moment."""
 NICEGUI_URL = f'_nicegui/{nicegui.__version__}'
 
 
 def collect(directory: Path) -> int:
     """Copy the browser's files of NiceGUI and of todosync to the paths of their URLs, each with a Brotli variant.
 
-    Files that exist are not written again: when the content of a file changes, its URL changes, too.
+    Files that exist are not written again: when the content of a file changes, its URL changes, too. A process that
+    collects may be killed at any time: no file is half written, and the next one goes on and removes what was left.
 
     :param directory: the root, as Caddy sees it
     :return: how many files were written
     :raises OSError: the directory cannot be written to
     """
+    _remove_forgotten_drafts(directory)
     load_all_elements()
     missing = [(source, target) for source, target in _files(directory) if not target.exists()]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -75,3 +81,10 @@ def _replace(target: Path, content: bytes) -> None:
     draft = target.with_name(f'.{target.name}.{os.getpid()}')
     draft.write_bytes(content)
     draft.replace(target)
+
+
+def _remove_forgotten_drafts(directory: Path) -> None:
+    for draft in directory.rglob('.*.[0-9]*'):
+        with suppress(FileNotFoundError):  # another process that collects has finished it
+            if time.time() - draft.stat().st_mtime > FORGOTTEN_AFTER:
+                draft.unlink()

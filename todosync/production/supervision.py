@@ -103,8 +103,9 @@ def restart(settings: Settings) -> Iterator[str]:
         processes = supervisor.getAllProcessInfo()
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise OSError(f'nothing is being served from {settings.storage_dir.absolute()} by this user') from error
-    with suppress(xmlrpc.client.Fault):  # they are being collected already
-        supervisor.startProcess('static', False)  # what the new release has other than the one before
+    with suppress(xmlrpc.client.Fault):  # it has ended, as it mostly has
+        supervisor.stopProcess('static')  # it is collecting what the release before has
+    supervisor.startProcess('static', False)  # what the new release has other than the one before
     for process in processes:
         if process['group'] == 'app':
             name = f'app:{process["name"]}'
