@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any, NoReturn
 
 import engineio.packet
 import orjson
@@ -16,7 +17,7 @@ from wsproto.events import AcceptConnection, Request, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
 from tests.light_socket import LightSocket
-from tests.sockets import Inbox, connect, serving, until
+from tests.sockets import Inbox, connect, serving, serving_app, until
 from todosync.streams.fanout import EVENT_PREFIX, Fanout, find_connection, text_frame
 
 BIG = 'x' * 2**18
@@ -52,12 +53,50 @@ async def test_uvicorn_and_python_socketio_are_as_the_direct_way_needs_them(
     socket, _ = await open_socket(server)
     connection = find_connection(sio, socket.sid)
     assert connection is not None, (
-        'The WebSocket of a Socket.IO id was not found among the connections of nicegui.server.Server.instance, by '
-        "environ['asgi.scope'], or it lacks the attributes `transport` and `writable`. Messages are still delivered, "
-        'by sio.emit, at about seven times the cost: see todosync/streams/fanout.py'
+        'The WebSocket of a Socket.IO id was not found by environ["asgi.receive"], nor among the connections of '
+        'nicegui.server.Server.instance, or it lacks the attributes `transport` and `writable`. Messages are still '
+        'delivered, by sio.emit, at about seven times the cost: see todosync/streams/fanout.py'
     )
     assert connection.scope['client'][1] == socket.port
     assert connection.writable.is_set()
+
+
+async def test_a_connection_is_found_without_a_look_at_the_others(
+    sio: socketio.AsyncServer, server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = [(await open_socket(server))[0] for _ in range(3)]
+    with monkeypatch.context() as patch:
+        patch.setattr(server.server_state, 'connections', Unseen())
+        connections = [find_connection(sio, socket.sid) for socket in sockets]
+    assert [connection and connection.scope['client'][1] for connection in connections] == [
+        socket.port for socket in sockets
+    ]
+
+
+class Unseen(set[Any]):
+    """Connections that nobody may look through."""
+
+    def __iter__(self) -> NoReturn:
+        raise AssertionError('all connections were looked through')
+
+
+async def test_a_connection_is_found_behind_a_middleware_that_reads_what_comes(
+    sio: socketio.AsyncServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = socketio.ASGIApp(sio)
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        async def receive_and_count() -> Any:
+            return await receive()
+
+        await app(scope, receive_and_count, send)
+
+    async with serving_app(middleware) as server:
+        monkeypatch.setattr(Server, 'instance', server, raising=False)
+        sockets = [(await open_socket(server))[0] for _ in range(3)]
+        connection = find_connection(sio, sockets[1].sid)
+        assert connection is not None
+        assert connection.scope['client'][1] == sockets[1].port
 
 
 async def test_every_socket_gets_a_message(server: uvicorn.Server, fanout: Fanout) -> None:
@@ -101,15 +140,23 @@ async def test_messages_mix_with_those_of_python_socketio(
     assert [data for event, data in inbox.events if event == 'other'] == list(range(20))
 
 
-async def test_without_uvicorn_a_socket_gets_messages_the_public_way(
-    sio: socketio.AsyncServer, server: uvicorn.Server, fanout: Fanout, monkeypatch: pytest.MonkeyPatch
+async def test_with_another_server_than_uvicorn_a_socket_gets_messages_the_public_way(
+    sio: socketio.AsyncServer, fanout: Fanout
 ) -> None:
-    monkeypatch.delattr(Server, 'instance')
-    socket, inbox = await open_socket(server)
-    assert find_connection(sio, socket.sid) is None
-    await fanout.add(socket.sid)
-    fanout.send('by sio.emit')
-    await inbox.wait_for('news', 'by sio.emit')
+    app = socketio.ASGIApp(sio)
+
+    async def other_server(scope: Any, receive: Any, send: Any) -> None:
+        async def receive_its_own_way() -> Any:
+            return await receive()
+
+        await app(dict(scope), receive_its_own_way, send)
+
+    async with serving_app(other_server) as server:
+        socket, inbox = await open_socket(server)
+        assert find_connection(sio, socket.sid) is None
+        await fanout.add(socket.sid)
+        fanout.send('by sio.emit')
+        await inbox.wait_for('news', 'by sio.emit')
 
 
 async def test_a_stalled_socket_delays_nobody_and_holds_no_queue(

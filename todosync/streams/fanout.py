@@ -10,8 +10,9 @@ with long polling, and with a release whose internals are others.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -143,19 +144,26 @@ def frame_header(length: int) -> bytes:
 
 def find_connection(sio: socketio.AsyncServer, sid: str) -> Connection | None:
     """Return the connection of a socket; ``None`` if it is not found, or if no frame can be written to it."""
-    scope = (sio.get_environ(sid) or {}).get('asgi.scope', {})
+    environ = sio.get_environ(sid) or {}
+    scope = environ.get('asgi.scope', {})
     if scope.get('type') != 'websocket':
         return None
-    # uvicorn and python-socketio both keep the scope of a connection, and they share no other object
-    return next((candidate for candidate in _connections(scope) if _takes_frames(candidate)), None)
+    # uvicorn gives an app a method of the connection. Where a middleware has put a function of its own around that, all
+    # connections are looked through for the one with this scope, which python-socketio keeps, too
+    owner = getattr(environ.get('asgi.receive'), '__self__', None)
+    candidates = itertools.chain([owner], _all_connections())
+    return next((candidate for candidate in candidates if _has_scope(candidate, scope)), None)
 
 
-def _connections(scope: Any) -> list[Connection]:
+def _all_connections() -> Iterator[Any]:
     server = getattr(nicegui_server.Server, 'instance', None)
-    connections = server.server_state.connections if server is not None else ()
-    return [connection for connection in connections if getattr(connection, 'scope', None) is scope]
+    yield from server.server_state.connections if server is not None else ()
 
 
-def _takes_frames(connection: Connection) -> bool:
+def _has_scope(candidate: Any, scope: Any) -> bool:
+    return getattr(candidate, 'scope', None) is scope and _takes_frames(candidate)
+
+
+def _takes_frames(connection: Any) -> bool:
     writable, transport = getattr(connection, 'writable', None), getattr(connection, 'transport', None)
     return isinstance(writable, asyncio.Event) and hasattr(transport, 'write') and hasattr(transport, 'is_closing')
