@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -80,6 +81,21 @@ class Jotting(SQLModel, table=True):
             "has a name 'my-notes' that triggers cannot name",
             'use letters, digits and underscores',
         ),
+        ({'order_by': ('-text', 'id')}, "has ('-text', 'id') as its `order_by`", 'give one name as a text; rows with'),
+        ({'order_by': 'txet'}, "has no column 'txet'", "name a column of the model; did you mean 'text'?"),
+        ({'fields': 'id'}, "has 'id' as its `fields`", "give the names of columns, as in ('id', 'text')"),
+        (
+            {'fields': ('id', 'txet')},
+            "has no column 'txet'",
+            "name columns of the model in `fields`; did you mean 'text'",
+        ),
+        ({'totals': {'all': count}}, "as the total 'all'", 'make totals by count() or total()'),
+        ({'totals': [count()]}, 'as its `totals`', "give totals by name, as in {'all': count()}"),
+        (
+            {'texts': {'summary': 'notes'}},
+            'as its `texts`, which is no function',
+            'give a function that takes the totals',
+        ),
     ],
 )
 def test_a_stream_that_cannot_work_is_refused_where_it_is_declared(
@@ -88,6 +104,28 @@ def test_a_stream_that_cannot_work_is_refused_where_it_is_declared(
     with pytest.raises(ValueError, match=re.escape(reason)) as refusal:
         Stream(Jotting, **options)
     assert f'; {remedy}' in str(refusal.value)
+
+
+def test_a_field_that_cannot_be_written_is_refused_where_it_is_declared() -> None:
+    with pytest.raises(ValueError, match=r"has no column 'txet' to be written; .* did you mean 'text'\?"):
+        Stream(Jotting).writable('txet')
+    with pytest.raises(ValueError, match=re.escape("give names one by one, as in writable('text', 'urgent')")):
+        Stream(Jotting).writable(['text'])
+
+
+@pytest.mark.parametrize(
+    ('texts', 'said'),
+    [
+        (lambda totals: {'s': f'{totals["al"]}'}, "has no total 'al'; it has 'all'; did you mean 'all'?"),
+        (lambda totals: {'s': f'{1 / totals["all"]}'}, 'cannot make the `texts` of an empty list (ZeroDivisionError'),
+        (lambda totals: 'none', "has `texts` that return 'none'; return texts by name"),
+    ],
+)
+def test_texts_that_cannot_be_made_are_refused_by_setup(texts: Any, said: str, tmp_path: Path) -> None:
+    stream = Stream(Jotting, totals={'all': count()}, texts=texts)
+    with pytest.raises(ValueError, match=re.escape(said)) as refusal:
+        todosync.setup(Settings(storage_dir=tmp_path), streams=[stream])
+    assert "the stream 'jottings'" in str(refusal.value)
 
 
 def test_setup_says_what_it_wants(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from todosync.http import (
 from todosync.jobs import Jobs, LocalJobs
 from todosync.runtime import current_server, set_current_server
 from todosync.settings import Settings
-from todosync.streams import Broadcaster, Channel, Channels, Fetch, Stream, check_names, make_cache
+from todosync.streams import Broadcaster, Channel, Channels, Fetch, Stream, check_names, check_texts, make_cache
 from todosync.tabs import Sessions, Tabs, checked, share_socket, shared_socket
 from todosync.views import Views
 from todosync.writes import Batch, Inbox, Writer
@@ -63,6 +63,7 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
     :return: the server, with all its parts
     :raises pydantic.ValidationError: a setting is wrong
     :raises TypeError: what is given is no settings, or no streams
+    :raises ValueError: the ``texts`` of a stream cannot be made, or two streams have the same name
 
     Example::
 
@@ -132,6 +133,8 @@ class SyncServer:
         self.settings = settings
         self.streams = [streams] if isinstance(streams, Stream) else list(streams)
         check_names(self.streams)
+        for stream in self.streams:
+            check_texts(stream)
         self.database = Database(
             settings.data_url,
             migrations=settings.migrations,

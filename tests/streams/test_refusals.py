@@ -55,7 +55,8 @@ def test_a_stream_without_any_options_is_fine() -> None:
 
 def test_a_field_that_is_no_column_is_refused() -> None:
     assert refusal(Parcel, fields=('id', 'adress')) == (
-        "the stream 'parcels' of the table 'parcels' has no column 'adress'; name columns of the model in `fields`"
+        "the stream 'parcels' of the table 'parcels' has no column 'adress'; name columns of the model in `fields`; "
+        "did you mean 'address'?"
     )
 
 
@@ -99,6 +100,7 @@ def test_what_the_list_and_its_totals_are_made_of_has_to_travel(options: dict[st
 
 def test_a_model_without_a_table_is_refused() -> None:
     assert refusal(Form) == 'the model Form has no table; declare it as `class Form(SQLModel, table=True)`'
+    assert 'has no table; declare it as' in refusal('parcels')
 
 
 def test_two_streams_of_one_name_are_refused_by_setup() -> None:

@@ -12,6 +12,7 @@ from .disk_cache import DiskCache
 from .embedding import escape_for_script
 from .fetch import Fetch
 from .messages import Delta, Row, Snapshot
+from .mistakes import check_texts, unknown
 from .reading import UnservableError
 from .replica import Replica
 from .stream import Stream
@@ -37,8 +38,10 @@ __all__ = [
     'UnservableError',
     'Version',
     'check_names',
+    'check_texts',
     'count',
     'escape_for_script',
     'make_cache',
     'total',
+    'unknown',
 ]

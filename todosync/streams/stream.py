@@ -1,6 +1,6 @@
 """A stream: a table whose rows are shown in every tab.
 
-The module is long because it is the one place for a stream: what it declares, how it is read, and what it refuses.
+The module is long because it is the one place for a stream: what it declares, and how it is read.
 """
 
 from __future__ import annotations
@@ -15,20 +15,10 @@ from weakref import WeakKeyDictionary
 
 import orjson
 from sqlalchemy import (
-    Boolean,
-    Column,
-    Date,
     DateTime,
     Engine,
-    Enum,
-    Float,
-    Integer,
-    Interval,
-    LargeBinary,
-    Numeric,
     String,
     Table,
-    Time,
     asc,
     delete,
     desc,
@@ -42,14 +32,12 @@ from todosync.database import LogTable, by_code_points, instant
 
 from .declared import Declared, Rule, Verb
 from .messages import Delta, Row, Snapshot
+from .mistakes import check_declaration, check_kinds, check_writable, refuse
 from .protocol import topic
 from .reading import RowReader, is_time, plain_type
 from .totals import Total
 from .version import Version
 
-ORDERED_TYPES = Boolean, Date, DateTime, Float, Integer, String, Time
-"""The types whose values databases, Python and JavaScript bring into the same order."""
-UNSERVABLE_TYPES = Interval, LargeBinary
 DELTA_MAX_ROWS = 1000
 """More changed rows than this travel as a snapshot: it is hardly larger, and simpler to apply."""
 
@@ -88,6 +76,7 @@ class Stream:
     """What may be written, see :meth:`writable`."""
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         for attribute, default in (
             ('fields', tuple(map(str, self.table.columns.keys()))),
             ('name', str(self.table.name)),
@@ -95,7 +84,7 @@ class Stream:
         ):
             if not getattr(self, attribute):
                 object.__setattr__(self, attribute, default)
-        self._refuse_what_cannot_work()
+        check_declaration(self)
 
     def writable(self, *fields: str) -> None:
         """Allow rows to be inserted, updated and deleted, and these fields to be set; nothing else can be written.
@@ -107,11 +96,7 @@ class Stream:
 
             NOTES.writable('text', 'urgent')
         """
-        for name in fields:
-            if name not in self.table.columns or name not in self.model.model_fields:
-                self._refuse(f'has no column {name!r} to be written', 'name columns of the model in `writable`')
-            if name == 'id':
-                self._refuse('has an `id` that nobody may write', 'leave it out of `writable`')
+        check_writable(self, fields)
         self.declared.fields = fields
 
     def rule(self, rule: Rule) -> Rule:
@@ -146,7 +131,7 @@ class Stream:
             await view.do(archive, note)
         """
         if verb.__name__ in {'insert', 'update', 'delete'}:
-            self._refuse(f'cannot have a verb {verb.__name__!r}', 'give the function another name')
+            refuse(self, f'cannot have a verb {verb.__name__!r}', 'give the function another name')
         self.declared.verbs[verb.__name__] = verb
         return verb
 
@@ -188,7 +173,7 @@ class Stream:
         """The table of the model."""
         found = getattr(self.model, '__table__', None)
         if not isinstance(found, Table):
-            name = self.model.__name__
+            name = getattr(self.model, '__name__', repr(self.model))
             raise ValueError(f'the model {name} has no table; declare it as `class {name}(SQLModel, table=True)`')
         return found
 
@@ -318,47 +303,6 @@ class Stream:
             refused = {row_id: reason for row_id, reason in refused.items() if row_id not in changed} | found
         self._left_out[engine] = version, refused
         return refused
-
-    def _refuse_what_cannot_work(self) -> None:
-        columns = self.table.columns
-        if unknown := [name for name in self.fields if name not in columns]:
-            self._refuse(f'has no column {unknown[0]!r}', 'name columns of the model in `fields`')
-        if [column.key for column in self.table.primary_key] != ['id'] or not isinstance(
-            plain_type(columns['id']), Integer
-        ):
-            remedy = 'give its model `id: int | None = Field(default=None, primary_key=True)`'
-            self._refuse('has no integer `id` as its primary key', remedy)
-        for what, name in (('name', self.name), ('table', str(self.table.name)), ('change log', self.change_log)):
-            if not name.isidentifier():
-                self._refuse(f'has a {what} {name!r} that triggers cannot name', 'use letters, digits and underscores')
-        used = {self.order_field: 'in `order_by`', 'id': 'as the key of its rows'}
-        used |= {total.field: f'in the total {name!r}' for name, total in self.totals.items() if total.field}
-        for name, use in used.items():
-            if name not in columns:
-                self._refuse(f'has no column {name!r}, {use}', 'name a column of the model')
-            if name not in self.fields:
-                self._refuse(f'needs the field {name!r}, {use}', 'add it to `fields`')
-        for name in self.fields:
-            held = plain_type(columns[name])
-            if isinstance(held, UNSERVABLE_TYPES) or (isinstance(held, Numeric) and held.asdecimal):
-                self._refuse(f'cannot carry the field {name!r}, which is no JSON value', 'leave it out of `fields`')
-        for name, kind in self.totals.items():
-            if kind.is_sum and not isinstance(plain_type(columns[kind.field]), (Integer, Float, Boolean)):
-                remedy = 'name a column of whole numbers, or count it'
-                self._refuse(f'cannot add up {kind.field!r} in the total {name!r}', remedy)
-        self._refuse_what_has_no_order(columns[self.order_field])
-
-    def _refuse_what_has_no_order(self, source: Column[Any]) -> None:
-        kind = plain_type(source)
-        if isinstance(kind, Enum) or not isinstance(kind, ORDERED_TYPES):
-            remedy = 'order by a number, a text, a time, a date or a boolean'
-            self._refuse(f'cannot be ordered by {source.name!r}, whose values have no order in all tabs', remedy)
-        if source.nullable:
-            remedy = 'declare it without `None`, and with a default for the rows that are there'
-            self._refuse(f'cannot be ordered by {source.name!r}, which may be NULL', remedy)
-
-    def _refuse(self, problem: str, remedy: str) -> None:
-        raise ValueError(f'the stream {self.name!r} of the table {str(self.table.name)!r} {problem}; {remedy}')
 
     @cached_property
     def _log(self) -> Any:
