@@ -16,6 +16,7 @@ from todosync import DatabaseUnavailableError, FailedExecution, ProcessReport, c
 
 REFRESH_INTERVAL = 2.0
 FAILURES_SHOWN = 20
+RUNNING_SHOWN = 20
 CHART_SIZE = (160, 36)
 HEADROOM = 1.1
 """The top of a chart, as a multiple of its highest value."""
@@ -80,6 +81,7 @@ async def status_page() -> None:
         ui.element('h2').props('textContent=Processes')
         columns = [{'name': name, 'label': name, 'field': name, 'align': 'left'} for name in COLUMNS]
         processes = ui.table(columns=columns, rows=[], row_key='Process').classes('status-table').props('flat dense')
+        running = ui.label().classes('status-note').mark('running jobs')
         failures = _Failures()
 
     board = current_server().status
@@ -94,8 +96,9 @@ async def status_page() -> None:
             charts.show(histories)
             processes.rows = [{name: read(report) for name, read in COLUMNS.items()} for report in reports]
 
-    async def refresh_failures() -> None:
+    async def refresh_jobs() -> None:
         with suppress(DatabaseUnavailableError):  # which is among the problems
+            running.text = await run.io_bound(_running_jobs) or ''
             failures.show(await run.io_bound(current_server().jobs.failed.newest, FAILURES_SHOWN) or [])
 
     async def refresh_problems() -> None:
@@ -106,7 +109,7 @@ async def status_page() -> None:
     await refresh_problems()
     ui.timer(REFRESH_INTERVAL, refresh)
     ui.timer(REFRESH_INTERVAL, refresh_problems, immediate=False)
-    ui.timer(5 * REFRESH_INTERVAL, refresh_failures)
+    ui.timer(5 * REFRESH_INTERVAL, refresh_jobs)
 
 
 class _Tiles:
@@ -166,6 +169,12 @@ class _Failures:
                         ui.label(f'{failure.job_id}, {when:%Y-%m-%d %H:%M:%S} UTC').classes('status-note')
                     with ui.element('pre'):
                         ui.label(failure.traceback)
+
+
+def _running_jobs() -> str:
+    """Return a sentence for each job that runs, the oldest first. Blocks."""
+    found = current_server().jobs.running()[:RUNNING_SHOWN]
+    return ' '.join(f'The job {job.job_id} ({job.function}) runs since {job.started_at[:19]} UTC.' for job in found)
 
 
 def _problems(health: Mapping[str, Any]) -> str:

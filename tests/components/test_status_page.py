@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from nicegui import ui
 from nicegui.testing import User
 
 from components.status_page import TILES
+from tests.jobs.functions import lines, write_and_hang
 from tests.sockets import until
 from todos.testing import TodoUser
 from todosync import current_server
@@ -47,3 +49,15 @@ async def test_a_failed_job_shows_with_its_traceback(user: User) -> None:
     await user.open('/status')
     await user.should_see('the disk is on fire', retries=50)
     await user.should_see('Traceback')
+
+
+async def test_a_job_that_hangs_is_named(user: User, tmp_path: Path) -> None:
+    await user.open('/')
+    path = str(tmp_path / 'lines')
+    await asyncio.to_thread(current_server().jobs.enqueue, write_and_hang, path, 'hangs', job_id='letters')
+    try:
+        await until(lambda: lines(path) == ['hangs'])
+        await user.open('/status')
+        await user.should_see('The job letters (tests.jobs.functions:write_and_hang) runs since', retries=50)
+    finally:
+        (tmp_path / 'lines.release').touch()

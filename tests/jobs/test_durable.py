@@ -68,7 +68,7 @@ def test_a_job_can_be_replaced_and_cancelled_by_its_id(jobs: Jobs, path: str) ->
     assert jobs.queue().waiting == 0
 
 
-def test_no_more_than_three_jobs_run_at_a_time_and_all_do_in_the_end(jobs: Jobs, path: str) -> None:
+def test_no_more_than_three_jobs_of_a_function_run_at_a_time_and_all_do_in_the_end(jobs: Jobs, path: str) -> None:
     for number in range(7):
         jobs.enqueue(functions.write_and_hang, path, str(number))
     wait_until(lambda: len(lines(path)) == 3)
@@ -246,9 +246,10 @@ def test_a_killed_owner_is_replaced_and_no_job_is_lost_or_doubled(store_url: str
         heir.enqueue(functions.write_and_hang, path, f'hung{number}')
     wait_until(lambda: len(lines(path)) == 3)
     for number in range(5):  # no thread is free for these
-        heir.enqueue(functions.write_line, path, f'waited{number}')
+        heir.enqueue(functions.write_and_hang, path, f'waited{number}')
     owner.kill()
     owner.wait()
+    Path(f'{path}.release').touch()
     wait_until(lambda: owned(heir) and settled(heir))
     assert sorted(lines(path)) == [*(f'hung{n}' for n in range(3)), *(f'waited{n}' for n in range(5))]
     assert [failure.error.partition(':')[0] for failure in heir.failed.newest()] == ['JobInterruptedError'] * 3

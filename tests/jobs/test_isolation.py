@@ -15,7 +15,7 @@ from tests.jobs.functions import lines, owned, run_nothing, settled
 from tests.waiting import wait_until
 from todosync.database import Database
 from todosync.jobs import Jobs
-from todosync.jobs.durable import THREADS
+from todosync.jobs.runner import THREADS_PER_FUNCTION
 from todosync.jobs.store import JobStore
 
 LATER = timedelta(hours=1)
@@ -75,39 +75,33 @@ def fragile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_module_that_raises_at_import_fails_its_own_jobs_only(
     jobs: Jobs, path: str, fragile: Path, raised: str
 ) -> None:
-    import fragile as module
-
-    later = datetime.now(UTC) + timedelta(seconds=0.5)
-    for _ in range(4):
-        jobs.enqueue(module.work, at=later)
-    del sys.modules['fragile']
     fragile.write_text(f'raise {raised}\n')
+    for number in range(4):
+        insert(jobs, function='fragile:work', job_id=str(number))
+    jobs.enqueue(functions.write_line, path, 'milk')
     wait_until(lambda: jobs.failed.count() == 4 and settled(jobs))
     found = {error.partition(':')[0] for error in errors(jobs)} - {'LookupError'}
     assert found == {raised.partition('(')[0]}  # a thread that waits for another's import finds half a module
-    jobs.enqueue(functions.write_line, path, 'milk')
-    wait_until(lambda: lines(path) == ['milk'])
+    assert lines(path) == ['milk']
+    jobs.enqueue(functions.write_line, path, 'bread')
+    wait_until(lambda: lines(path) == ['milk', 'bread'])
 
 
-def test_a_module_that_hangs_at_import_holds_the_threads_of_its_own_jobs_only(
+def test_a_module_that_hangs_at_import_holds_up_its_own_jobs_only_and_is_named(
     jobs: Jobs, path: str, fragile: Path, tmp_path: Path
 ) -> None:
-    import fragile as module
-
-    later = datetime.now(UTC) + timedelta(seconds=0.5)
-    for _ in range(THREADS - 1):
-        jobs.enqueue(module.work, at=later)
-    del sys.modules['fragile']
     source = fragile.read_text()
-    fragile.write_text(f'import time\nfrom pathlib import Path\nPath({str(tmp_path / "begun")!r}).touch()\n')
-    with fragile.open('a') as file:
-        file.write(f'while not Path({str(tmp_path / "go on")!r}).exists(): time.sleep(0.01)\n{source}')
+    wait = f'while not Path({str(tmp_path / "go on")!r}).exists(): time.sleep(0.01)\n'
+    fragile.write_text(f'import time\nfrom pathlib import Path\n{wait}{source}')
+    for number in range(THREADS_PER_FUNCTION + 2):
+        insert(jobs, function='fragile:work', job_id=str(number))
     try:
-        wait_until(lambda: jobs.queue().running == THREADS - 1 and (tmp_path / 'begun').exists())
         for line in ('milk', 'bread'):
             jobs.enqueue(functions.write_line, path, line)
             wait_until(lambda line=line: line in lines(path))  # type: ignore[misc]
-        wait_until(lambda: jobs.queue().running == THREADS - 1)
+        wait_until(lambda: jobs.queue().running == THREADS_PER_FUNCTION)
+        assert jobs.queue().waiting == 2
+        assert [job.function for job in jobs.running()] == ['fragile:work'] * THREADS_PER_FUNCTION
     finally:
         (tmp_path / 'go on').touch()
     wait_until(lambda: settled(jobs))
@@ -253,7 +247,8 @@ def test_what_was_taken_without_the_process_knowing_waits_again(tmp_path: Path) 
     jobs.stop()
     insert(jobs, job_id='taken')
     store = JobStore(jobs.engine, jobs.engine, jobs.failed)
-    (taken,) = store.take(datetime.now(UTC), 3)
+    taken = store.take(datetime.now(UTC))
+    assert taken is not None
     assert store.counts() == (0, 1)
     store.give_back({taken.execution_id})
     assert store.counts() == (0, 1)

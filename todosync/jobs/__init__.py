@@ -9,6 +9,7 @@ from .durable import Jobs, QueueState
 from .failed import FailedExecution, FailedExecutions
 from .local import SAFETY_INTERVAL, LocalJobs
 from .policy import JobInterruptedError, job
+from .table import RunningJob
 
 __all__ = [
     'SAFETY_INTERVAL',
@@ -18,5 +19,6 @@ __all__ = [
     'Jobs',
     'LocalJobs',
     'QueueState',
+    'RunningJob',
     'job',
 ]

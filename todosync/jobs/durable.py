@@ -20,9 +20,8 @@ from .local import SAFETY_INTERVAL, LocalJobs
 from .policy import name_of, policy_of
 from .runner import RETRY_INTERVAL, Runner
 from .store import JobStore
-from .table import RECURRING, Recurring, jobs, read_any_text
+from .table import RECURRING, Recurring, RunningJob, jobs, read_any_text
 
-THREADS = 3
 OWNER_INTERVAL = 0.5
 """Seconds between two looks whether the durable jobs have lost their owner."""
 TOPIC = 'todosync_jobs'
@@ -50,7 +49,7 @@ class QueueState:
 
 
 class Jobs:
-    """Runs durable jobs in a pool of three threads.
+    """Runs durable jobs in threads, up to three of a function at a time.
 
     Any process can add a job, and the one that owns the store runs it. A job starts once, whatever happens to its
     process; one that was running when its process ended counts as failed with :class:`JobInterruptedError`, and is
@@ -84,7 +83,7 @@ class Jobs:
         """Whether a look has failed, so that it is not known what it has taken."""
         self.failed = FailedExecutions(self.engine, self._writing_engine)
         self._store = JobStore(self.engine, self._writing_engine, self.failed)
-        self._runner = Runner(self._store, THREADS, self._wake)
+        self._runner = Runner(self._store, self._wake)
         self._looks = LocalJobs(self.failed)
 
     def start(self) -> None:
@@ -184,6 +183,14 @@ class Jobs:
         """Return the state of the durable jobs. Blocks, but does not wait for writers."""
         return QueueState(*self._store.counts(), failed=self.failed.count(), is_owner=self._is_owner)
 
+    def running(self) -> list[RunningJob]:
+        """Return the durable jobs that run, in whichever process, the oldest first. Blocks, but not for writers.
+
+        :raises DatabaseUnavailableError: the store cannot be read
+        """
+        with explained():
+            return self._store.running()
+
     def _wake(self) -> None:
         """Have due jobs looked for. Returns at once, from any thread; never raises, not while stopping."""
         self._looks.wake(LOOK)
@@ -235,18 +242,18 @@ class Jobs:
             self._looks.wake(NEXT_LOOK, after=wait)
 
     def _start_due_jobs(self) -> float | None:
-        """Start as many due jobs as there are free threads.
+        """Start the due jobs whose functions have a thread free.
 
-        :return: seconds until the next is due; ``None`` while no thread is free, since a job that ends wakes the look
+        :return: seconds until the next is due; ``None`` if none waits for its time: a job that ends wakes the look
         """
         if self._is_unsure:  # a commit that was answered by an error may have been made
             self._store.give_back(self._runner.running())
             self._is_unsure = False
-        while (free := self._runner.free) > 0:
+        while (busy := self._runner.busy_functions()) is not None:
             now = datetime.now(UTC)
-            wait = self._store.seconds_until_due(now)
+            wait = self._store.seconds_until_due(now, busy)
             if wait is None or wait > 0:
                 return wait
-            for execution in self._store.take(now, free):
+            if execution := self._store.take(now, busy):
                 self._runner.begin(execution)
         return None

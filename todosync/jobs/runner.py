@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,6 +18,9 @@ from .policy import JobInterruptedError, Policy, policy_of
 from .store import JobStore
 from .table import Execution
 
+THREADS_PER_FUNCTION = 3
+MOST_THREADS = 100
+"""The threads of all functions together. Who wants more functions to hang at a time has another problem."""
 RETRY_INTERVAL = 1.0
 """Seconds between two attempts to write to a store that refuses writes."""
 
@@ -28,35 +32,37 @@ class Runner:
 
     A job meets its own function in its own thread only: whatever its module does when it is imported, and whatever
     it raises, other jobs go on. So they do where the end of one cannot be stored: that is tried again, and again.
+    Nobody can end a thread, so a function that hangs keeps those that it has; other functions have their own.
 
     :param store: where an execution ends
-    :param threads: how many run at a time
     :param on_end: called when a thread is free again; must not raise
     """
 
-    def __init__(self, store: JobStore, threads: int, on_end: Callable[[], None]) -> None:
+    def __init__(self, store: JobStore, on_end: Callable[[], None]) -> None:
         self._store = store
-        self._threads = threads
         self._on_end = on_end
         self._scheduler: BackgroundScheduler | None = None
         self._storing: threading.Thread  # from start to stop
         self._stopping = threading.Event()
-        self._running: set[str] = set()
+        self._running: dict[str, str] = {}
+        """The functions of the executions that have begun, by the id of the execution."""
         self._unstored: dict[str, Callable[[], None]] = {}
         """Executions that have ended and whose end is not stored yet: what to write, by id. They count as running."""
         self._ended = threading.Condition()
 
-    @property
-    def free(self) -> int:
-        """How many threads are free. It may be negative after a take-over of many interrupted jobs."""
+    def busy_functions(self) -> list[str] | None:
+        """Return the functions that have no thread free; ``None`` if nobody has one."""
         with self._ended:
-            return self._threads - len(self._running - self._unstored.keys())
+            threads = Counter(self._running[execution_id] for execution_id in self._in_threads())
+        if threads.total() >= MOST_THREADS:
+            return None
+        return [function for function, count in threads.items() if count >= THREADS_PER_FUNCTION]
 
     def start(self) -> None:
         """Open the threads; safe to call twice."""
         if self._scheduler is None:
             self._stopping.clear()
-            self._scheduler = make_scheduler(self._threads)
+            self._scheduler = make_scheduler(MOST_THREADS)
             self._scheduler.start()
             self._storing = threading.Thread(target=self._store_ends, name='store ends of jobs', daemon=True)
             self._storing.start()
@@ -68,7 +74,7 @@ class Runner:
         """
         if self._scheduler is not None:
             with self._ended:
-                self._ended.wait_for(lambda: not self._running - self._unstored.keys())
+                self._ended.wait_for(lambda: not self._in_threads())
                 self._stopping.set()
                 self._ended.notify_all()
             self._storing.join()
@@ -86,7 +92,7 @@ class Runner:
         """Have an execution run. Returns at once."""
         assert self._scheduler is not None, 'start() first'
         with self._ended:
-            self._running.add(execution.execution_id)
+            self._running[execution.execution_id] = execution.function
         self._scheduler.add_job(self._perform, args=[execution], id=execution.execution_id)
 
     def _perform(self, execution: Execution) -> None:
@@ -148,8 +154,11 @@ class Runner:
                     self._forget(execution_id)
                     self._on_end()
 
+    def _in_threads(self) -> set[str]:
+        return self._running.keys() - self._unstored.keys()
+
     def _forget(self, execution_id: str) -> None:
         with self._ended:
-            self._running.discard(execution_id)
+            self._running.pop(execution_id, None)
             self._unstored.pop(execution_id, None)
             self._ended.notify_all()

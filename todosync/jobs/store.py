@@ -20,7 +20,7 @@ from .convert import (
     has_former_tables,
 )
 from .failed import FailedExecutions
-from .table import IS_READY, IS_RECURRING, IS_WAITING, Execution, Recurring, as_number, insert, jobs
+from .table import IS_READY, IS_RECURRING, IS_WAITING, Execution, Recurring, RunningJob, as_number, insert, jobs
 
 log = logging.getLogger(__name__)
 
@@ -70,26 +70,36 @@ class JobStore:
             row = connection.execute(select(func.count(), func.count(jobs.c.started_by))).one()
         return row[0] - row[1], row[1]
 
-    def seconds_until_due(self, now: datetime) -> float | None:
-        """Return the time until the next job is due, ``None`` if none waits. A job to be converted counts as due."""
+    def running(self) -> list[RunningJob]:
+        """Return the jobs that have started, in all processes, the oldest first."""
+        columns = select(jobs.c.job_id, jobs.c.function, jobs.c.started_at)
+        query = columns.where(jobs.c.started_by.is_not(None)).order_by(jobs.c.started_at)
+        with self._reading.begin() as connection:
+            return [RunningJob(*row) for row in connection.execute(query)]
+
+    def seconds_until_due(self, now: datetime, busy: Collection[str] = ()) -> float | None:
+        """Return the time until the next job is due, ``None`` if none waits. A job to be converted counts as due.
+
+        :param busy: the functions whose jobs do not count
+        """
         with self._reading.begin() as connection:
             if self._has_former_tables and has_former_jobs(connection):
                 return 0.0
-            run_at = connection.scalar(select(func.min(jobs.c.run_at)).where(IS_READY))
+            run_at = connection.scalar(select(func.min(jobs.c.run_at)).where(IS_READY & jobs.c.function.not_in(busy)))
         return None if run_at is None else max((run_at - as_number(now)) / 1e6, 0.0)
 
-    def take(self, now: datetime, limit: int) -> list[Execution]:
-        """Mark due jobs as started by this process, and return them, to be started.
+    def take(self, now: datetime, busy: Collection[str] = ()) -> Execution | None:
+        """Mark the job that is due first as started by this process, and return it, to be started.
 
-        :param limit: how many jobs to take at most; the others wait, so that another owner can find them
+        :param busy: the functions whose jobs have to wait; they do so in the store, where another owner can find them
+        :return: ``None`` if none is due
         """
-        is_due = IS_READY & (jobs.c.run_at <= as_number(now))
+        is_due = IS_READY & (jobs.c.run_at <= as_number(now)) & jobs.c.function.not_in(busy)
         first = select(jobs).where(is_due).order_by(jobs.c.run_at, jobs.c.execution_id).limit(1)
-        taken: list[Execution] = []
         with self._writing.begin() as connection:
             if self._has_former_tables:  # a process of the version before may have added some since the take-over
                 convert_former_jobs(connection, self.recurring, self._failed, now)
-            while len(taken) < limit and (row := connection.execute(first).first()):
+            while row := connection.execute(first).first():
                 values = {'started_at': now.isoformat(), 'started_by': self._name, 'cron': None}
                 this = jobs.c.execution_id == row.execution_id
                 if connection.execute(jobs.update().where(this).values(values)).rowcount == 0:
@@ -100,8 +110,8 @@ class JobStore:
                     continue
                 if row.cron is not None:
                     self._insert_next(connection, row, now)
-                taken.append(_execution(row))
-        return taken
+                return _execution(row)
+        return None
 
     def give_back(self, running: Collection[str]) -> None:
         """Let jobs wait again that this process has taken and not started. It did not know that it had taken them.

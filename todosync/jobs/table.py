@@ -56,6 +56,20 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class RunningJob:
+    """A durable job that runs now.
+
+    :param job_id: the id under which it was enqueued
+    :param function: the module and name of its function
+    :param started_at: the time of its start, in ISO 8601, UTC
+    """
+
+    job_id: str
+    function: str
+    started_at: str
+
+
+@dataclass(frozen=True)
 class Recurring:
     """A job that runs again and again.
 
