@@ -84,7 +84,7 @@ def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 def watched(stack: RunningStack) -> dict[str, int]:
     """Return the ids of the processes by name, when all of them are watched."""
     processes = stack.processes
-    lines = [f'{name} (process {processes[name]}) is watched' for name in stack.apps]
+    lines = [f'{name} (process {processes[name]}) is watched' for name in (*stack.apps, 'caddy')]
     eventually(lambda: all(line in stack.log_path.read_text() for line in lines))
     return processes
 
@@ -98,6 +98,17 @@ def test_a_process_that_does_not_run_at_all_is_started_again(hanging: RunningSta
     eventually(hanging.is_up)
     assert f'app-0 (process {before["app-0"]}) does not answer: it is killed' in hanging.log_path.read_text()
     assert all(hanging.processes[name] == before[name] for name in ('app-1', 'caddy', 'watchdog'))
+
+
+@pytest.mark.long
+@pytest.mark.any_database
+def test_a_caddy_that_hangs_is_started_again(hanging: RunningStack) -> None:
+    before = watched(hanging)
+    hanging.kill_process('caddy', signal.SIGSTOP)
+    eventually(lambda: hanging.processes['caddy'] not in {0, before['caddy']}, timeout=HANG_LIMIT)
+    eventually(hanging.is_up)
+    assert f'caddy (process {before["caddy"]}) does not answer: it is killed' in hanging.log_path.read_text()
+    assert all(hanging.processes[name] == before[name] for name in ('app-0', 'app-1', 'watchdog'))
 
 
 @pytest.mark.long

@@ -202,15 +202,15 @@ def _configuration(settings: Settings, main: Path, caddyfile: Path) -> str:
             _program('static', ['nice', *python, '-m', 'todosync', 'collect-static'], once=True, priority=10),
             _program('app', [*python, str(main.absolute())], count=settings.processes, priority=20),
             # a script beside this module; with -P Python does not look for the standard library's modules there
-            _program(
-                'watchdog',
-                [*python, '-P', watchdog.__file__, str(runtime_directory(settings)), str(int(DUMP_SIGNAL))],
-                priority=25,
-            ),
+            _program('watchdog', [*python, '-P', watchdog.__file__, *_watchdog_arguments(settings)], priority=25),
             # started last, and so stopped first: nobody is sent to a process that is going
-            _program('caddy', [caddy_program(), 'run', '--config', str(caddyfile.absolute())], priority=30),
+            _program(watchdog.CADDY, [caddy_program(), 'run', '--config', str(caddyfile.absolute())], priority=30),
         ]
     )
+
+
+def _watchdog_arguments(settings: Settings) -> list[str]:
+    return [str(runtime_directory(settings)), settings.host, str(settings.port), str(int(DUMP_SIGNAL))]
 
 
 def _program(name: str, command: list[str], *, priority: int, count: int = 1, once: bool = False) -> str:

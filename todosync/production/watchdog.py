@@ -1,4 +1,4 @@
-"""A program beside the app processes of a machine: it ends those that do not answer, and supervisord starts them again.
+"""A program beside the processes of a machine: it ends those that do not answer, and supervisord starts them again.
 
 It runs as a script and imports nothing of todosync, so that it takes 20 MB instead of 100. See ``LoopDeadline`` for
 what a process does about itself: it says where it hangs, but a process that does not run at all cannot.
@@ -23,6 +23,8 @@ from typing import Any, NoReturn
 
 from supervisor.xmlrpc import SupervisorTransport
 
+CADDY = 'caddy'
+"""Its name among supervisord's processes."""
 ROUND_TIME = 10.0
 """Seconds from one question to a process to the next."""
 ANSWER_TIMEOUT = 8.0
@@ -112,13 +114,36 @@ def ask(path: Path) -> dict[str, Any] | None:
     return {}
 
 
-def watch(directory: Path, dump_signal: int, say: Callable[[str, str], None]) -> NoReturn:
-    """Ask the app processes of a machine in rounds without end, and end those that hang.
+def ask_caddy(address: tuple[str, int]) -> dict[str, Any] | None:
+    """Return ``{}`` if Caddy answers where browsers reach it; ``None`` if it does not.
+
+    It is a request without a host. Caddy refuses it by itself: no app process is asked, and nothing is logged.
+
+    :param address: where Caddy listens for HTTP
+    """
+    with suppress(OSError), socket.create_connection(address, ANSWER_TIMEOUT) as connection:
+        connection.sendall(b'GET / HTTP/1.1\r\nConnection: close\r\n\r\n')
+        if connection.recv(4) == b'HTTP':
+            return {}
+    return None
+
+
+def watch(
+    directory: Path, caddy_address: tuple[str, int], dump_signal: int, say: Callable[[str, str], None]
+) -> NoReturn:
+    """Ask the app processes and Caddy in rounds without end, and end those that hang.
+
+    Caddy is watched as soon as it has answered once: a team's own Caddyfile may have it listen elsewhere.
 
     :param directory: the runtime directory of their supervisor
+    :param caddy_address: where Caddy listens for HTTP
     :param dump_signal: the signal at which a process writes into the log what each of its threads is doing
     :param say: is told what happens: the level of a line in the log, and the line
     """
+
+    def ask_process(name: str) -> dict[str, Any] | None:
+        return ask_caddy(caddy_address) if name == CADDY else ask(directory / f'{name}.sock')
+
     judge = Judge()
     supervisor = connect(directory)
     with ThreadPoolExecutor(64) as threads:
@@ -127,8 +152,10 @@ def watch(directory: Path, dump_signal: int, say: Callable[[str, str], None]) ->
             with suppress(OSError, xmlrpc.client.Error, http.client.HTTPException):  # supervisord is stopping
                 names = _running(supervisor)
                 news = {pid for pid in names if not judge.knows(pid)}
-                answers = threads.map(ask, [directory / f'{name}.sock' for name in names.values()])
-                hanging = judge.judge(dict(zip(names, answers, strict=True)))
+                answers = dict(zip(names, threads.map(ask_process, names.values()), strict=True))
+                for pid in [pid for pid in news if names[pid] == CADDY and answers[pid] is None]:
+                    del answers[pid]
+                hanging = judge.judge(answers)
                 for pid in filter(judge.knows, news):
                     say('INFO', f'{names[pid]} (process {pid}) is watched')
                 for pid, why in hanging.items():
@@ -139,11 +166,11 @@ def watch(directory: Path, dump_signal: int, say: Callable[[str, str], None]) ->
 
 
 def _running(supervisor: Any) -> dict[int, str]:
-    """Return the names of the app processes by id, without those that are being started or stopped."""
+    """Return the names of the app processes and of Caddy by id, without what is being started or stopped."""
     return {
         process['pid']: str(process['name'])
         for process in supervisor.getAllProcessInfo()
-        if process['group'] == 'app' and process['statename'] == 'RUNNING'
+        if process['group'] in {'app', CADDY} and process['statename'] == 'RUNNING'
     }
 
 
@@ -161,4 +188,4 @@ def _say(level: str, line: str) -> None:
 
 
 if __name__ == '__main__':
-    watch(Path(sys.argv[1]), int(sys.argv[2]), _say)
+    watch(Path(sys.argv[1]), (sys.argv[2], int(sys.argv[3])), int(sys.argv[4]), _say)
