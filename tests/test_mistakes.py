@@ -92,9 +92,9 @@ class Jotting(SQLModel, table=True):
         ({'totals': {'all': count}}, "as the total 'all'", 'make totals by count() or total()'),
         ({'totals': [count()]}, 'as its `totals`', "give totals by name, as in {'all': count()}"),
         (
-            {'texts': {'summary': 'notes'}},
-            'as its `texts`, which is no function',
-            'give a function that takes the totals',
+            {'texts': {'summary': 7}},
+            'as its `texts`, which are no texts',
+            'give texts by name, as in',
         ),
     ],
 )

@@ -113,7 +113,7 @@ TODOS = Stream(
     Todo,
     order_by='-created_at',
     totals={'count': count(), 'completed_count': count('completed')},
-    texts=lambda totals: {'heading': f'Todos ({totals["count"]} total, {totals["completed_count"]} done)'},
+    texts={'heading': 'Todos ({count} total, {completed_count} done)'},
     fields=('id', 'title', 'completed', 'created_at'),
     change_log='changes',
     change_key='todo_id',

@@ -8,7 +8,7 @@ from .package import MissingExtraError, __version__
 from .production import ProcessReport, add_production
 from .runtime import broadcast_later, current_server, enqueue, read_rows
 from .settings import Settings
-from .streams import CacheEntry, Row, Stream, Version, count, total
+from .streams import CacheEntry, Row, Stream, Version, count, plural, total
 from .tabs import Role, share_socket
 from .views import Live, LogEntry, Rows, View, use_stream, use_view
 from .writes import RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
@@ -56,6 +56,7 @@ __all__ = [
     'job',
     'json_response',
     'new_id',
+    'plural',
     'read_json',
     'read_rows',
     'run_options',

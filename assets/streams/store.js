@@ -3,10 +3,13 @@
  * The browser's copy of the streams, reactive, so that elements whose props read it render by themselves. It keeps the
  * server's rows and, apart from them, what this browser has written and the server has yet to show: a row that is shown
  * is the server's with those writes upon it.
+ *
+ * This module is long because the rows, their order, their versions and what is pending change together.
  */
 
 import { computed, shallowReactive, shallowRef, triggerRef } from "vue";
 import { isLess } from "./order.js";
+import { totalsAfter } from "./totals.js";
 
 /**
  * @typedef {[number, string]} Version a number, which rises, and a mark, which tells histories apart
@@ -38,7 +41,13 @@ export class StreamState {
     /** @type {import("vue").ShallowRef<Item[]>} */
     const rows = shallowRef([]);
     const items = computed(() => rows.value.slice());
+    /** @type {import("vue").ShallowRef<Record<string, any>>} what the server has counted */
+    const counted = shallowRef({});
+    const totals = computed(() => (rows.value, this.#totals(counted.value))); // the list changes in place
     this.rows = rows;
+    this.counted = counted;
+    /** @type {import("./totals.js").Declared | null} how the totals are made, where this page may write */
+    this.declared = null;
     /** @type {Version | null} a delta continues this one only */
     this.version = null;
     this.shown = -1; // the number of the version that is on the screen, be it only a part of it
@@ -46,8 +55,9 @@ export class StreamState {
     this.known = [];
     this.view = shallowReactive({
       version: -1,
-      /** @type {Record<string, any>} */
-      totals: {},
+      get totals() {
+        return totals.value;
+      },
       /** The list itself, in its order, which changes in place: to copy a long one takes longer than a change. */
       get rows() {
         return rows.value;
@@ -80,7 +90,7 @@ export class StreamState {
     if (message.base ? !this.holds(message.base) : !message.replaces && this.#isLower(message)) return "gap";
     if (message.base) this.#change(message);
     else this.#reset(message);
-    if (message.totals) this.view.totals = message.totals;
+    if (message.totals) this.counted.value = message.totals;
     this.#move(message);
     this.#settleWhatHasCome(message);
     return "applied";
@@ -90,7 +100,7 @@ export class StreamState {
   snapshot() {
     const items = this.overlaid.size ? this.view.items.slice() : this.view.items;
     for (const [id, shown] of this.overlaid) this.#replace(items, shown, this.byId.get(id));
-    return { stream: this.name, version: this.version ?? NOTHING, [this.name]: items, totals: this.view.totals };
+    return { stream: this.name, version: this.version ?? NOTHING, [this.name]: items, totals: this.counted.value };
   }
 
   /** @param {number} id @returns {Item | undefined} the row as it is shown */
@@ -115,6 +125,13 @@ export class StreamState {
   /** The server has done a write; it is settled once its version is held. @param {PendingWrite} write */
   settleLater(write) {
     if (!write.version || (this.version && this.version[0] >= write.version[0])) this.settle(write);
+  }
+
+  /** @param {Record<string, any>} counted @returns {Record<string, any>} the totals of what is shown */
+  #totals(counted) {
+    if (!this.declared || !this.overlaid.size) return counted;
+    const changes = [...this.overlaid].map(([id, shown]) => /** @type {const} */ ([this.byId.get(id), shown]));
+    return totalsAfter(counted, this.declared, changes);
   }
 
   /** @param {StreamMessage} message */

@@ -8,7 +8,11 @@ import { RowIds, timeOf } from "./row_ids.js";
 import { Outbox } from "./outbox.js";
 import { PERSON, Queue } from "./queue.js";
 
-/** @typedef {{ time: number, defaults: Record<string, any>, makesIds: boolean }} Writable what a page says of a stream */
+/**
+ * @typedef {import("../streams/totals.js").Declared} Declared
+ * @typedef {{ time: number, defaults: Record<string, any>, makesIds: boolean } & Declared} Writable what a page says of a
+ *   stream
+ */
 
 const NOW = "\0now"; // stands for the time of an insert among the defaults
 const scripts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("script.todosync-writable"));
@@ -16,6 +20,7 @@ const scripts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAl
 const writable = new Map(
   [...scripts].map((script) => [script.dataset.stream ?? "", JSON.parse(script.textContent ?? "")]),
 );
+for (const [stream, { totals, texts }] of writable) store.stream(stream).declared = { totals, texts };
 const [first] = writable.values();
 const rowIds = new RowIds(first?.time ?? Date.now());
 const queue = new Queue(`todosync-writes-${PERSON}`);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Field, SQLModel
 
-from todosync import Stream, Write, count
+from todosync import Stream, Write, count, plural
 
 
 class Item(SQLModel, table=True):
@@ -20,7 +20,7 @@ class Item(SQLModel, table=True):
 ITEMS = Stream(
     Item,
     totals={'all': count(), 'bought': count('bought')},
-    texts=lambda totals: {'summary': summary(totals['all'] - totals['bought'])},
+    texts={'summary': plural('all - bought', zero='Everything is bought', other='{all - bought} to buy')},
 )
 ITEMS.writable('name', 'bought')
 
@@ -32,8 +32,3 @@ def name_something(write: Write) -> None:
         write.values['name'] = write.values['name'].strip()
         if not write.values['name']:
             write.refuse('What is missing? Give it a name', field='name')
-
-
-def summary(missing: int) -> str:
-    """Say how much there is to buy."""
-    return f'{missing} to buy' if missing else 'Everything is bought'

@@ -80,6 +80,24 @@ def test_without_a_server_everything_shows_at_once_and_is_done_when_it_is_back(
     tabs.should_agree()
 
 
+def test_the_totals_and_the_title_count_what_the_server_has_yet_to_hear_of(tabs: Tabs, server: RunningServer) -> None:
+    server.add('Buy milk')
+    server.add('Call Ann')
+    page, other = tabs.open_many(2)
+    server.kill()
+    add(page, 'Pay the rent')
+    page.get_by_role('checkbox', name='Buy milk').click()
+    page.get_by_role('checkbox', name='Pay the rent').click()
+    page.get_by_role('button', name='Delete Call Ann').click()
+    for tab in tabs.pages:
+        tab.get_by_role('heading', name='Todos (2 total, 2 done)').wait_for()
+        eventually(lambda tab=tab: tab.title() == 'Todos (2 total, 2 done)')
+    server.start()
+    eventually(lambda: of_server(server) == ['Pay the rent', 'Buy milk'])
+    assert other.get_by_role('heading').inner_text() == 'Todos (2 total, 2 done)'
+    tabs.should_agree()
+
+
 def test_what_is_entered_in_the_moment_before_the_tab_is_closed_is_done(tabs: Tabs, server: RunningServer) -> None:
     page, other = tabs.open_many(2)
     server.kill()

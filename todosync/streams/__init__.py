@@ -16,6 +16,7 @@ from .mistakes import check_texts, unknown
 from .reading import UnservableError
 from .replica import Replica
 from .stream import Stream
+from .texts import Plural, plural
 from .totals import Total, count, total
 from .version import NOTHING, Version
 
@@ -30,6 +31,7 @@ __all__ = [
     'DiskCache',
     'Fetch',
     'MemoryCache',
+    'Plural',
     'Replica',
     'Row',
     'Snapshot',
@@ -42,6 +44,7 @@ __all__ = [
     'count',
     'escape_for_script',
     'make_cache',
+    'plural',
     'total',
     'unknown',
 ]

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from .reading import plain_type
+from .texts import Plural, names_in
 from .totals import Total
 
 if TYPE_CHECKING:
@@ -79,9 +80,12 @@ def check_kinds(stream: Stream) -> None:
     for name, kind in stream.totals.items():
         if not isinstance(kind, Total):
             refuse(stream, f'has {kind!r} as the total {name!r}', 'make totals by count() or total()')
-    if not callable(stream.texts):
-        remedy = 'give a function that takes the totals and returns texts by name'
-        refuse(stream, f'has {stream.texts!r} as its `texts`, which is no function', remedy)
+    if callable(stream.texts):
+        return
+    are_texts = isinstance(stream.texts, Mapping) and all(isinstance(t, str | Plural) for t in stream.texts.values())
+    if not are_texts:
+        remedy = "give texts by name, as in {'summary': '{all} notes'}"
+        refuse(stream, f'has {stream.texts!r} as its `texts`, which are no texts', remedy)
 
 
 def check_declaration(stream: Stream) -> None:
@@ -117,6 +121,7 @@ def check_declaration(stream: Stream) -> None:
         if kind.is_sum and not isinstance(plain_type(columns[kind.field]), (Integer, Float, Boolean)):
             remedy = 'name a column of whole numbers, or count it'
             refuse(stream, f'cannot add up {kind.field!r} in the total {name!r}', remedy)
+    _check_places(stream)
     _check_order(stream, columns[stream.order_field])
 
 
@@ -137,13 +142,15 @@ def check_writable(stream: Stream, fields: Iterable[str]) -> None:
 
 
 def check_texts(stream: Stream) -> None:
-    """Refuse texts that cannot be made of the totals of an empty list.
+    """Refuse a function of texts that cannot make them of the totals of an empty list.
 
     This is not done where the stream is declared, since its texts may be made by a function that the module defines
     after it.
 
     :raises ValueError: they cannot; the message names the stream, the total and the remedy
     """
+    if not callable(stream.texts):
+        return
     totals = stream.total(())
     try:
         texts = stream.texts(totals)
@@ -157,6 +164,13 @@ def check_texts(stream: Stream) -> None:
         raise ValueError(f'the stream {stream.name!r} cannot make the `texts` of an empty list ({said})') from error
     if not isinstance(texts, Mapping):
         refuse(stream, f'has `texts` that return {texts!r}', "return texts by name, as in {'summary': ...}")
+
+
+def _check_places(stream: Stream) -> None:
+    for name, text in () if callable(stream.texts) else stream.texts.items():
+        if wrong := [found for found in names_in(text) if found not in stream.totals]:
+            remedy = f'name totals in `texts`{nearest(wrong[0], stream.totals)}'
+            refuse(stream, f'has no total {wrong[0]!r}, which is in the text {name!r}', remedy)
 
 
 def _check_order(stream: Stream, source: Column[Any]) -> None:

@@ -6,8 +6,8 @@ The module is long because it is the one place for a stream: what it declares, a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -35,6 +35,7 @@ from .messages import Delta, Row, Snapshot
 from .mistakes import check_declaration, check_kinds, check_writable, refuse
 from .protocol import topic
 from .reading import RowReader, is_time, plain_type
+from .texts import Texts, shown_texts, told_texts
 from .totals import Total
 from .version import Version
 
@@ -51,8 +52,9 @@ class Stream:
         value down; rows with the same value are ordered by ``id``, the same way
     :param totals: counts and sums over all rows, by name, see :func:`count` and :func:`total`; they are kept up to date
         from the changed rows alone, so they cost the same for ten rows and for a hundred thousand
-    :param texts: takes the totals and returns texts that are made of them, by name; they are among the totals of a
-        view, and are computed once per change for all tabs
+    :param texts: texts that are made of totals, by name, such as ``'{urgent} of {all} notes are urgent'``, or see
+        :func:`plural`; they are among the totals of a view, and what a person does shows in them at once. A function
+        may make them of the totals instead; its texts show the change once the server has it
     :param fields: the columns that travel to the browsers, among them ``id`` (default: all of the model)
     :param name: the name in messages, and the key of a snapshot's list (default: the name of the table)
     :param change_log: the name of the table in which triggers note the changes (default: ``<name>_changes``)
@@ -67,7 +69,7 @@ class Stream:
     model: type[SQLModel]
     order_by: str = '-id'
     totals: Mapping[str, Total] = field(default_factory=dict)
-    texts: Callable[[Mapping[str, int]], Mapping[str, str]] = lambda totals: {}
+    texts: Texts = field(default_factory=dict)
     fields: tuple[str, ...] = ()
     name: str = ''
     change_log: str = ''
@@ -182,7 +184,11 @@ class Stream:
 
         :param totals: the totals, by name
         """
-        return {**totals, **self.texts(totals)}
+        return {**totals, **shown_texts(self.texts, totals)}
+
+    def told_totals(self) -> dict[str, Any]:
+        """Return how the totals and the texts are made, in JSON values, so that a browser makes the same ones."""
+        return {'totals': {name: asdict(kind) for name, kind in self.totals.items()}, 'texts': told_texts(self.texts)}
 
     def total(self, rows: Iterable[Row]) -> dict[str, int]:
         """Return the totals over the given rows.

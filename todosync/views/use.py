@@ -81,5 +81,6 @@ def _writable(stream: Stream) -> str:
     if not stream.is_writable:
         return ''
     told = {'time': int(time.time() * 1000), 'defaults': shown_defaults(stream), 'makesIds': makes_ids(stream)}
+    told |= stream.told_totals()
     name, content = html.escape(stream.name), escape_for_script(orjson.dumps(told).decode())
     return f'\n<script type="application/json" class="todosync-writable" data-stream="{name}">{content}</script>'
