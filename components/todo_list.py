@@ -67,7 +67,8 @@ DELETE = """(event) => {
     if (event.detail > 1) return;
     const row = event.currentTarget.closest('.todo');
     (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('.icon-delete').focus();
-    emit(props.row, todosync.writes.delete('todos', props.row.id) !== null);
+    const undo = `Deleted “${props.row.title}”`;
+    todosync.writes.delete('todos', props.row.id, { undo }) ?? emit(props.row);
 }"""
 
 
@@ -129,8 +130,8 @@ class TodoList(ui.element):
         todo_id, completed = e.args
         try:
             await self.view.update(todo_id, completed=completed)
-        except RowGoneError as error:
-            ui.notify(str(error))
+        except RowGoneError:
+            ui.notify('This todo is not there any more; it may have been deleted')
 
     async def _edit(self, e: GenericEventArguments) -> None:
         todo_id, title = e.args
@@ -140,13 +141,12 @@ class TodoList(ui.element):
             ui.notify(f'{error}. You had written “{title}”')
 
     async def _delete(self, e: GenericEventArguments) -> None:
-        row, is_on_its_way = e.args
+        row = e.args
         todo = self.view.rows.get(row['id'])  # not the browser's, which may hold anything
-        if not is_on_its_way:
-            try:
-                await self.view.delete(row['id'])
-            except RowGoneError:
-                return  # somebody else was faster
+        try:
+            await self.view.delete(row['id'])
+        except RowGoneError:
+            return  # somebody else was faster
         self._offer_undo(row['title'], todo)
 
     def _offer_undo(self, title: str, todo: Row | None) -> None:

@@ -104,7 +104,7 @@ class TodoUser(RowUser):
 
             await todos.delete('Buy milk')
         """
-        await self.trigger('todo-delete', 'click', self.row(title=title), False)
+        await self.trigger('todo-delete', 'click', self.row(title=title))
 
     async def undo(self) -> None:
         """Click on the undo button that the page shows for 8 s after a deletion.

@@ -124,7 +124,12 @@ export class StreamState {
 
   /** The server has done a write; it is settled once its version is held. @param {PendingWrite} write */
   settleLater(write) {
-    if (!write.version || (this.version && this.version[0] >= write.version[0])) this.settle(write);
+    if (!write.version || this.#hasCome(write)) this.settle(write);
+  }
+
+  /** @param {PendingWrite} write @returns {boolean} whether its version is held */
+  #hasCome({ version }) {
+    return Boolean(version && this.version && version[0] <= this.version[0]);
   }
 
   /** @param {Record<string, any>} counted @returns {Record<string, any>} the totals of what is shown */
@@ -199,10 +204,9 @@ export class StreamState {
   /** @param {StreamMessage} message */
   #settleWhatHasCome({ replaces }) {
     if (!this.version) return;
-    const [number] = this.version;
     const come = [...this.pending.values()]
       .flat()
-      .filter(({ version }) => version && (replaces || version[0] <= number));
+      .filter((write) => write.version && (replaces || this.#hasCome(write)));
     for (const write of come) this.settle(write);
   }
 
@@ -240,7 +244,7 @@ export class StreamState {
 /** @param {Item | undefined} row @param {PendingWrite} write @returns {Item | undefined} the row after the write */
 function written(row, { action, id, values }) {
   if (action === "delete") return undefined;
-  if (action === "insert") return row ?? { ...values, id };
+  if (action === "insert" || action === "restore") return row ?? { ...values, id };
   return row && { ...row, ...values };
 }
 

@@ -16,6 +16,7 @@ export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit in
  * @property {Record<string, any>} values
  * @property {Record<string, any>} was what its author saw in these fields before
  * @property {Record<string, any>} shows what is shown of it: its values, and of a new row the defaults of the others
+ * @property {string} [name] what a person knows the row by
  * @property {string} tab that wrote it
  * @property {number} at its time, in milliseconds since 1970
  *

@@ -7,32 +7,84 @@
  */
 
 const SECONDS = 10;
+const SECONDS_WITH_TEXT = 60; // the text is nowhere else
+const UNDO_SECONDS = 8;
+const LONGEST = 120; // characters of a text that a notice shows
+
+/** @type {() => void} */
+let dismissUndo = () => {};
 
 /**
  * @param {Entry} entry @param {Outcome} outcome
  * @param {(stream: string, id: number, values: Record<string, any>) => unknown} update writes what somebody else had set
  */
-export function explain({ stream, id, action, values }, { state, errors = [], gone, conflicts = {} }, update) {
-  if (state === "refused" && !(gone && action === "delete")) {
-    const written = texts(values);
-    notify([...errors, ...(written.length ? [`You had written ${written.join(", ")}`] : [])].join(". "));
+export function explain(entry, outcome, update) {
+  const { state, gone, conflicts = {} } = outcome;
+  if (state === "refused" && !(gone && entry.action === "delete")) {
+    const written = texts(entry.values);
+    const told = [...reasons(entry, outcome), ...(written.length ? [`You had written ${quoted(written)}`] : [])];
+    notify(told.join(". "), written);
   }
   const theirs = texts(conflicts);
   if (theirs.length) {
-    const take = { label: "Take theirs", noCaps: true, handler: () => update(stream, id, conflicts) };
-    notify(`Somebody else had meanwhile written ${theirs.join(", ")}. Yours stands.`, [take]);
+    const take = { label: "Take theirs", noCaps: true, handler: () => update(entry.stream, entry.id, conflicts) };
+    notify(`Somebody else had meanwhile written ${quoted(theirs)}. Yours stands.`, [], [take]);
   }
 }
 
-/** @param {Record<string, any>} values */
-function texts(values) {
-  return Object.values(values)
-    .filter((value) => typeof value === "string" && value)
-    .map((value) => `“${value}”`);
+/** Offer to take a delete back. @param {string} message @param {() => void} undo @returns {() => void} ends the offer */
+export function offerUndo(message, undo) {
+  dismissUndo();
+  const actions = [{ label: "Undo", noCaps: true, handler: undo }];
+  dismissUndo = show({ message, actions, timeout: 1000 * UNDO_SECONDS, classes: "todosync-undo" });
+  return dismissUndo;
 }
 
-/** @param {string} message @param {object[]} [actions] */
-function notify(message, actions = []) {
+/** What a person knows the row by says more than the server can: it has its id. @param {Entry} entry @param {Outcome} outcome */
+function reasons({ name, values }, { gone, errors = [] }) {
+  if (!name) return errors;
+  if (gone) return [`“${clip(name)}” is not there any more; it may have been deleted`];
+  return texts(values).length ? errors : [`“${clip(name)}”: ${errors.join(". ")}`];
+}
+
+/** @param {Record<string, any>} values @returns {string[]} */
+function texts(values) {
+  return Object.values(values).filter((value) => typeof value === "string" && value);
+}
+
+/** @param {string[]} written */
+function quoted(written) {
+  return written.map((text) => `“${clip(text)}”`).join(", ");
+}
+
+/** @param {string} text */
+function clip(text) {
+  const characters = [...text];
+  return characters.length > LONGEST ? `${characters.slice(0, LONGEST - 1).join("")}…` : text;
+}
+
+/** @param {string} message @param {string[]} written texts that would be lost @param {object[]} [actions] */
+function notify(message, written, actions = []) {
+  const copy = { label: "Copy text", noCaps: true, handler: () => copyText(written.join("\n")) };
+  const seconds = written.length ? SECONDS_WITH_TEXT : SECONDS;
+  show({ message, actions: written.length ? [copy, ...actions] : actions, timeout: 1000 * seconds });
+}
+
+/** @param {string} text */
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = Object.assign(document.createElement("textarea"), { value: text }); // plain http has no clipboard
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+}
+
+/** @param {object} options @returns {() => void} takes the notice away */
+function show(options) {
   const { Quasar } = /** @type {any} */ (window);
-  Quasar.Notify.create({ message, actions, timeout: 1000 * SECONDS, position: "bottom" });
+  return Quasar.Notify.create({ position: "bottom", ...options });
 }

@@ -18,6 +18,7 @@ export const LONG_MS = 2000; // a person is told of what waits for longer
  * @typedef {import("../streams/store.js").PendingWrite} PendingWrite
  * @typedef {import("../tabs/tab.js").Line} Line
  * @typedef {import("../tabs/election.js").Message} Message
+ * @typedef {Promise<Outcome> & { kept: Promise<boolean> }} Written what becomes of a write, and whether it is in the queue
  * @typedef {{ entry: Entry, write: PendingWrite, decide: (outcome: Outcome) => void, decided: Promise<Outcome> }} Shown
  */
 
@@ -45,19 +46,24 @@ export class Outbox {
     /** @type {Line | null} of the latest connection that this tab had itself */
     this.line = null;
     this.isSending = false;
-    this.limit = BATCH;
+    this.singly = -1; // up to this one writes are sent one by one: together they could not be done
     this.opening = queue.opening.then(() => this.#show(), console.warn);
   }
 
   /**
    * Show a write, keep it, and have it sent.
    * @param {string} stream @param {string} action @param {number} id @param {Record<string, any>} values
-   * @param {{ was?: Record<string, any>, shows?: Record<string, any> }} [more] see {@link Entry}
-   * @returns {Promise<Outcome>} as soon as the server has decided
+   * @param {{ was?: Record<string, any>, shows?: Record<string, any>, name?: string }} [more] see {@link Entry}
+   * @returns {Written} as soon as the server has decided
    */
-  async write(stream, action, id, values, { was = {}, shows = values } = {}) {
-    const entry = { format: FORMAT, stream, action, id, values, was, shows, tab: this.tab.id, at: Date.now() };
+  write(stream, action, id, values, { was = {}, shows = values, name = "" } = {}) {
+    const entry = { format: FORMAT, stream, action, id, values, was, shows, name, tab: this.tab.id, at: Date.now() };
     const shown = this.#showOne(/** @type {Entry} */ (entry));
+    return Object.assign(shown.decided, { kept: this.#keep(entry, shown) });
+  }
+
+  /** @param {Omit<Entry, "sequence">} entry @param {Shown} shown @returns {Promise<boolean>} whether there was room for it */
+  async #keep(entry, shown) {
     try {
       if (sizeOf(entry) > SIZE_LIMIT) throw new Error("This is too long to be sent");
       const sequence = await this.queue.add(entry);
@@ -69,12 +75,12 @@ export class Outbox {
       const isFull = error instanceof DOMException;
       const why = isFull ? "This browser has no room to keep the change" : /** @type {Error} */ (error).message;
       this.#settle(shown, { sequence: -1, state: "refused", errors: [why] });
-      return shown.decided;
+      return false;
     }
     const { leader } = this.tab.election;
     if (this.tab.carrier) this.#wrote(shown.entry);
     else if (leader) this.tab.post({ type: "wrote", to: leader.id, entry: shown.entry });
-    return shown.decided;
+    return true;
   }
 
   // the four verbs of a relay
@@ -150,14 +156,14 @@ export class Outbox {
     if (!this.line || this.isSending || !this.queue.isOpen) return;
     this.isSending = true;
     const { line } = this;
-    const [found, { id, confirmed }] = await Promise.all([this.queue.entries(this.limit), this.queue.place()]);
+    const [found, { id, confirmed }] = await Promise.all([this.queue.entries(BATCH), this.queue.place()]);
     if (line !== this.line) return; // the next connection sends
     if (!found.length) {
       this.isSending = false;
       this.#show(); // another tab may have sent what is shown here
       return;
     }
-    const entries = fitting(found);
+    const entries = found[0].sequence <= this.singly ? found.slice(0, 1) : fitting(found);
     const writes = entries.map(({ sequence, stream, action, id, values, was }) => {
       return { sequence, stream, action, id, values, was };
     });
@@ -177,7 +183,6 @@ export class Outbox {
       .filter(({ sequence, action }) => action === "insert" && decided.get(sequence) === "taken")
       .map(({ stream, id }) => ({ stream, from: id, to: this.makeRowId() }));
     await this.queue.remove([...decided.keys()], moves);
-    this.limit = BATCH;
     line.post("decided", { entries, outcomes });
     this.#decided(entries, outcomes);
     this.#tellForOthers(entries, outcomes);
@@ -188,7 +193,7 @@ export class Outbox {
     if (reason === "queue") await this.queue.renew();
     else if (reason === "unavailable" || reason === "leader") {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())));
-    } else if (entries.length > 1) this.limit = 1;
+    } else if (entries.length > 1) this.singly = entries[entries.length - 1].sequence;
     else {
       const errors = ["The server could not do this change"];
       await this.#onAnswer(line, entries, [{ sequence: entries[0].sequence, state: "refused", errors }]);

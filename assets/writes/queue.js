@@ -86,8 +86,11 @@ export class Queue {
       request.result.createObjectStore("places").put({ id: makeId(), confirmed: 0 }, 0);
     };
     const database = await result(request);
-    database.onversionchange = () => database.close(); // a later build wants to change it
     database.onclose = () => (this.database = null);
+    database.onversionchange = () => {
+      database.close(); // a later build wants to change it
+      this.database = null;
+    };
     this.database = database;
   }
 

@@ -3,15 +3,16 @@
 
 import { tab } from "../leader.js";
 import { store } from "../streams/streams.js";
-import { explain } from "./explain.js";
+import { explain, offerUndo } from "./explain.js";
 import { RowIds, timeOf } from "./row_ids.js";
 import { Outbox } from "./outbox.js";
 import { PERSON, Queue } from "./queue.js";
 
 /**
  * @typedef {import("../streams/totals.js").Declared} Declared
- * @typedef {{ time: number, defaults: Record<string, any>, makesIds: boolean } & Declared} Writable what a page says of a
- *   stream
+ * @typedef {{ time: number, defaults: Record<string, any>, makesIds: boolean, named_by: string,
+ *   verbs: Record<string, Record<string, any>> } & Declared} Writable what a page says of a stream; `named_by` is the field
+ *   that a person knows a row by, `verbs` has what each shows at once
  */
 
 const NOW = "\0now"; // stands for the time of an insert among the defaults
@@ -57,17 +58,52 @@ const writes = {
    */
   update(stream, id, values, seen = {}) {
     if (!queue.isOpen) return null;
-    const row = /** @type {Record<string, any>} */ (store.stream(stream).row(id) ?? {});
+    const row = shownRow(stream, id);
     const was = Object.fromEntries(
       Object.keys(values)
         .filter((name) => name in row)
         .map((name) => [name, row[name]]),
     );
-    return outbox.write(stream, "update", id, values, { was: { ...was, ...seen } });
+    return outbox.write(stream, "update", id, values, { was: { ...was, ...seen }, name: nameOf(stream, row) });
   },
-  /** @param {string} stream @param {number} id */
-  delete: (stream, id) => (queue.isOpen ? outbox.write(stream, "delete", id, {}) : null),
+  /**
+   * @param {string} stream @param {number} id
+   * @param {{ undo?: string }} [options] `undo` is the text of a notice that offers to put the row back
+   */
+  delete(stream, id, { undo } = {}) {
+    if (!queue.isOpen) return null;
+    const row = shownRow(stream, id);
+    const written = outbox.write(stream, "delete", id, {}, { name: nameOf(stream, row) });
+    written.kept.then((isKept) => {
+      if (!isKept || undo === undefined) return;
+      const dismiss = offerUndo(undo, () => writes.restore(stream, { ...row, id }));
+      written.then(({ state }) => state === "refused" && dismiss());
+    });
+    return written;
+  },
+  /** Put back a row that this browser has deleted. @param {string} stream @param {Record<string, any>} row as it was shown */
+  restore(stream, row) {
+    if (!queue.isOpen) return null;
+    return outbox.write(stream, "restore", row.id, {}, { shows: row, name: nameOf(stream, row) });
+  },
+  /** Do what a verb of the stream does. @param {string} stream @param {number} id @param {string} verb */
+  do(stream, id, verb) {
+    const shows = writable.get(stream)?.verbs[verb];
+    if (!shows) console.error(`writes.do: no verb ${verb} of a writable stream ${stream} on this page`);
+    if (!queue.isOpen || !shows) return null;
+    return outbox.write(stream, verb, id, {}, { shows, name: nameOf(stream, shownRow(stream, id)) });
+  },
 };
+
+/** @param {string} stream @param {number} id @returns {Record<string, any>} */
+function shownRow(stream, id) {
+  return store.stream(stream).row(id) ?? {};
+}
+
+/** What a person knows a row by. @param {string} stream @param {Record<string, any>} row @returns {string} */
+function nameOf(stream, row) {
+  return String(row[writable.get(stream)?.named_by ?? ""] ?? "");
+}
 
 /** A row that is new now comes after those that are known, whatever the clocks say. @param {string} stream @param {string} name */
 function newest(stream, name) {

@@ -138,7 +138,7 @@ async def test_what_somebody_else_has_deleted_meanwhile_is_said_not_logged(todos
     await todos.delete('Buy milk')
     await todos.trigger('todo-completed', 'change', gone, True)
     await todos.user.should_see('may have been deleted')
-    await todos.trigger('todo-delete', 'click', {'id': gone, 'title': 'Buy milk'}, False)
+    await todos.trigger('todo-delete', 'click', {'id': gone, 'title': 'Buy milk'})
     await todos.trigger('todo-edit', 'keydown.enter', gone, 'Buy oat milk')
     assert todos.titles() == []
 

@@ -11,6 +11,9 @@ from tests.e2e.browser import Chromium, Tabs, eventually, shown, status
 from tests.server import RunningServer
 
 FAR_AWAY = 0.3
+SMALL_NOTICE = 150
+"""In pixels: a notice that leaves the page to be used."""
+NO_ROOM = """void (IDBObjectStore.prototype.add = () => { throw new DOMException('full', 'QuotaExceededError'); })"""
 WATCH = """(title) => {
     const box = [...document.querySelectorAll('.todo-checkbox')].find((box) => box.ariaLabel === title);
     window.seen = [];
@@ -36,6 +39,12 @@ def add(page: Page, title: str) -> None:
     field.fill(title)
     field.press('Enter')
     eventually(lambda: title in titles(page))
+
+
+def undo(page: Page) -> None:
+    button = page.get_by_role('button', name='Undo')
+    eventually(lambda: button.count() == 1)  # another notice may still be fading away
+    button.click()
 
 
 def titles(page: Page) -> list[str]:
@@ -98,6 +107,53 @@ def test_the_totals_and_the_title_count_what_the_server_has_yet_to_hear_of(tabs:
     tabs.should_agree()
 
 
+def test_what_is_deleted_without_a_server_can_be_undone_without_one(tabs: Tabs, server: RunningServer) -> None:
+    """Also what was deleted before the server went away."""
+    for title in ('Buy milk', 'Call Ann', 'Pay the rent'):
+        server.add(title)
+    page, other = tabs.open_many(2)
+    page.get_by_role('checkbox', name='Call Ann').click()
+    eventually(lambda: [todo['completed'] for todo in server.todos()] == [False, True, False])
+    before = server.todos()
+    page.get_by_role('button', name='Delete Call Ann').click()
+    eventually(lambda: of_server(server) == ['Pay the rent', 'Buy milk'])
+    server.kill()
+    undo(page)
+    page.get_by_role('button', name='Delete Buy milk').click()
+    page.get_by_text('Deleted “Buy milk”').wait_for()
+    undo(page)
+    page.get_by_role('button', name='Delete Pay the rent').click()
+    expected = ['Call Ann', 'Buy milk']
+    eventually(lambda: all(titles(tab) == expected and box(tab, 'Call Ann') for tab in tabs.pages))
+    server.start()
+    eventually(lambda: of_server(server) == expected)
+    tabs.should_agree()
+    assert server.todos() == before[1:], 'as it was, in its place'
+    assert titles(other) == expected
+
+
+def test_who_writes_to_what_somebody_else_has_deleted_is_told_its_title(tabs: Tabs, server: RunningServer) -> None:
+    todo = server.add('Buy milk')
+    page = tabs.open()
+    server.kill()
+    page.get_by_role('checkbox', name='Buy milk').click()
+    page.get_by_text('not saved yet').wait_for()
+    server.execute(f'DELETE FROM todos WHERE id = {todo["id"]}')
+    server.start()
+    page.get_by_text('“Buy milk” is not there any more; it may have been deleted').wait_for()
+
+
+def test_nothing_is_said_to_be_deleted_where_the_browser_has_no_room(tabs: Tabs, server: RunningServer) -> None:
+    server.add('Buy milk')
+    page = tabs.open()
+    eventually(lambda: page.evaluate('todosync.writes.view !== undefined'))
+    page.evaluate(NO_ROOM)
+    page.get_by_role('button', name='Delete Buy milk').click()
+    page.get_by_text('“Buy milk”: This browser has no room to keep the change').wait_for()
+    assert titles(page) == ['Buy milk']
+    assert page.get_by_role('button', name='Undo').count() == 0
+
+
 def test_what_is_entered_in_the_moment_before_the_tab_is_closed_is_done(tabs: Tabs, server: RunningServer) -> None:
     page, other = tabs.open_many(2)
     server.kill()
@@ -139,6 +195,11 @@ def test_a_refused_change_is_taken_back_and_its_text_comes_back(tabs: Tabs, serv
     page.keyboard.press('Enter')
     page.get_by_text('Title is too long (maximum is 500 characters).').first.wait_for()
     assert page.locator('.todo-edit').first.input_value() == 'x' * 501, 'the editor is open again'
+    assert page.locator('.q-notification').bounding_box()['height'] < SMALL_NOTICE
+    page.get_by_role('button', name='Copy text').click()
+    page.locator('.todo-form input').click()
+    page.keyboard.press('Control+V')
+    assert page.locator('.todo-form input').input_value() == 'x' * 501
     eventually(lambda: titles(other) == ['Buy milk'])
     assert of_server(server) == ['Buy milk']
 

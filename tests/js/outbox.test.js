@@ -305,6 +305,48 @@ test("a page that is loaded shows what waits, and a tab that has missed an outco
   await until(() => late.titles.length === 0);
 });
 
+test("what was deleted is put back as it was, wherever the server is meanwhile, and a tab knows whether it is kept", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  const row = { id: 1, title: "one", completed: true };
+  for (const { store } of browser.tabs) {
+    store.apply({ stream: "todos", base: [0, "mark"], version: [1, "mark"], put: [row] });
+  }
+  const written = leader.outbox.write("todos", "delete", 1, {});
+  equal([await written.kept, leader.titles], [true, []]);
+  ok(await leader.outbox.write("todos", "restore", 1, {}, { shows: row }).kept, "is in the queue, too");
+  equal(leader.store.stream("todos").view.rows, [row]);
+  follower.outbox.versions();
+  await until(() => follower.outbox.shown.size === 2);
+  equal(follower.store.stream("todos").view.rows, [row]);
+  leader.queue.add = () => Promise.reject(new DOMException("full", "QuotaExceededError"));
+  equal(await leader.outbox.write("todos", "delete", 1, {}).kept, false);
+  browser.connect();
+  equal(
+    (await browser.decide()).writes.map((/** @type {any} */ { action }) => action),
+    ["delete", "restore"],
+  );
+});
+
+test("a batch that cannot be done together is sent one by one to its end, and the next one is whole again", async () => {
+  const { browser, leader } = await twoTabs();
+  for (let id = 1; id <= BATCH + 5; id += 1) leader.add(id, `todo ${id}`);
+  await until(async () => (await leader.queue.entries()).length === BATCH + 5);
+  browser.connect();
+  (await browser.request()).answer({ ok: false, reason: "failed" });
+  const sizes = [];
+  for (let batch = 0; batch <= BATCH; batch += 1) sizes.push((await browser.decide()).writes.length);
+  equal(sizes, [...Array(BATCH).fill(1), 5]);
+});
+
+test("a queue that a later build changes is open no more", async () => {
+  const { browser, leader } = await twoTabs();
+  equal(leader.queue.isOpen, true);
+  const request = indexedDB.open(browser.name, 2);
+  await new Promise((resolve) => (request.onsuccess = resolve));
+  request.result.close();
+  equal(leader.queue.isOpen, false);
+});
+
 test("ids rise, also in one moment, and stay exact, and a clock that is set meanwhile changes none", () => {
   const ids = new RowIds(0);
   const made = Array.from({ length: 1000 }, () => ids.make());

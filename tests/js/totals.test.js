@@ -31,7 +31,7 @@ const COUNTED = { all: 3, done: 1, cents: 320, heading: "Errands (3 total, 1 don
 function stream(message) {
   const state = new Store().stream("errands");
   state.declared = DECLARED;
-  state.apply({ stream: "errands", version: [5, "mark"], errands: ROWS, totals: COUNTED, ...message });
+  state.apply({ stream: "errands", version: [5, "mark"], errands: [...ROWS], totals: COUNTED, ...message });
   return state;
 }
 

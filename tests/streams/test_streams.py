@@ -362,3 +362,12 @@ def test_the_version_costs_one_lookup_and_no_scan(tmp_path: Path) -> None:
             session, 'SELECT DISTINCT todo_id FROM changes WHERE version > 5'
         )
     database.close()
+
+
+def test_a_verb_that_shows_what_no_row_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no field 'archived', which the verb 'archive' shows; name its `fields`"):
+        Stream(Memo).verb(shows={'archived': True})(archive)
+
+
+def archive() -> None:
+    """Do nothing."""

@@ -281,3 +281,39 @@ def test_what_is_no_batch_is_refused(odd: dict[str, Any]) -> None:
     Batch.model_validate(good)
     with pytest.raises(ValidationError):
         Batch.model_validate({**good, **odd})
+
+
+def test_who_has_deleted_a_row_can_put_it_back_as_it_was(browser: Browser, writer: Writer, notes: Stream) -> None:
+    row_id = make_id()
+    browser.send(write(1, 'insert', row_id, text='Buy milk', due='2026-12-24', price='1.20', number=7))
+    with writer.database.write() as session:
+        session.get_one(Note, row_id).archived_at = datetime(2026, 1, 2, tzinfo=UTC)
+    (before,) = stored(writer)
+    assert browser.states(write(2, 'delete', row_id), write(3, 'restore', row_id)) == ['done', 'done']
+    (after,) = stored(writer)
+    assert after.model_dump() == before.model_dump()
+    assert browser.states(write(4, 'restore', row_id)) == ['done'], 'it is there already'
+    writer.update(notes, row_id, {'text': 'Buy oats'})
+    assert browser.states(write(5, 'delete', row_id), write(6, 'restore', row_id)) == ['done', 'done']
+    assert [note.text for note in stored(writer)] == ['Buy oats'], 'as it was when it was deleted last'
+
+
+def test_nobody_puts_back_what_another_queue_has_deleted_or_what_a_rule_refuses(
+    browser: Browser, writer: Writer, notes: Stream, runner: asyncio.Runner
+) -> None:
+    @notes.rule
+    def no_bread(write: Write) -> None:
+        if write.action == 'restore' and write.row.text == 'Buy bread':
+            write.refuse('No bread here')
+
+    milk, bread, never = make_id(), make_id(), make_id()
+    browser.send(write(1, 'insert', milk, text='Buy milk'), write(2, 'insert', bread, text='Buy bread'))
+    browser.send(write(3, 'delete', milk), write(4, 'delete', bread))
+    other = Browser(writer, [notes], runner, queue='b' * 32)
+    too_late = ['This was deleted too long ago to be put back']
+    assert [outcome['errors'] for outcome in other.send(write(1, 'restore', milk))] == [too_late]
+    outcomes = browser.send(write(5, 'restore', bread), write(6, 'restore', never))
+    assert [outcome['errors'] for outcome in outcomes] == [['No bread here'], too_late]
+    writer.forget(datetime.now(UTC) + timedelta(seconds=1))
+    assert [outcome['errors'] for outcome in browser.send(write(7, 'restore', milk))] == [too_late]
+    assert stored(writer) == []

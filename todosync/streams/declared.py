@@ -15,11 +15,12 @@ Verb = TypeVar('Verb', bound='Callable[..., None]')
 
 @dataclass(eq=False)
 class Declared:
-    """The fields that can be set, the rules that check every write, and the verbs."""
+    """The fields that can be set, the rules that check every write, and the verbs with what each shows at once."""
 
     fields: tuple[str, ...] = ()
     rules: list[Callable[[Write], None]] = field(default_factory=list)
     verbs: dict[str, Callable[..., None]] = field(default_factory=dict)
+    shows: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add_rule(self, rule: Callable[[Write], None]) -> None:
         """Add a rule. It replaces a rule of the same name, because a test may run the module of a rule again."""

@@ -6,11 +6,11 @@ The module is long because it is the one place for a stream: what it declares, a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, overload
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -118,23 +118,36 @@ class Stream:
         self.declared.add_rule(rule)
         return rule
 
-    def verb(self, verb: Verb) -> Verb:
+    @overload
+    def verb(self, verb: Verb) -> Verb: ...
+    @overload
+    def verb(self, *, shows: Mapping[str, Any]) -> Callable[[Verb], Verb]: ...
+    def verb(self, verb: Verb | None = None, *, shows: Mapping[str, Any] | None = None) -> Any:
         """Allow a write with a name of its own, which is that of the function; a decorator.
 
         :param verb: takes the session of the transaction and the row, an object of the model, and changes it
-        :raises ValueError: the name is that of something else already
+        :param shows: what a page shows at once of a row to which it is done: JSON values, by the names of fields
+        :raises ValueError: the name is that of something else already, or the stream has no such field
 
         Example::
 
-            @NOTES.verb
+            @NOTES.verb(shows={'archived': True})
             def archive(session: Session, note: Note) -> None:
-                note.archived_at = utc_now()
+                note.archived = True
 
             await view.do(archive, note)
         """
-        if verb.__name__ in {'insert', 'update', 'delete'}:
+        if verb is None:
+            return partial(self._add_verb, shows=dict(shows or {}))
+        return self._add_verb(verb, {})
+
+    def _add_verb(self, verb: Verb, shows: dict[str, Any]) -> Verb:
+        if unknown := [name for name in shows if name not in self.fields]:
+            refuse(self, f'has no field {unknown[0]!r}, which the verb {verb.__name__!r} shows', 'name its `fields`')
+        if verb.__name__ in {'insert', 'update', 'delete', 'restore'}:
             refuse(self, f'cannot have a verb {verb.__name__!r}', 'give the function another name')
         self.declared.verbs[verb.__name__] = verb
+        self.declared.shows[verb.__name__] = shows
         return verb
 
     @property

@@ -12,7 +12,7 @@ from nicegui import Client, context, core, ui
 from todosync.access import csrf_token
 from todosync.runtime import current_server
 from todosync.streams import Channel, Stream, escape_for_script
-from todosync.writes import makes_ids, shown_defaults
+from todosync.writes import makes_ids, named_by, shown_defaults
 
 from .view import View
 
@@ -81,6 +81,6 @@ def _writable(stream: Stream) -> str:
     if not stream.is_writable:
         return ''
     told = {'time': int(time.time() * 1000), 'defaults': shown_defaults(stream), 'makesIds': makes_ids(stream)}
-    told |= stream.told_totals()
+    told |= stream.told_totals() | {'named_by': named_by(stream), 'verbs': stream.declared.shows}
     name, content = html.escape(stream.name), escape_for_script(orjson.dumps(told).decode())
     return f'\n<script type="application/json" class="todosync-writable" data-stream="{name}">{content}</script>'

@@ -7,7 +7,7 @@ from .effects import RowOrId
 from .inbox import Inbox
 from .queues import Batch
 from .refusals import RefusedWriteError, RowGoneError
-from .shapes import insert_shape, makes_ids, shown_defaults, update_shape
+from .shapes import insert_shape, makes_ids, named_by, shown_defaults, update_shape
 from .write import Write
 from .writer import Writer
 
@@ -21,6 +21,7 @@ __all__ = [
     'Writer',
     'insert_shape',
     'makes_ids',
+    'named_by',
     'shown_defaults',
     'update_shape',
 ]

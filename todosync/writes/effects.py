@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel
 from todosync.ids import ID_MAX
 from todosync.streams import Row, Stream, UnservableError
 
+from .deleted import Deleted
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError
 from .shapes import Values, check_values, insert_shape, update_shape
 from .write import Write
@@ -68,15 +69,41 @@ def change(stream: Stream, row: RowOrId, values: Values) -> Effect:
     return Effect([stream.name, 'update', id_of(row), given], carry_out)
 
 
-def deletion(stream: Stream, row: RowOrId) -> Effect:
-    """Return the effect of a delete."""
+def deletion(stream: Stream, row: RowOrId, kept: Deleted | None = None) -> Effect:
+    """Return the effect of a delete.
+
+    :param kept: where the row is kept, to be put back
+    """
     _refuse_undeclared(stream)
 
     def remove(session: Session) -> None:
         write = _checked(stream, Write('delete', stored(stream, row, session), {}, session))
+        if kept is not None:
+            kept.keep(stream, write.row, session)
         session.delete(write.row)
 
     return Effect([stream.name, 'delete', id_of(row)], remove)
+
+
+def restoration(stream: Stream, row_id: int, kept: Deleted) -> Effect:
+    """Return the effect of putting a deleted row back as it was. A row that is there stays as it is.
+
+    :param kept: where the row was kept
+    """
+    _refuse_undeclared(stream)
+
+    def put_back(session: Session) -> Any:
+        there = session.get(stream.model, row_id)
+        if there is not None:
+            return there
+        values = kept.find(stream, row_id, session)
+        if values is None:
+            raise RefusedWriteError('This was deleted too long ago to be put back')
+        write = _checked(stream, Write('restore', stream.model.model_validate(values), {}, session))
+        session.add(write.row)
+        return write.row
+
+    return Effect([stream.name, 'restore', row_id], put_back)
 
 
 def deed(stream: Stream, verb: str, row: RowOrId) -> Effect:

@@ -58,4 +58,6 @@ class Inbox:
         with self._writer.database.write() as session:
             record = QueueRecord(session, batch.queue, self._streams)
             record.confirm(batch.confirmed)
-            return [record.decide(write) for write in batch.writes]
+            decided = [record.decide(write) for write in batch.writes]
+            record.note()
+            return decided

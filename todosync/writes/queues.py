@@ -23,7 +23,8 @@ from todosync.database import DatabaseUnavailableError
 from todosync.ids import GIVEN_ID_MAX, is_of_the_future
 from todosync.streams import Stream
 
-from .effects import Effect, change, deed, deletion, insertion
+from .deleted import Deleted
+from .effects import Effect, change, deed, deletion, insertion, restoration
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError
 
 BATCH_LIMIT = 50
@@ -67,7 +68,7 @@ class QueuedWrite(BaseModel):
 
     :ivar sequence: its number, which rises within its queue
     :ivar stream: the name of the stream
-    :ivar action: ``insert``, ``update``, ``delete``, or the name of a verb
+    :ivar action: ``insert``, ``update``, ``delete``, ``restore``, or the name of a verb
     :ivar id: the id of the row; of a new row, too, whose id the browser makes
     :ivar values: the fields that are set, by name
     :ivar was: the values that its author saw in these fields before
@@ -114,6 +115,7 @@ class QueueRecord:
         self._session = session
         self._queue = queue
         self._streams = streams
+        self._deleted = Deleted(queue)
         self._last = self._lock()
         self._taken: set[tuple[str, int]] = set()
 
@@ -136,12 +138,14 @@ class QueueRecord:
             return {'sequence': write.sequence, **self._known(write.sequence, request)}
         outcome = self._do(write)
         noted = {'sequence': write.sequence, 'request': request, 'outcome': json.dumps(outcome)}
-        connection = self._session.connection()
-        connection.execute(insert(outcomes).values(queue=self._queue, **noted))
+        self._session.connection().execute(insert(outcomes).values(queue=self._queue, **noted))
         self._last = write.sequence
-        moved = {'last_sequence': self._last, 'at': _seconds(datetime.now(UTC))}
-        connection.execute(update(queues).where(queues.c.queue == self._queue).values(moved))
         return {'sequence': write.sequence, **outcome}
+
+    def note(self) -> None:
+        """Note up to where the queue is decided. Call it once, after all writes of the batch."""
+        moved = {'last_sequence': self._last, 'at': _seconds(datetime.now(UTC))}
+        self._session.connection().execute(update(queues).where(queues.c.queue == self._queue).values(moved))
 
     def _lock(self) -> int:
         connection = self._session.connection()
@@ -172,7 +176,7 @@ class QueueRecord:
             if stream is None:
                 raise RefusedWriteError(f'There is no stream {write.stream!r}')
             with self._session.begin_nested():
-                effect = _effect(stream, write)
+                effect = _effect(stream, write, self._deleted)
                 conflicts = self._conflicts(stream, write)
                 effect.carry_out(self._session)
                 self._session.flush()
@@ -215,7 +219,7 @@ def by_name(streams: Iterable[Stream]) -> dict[str, Stream]:
     return {stream.name: stream for stream in streams if stream.is_writable}
 
 
-def _effect(stream: Stream, write: QueuedWrite) -> Effect:
+def _effect(stream: Stream, write: QueuedWrite, kept: Deleted) -> Effect:
     values = json.dumps(write.values).encode()
     if write.action == 'insert':
         if not 0 < write.id <= GIVEN_ID_MAX or is_of_the_future(write.id, FUTURE_LIMIT):
@@ -224,7 +228,9 @@ def _effect(stream: Stream, write: QueuedWrite) -> Effect:
     if write.action == 'update':
         return change(stream, write.id, values)
     if write.action == 'delete':
-        return deletion(stream, write.id)
+        return deletion(stream, write.id, kept)
+    if write.action == 'restore':
+        return restoration(stream, write.id, kept)
     return deed(stream, write.action, write.id)
 
 

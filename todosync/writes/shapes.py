@@ -67,6 +67,15 @@ def makes_ids(stream: Stream) -> bool:
     return stream.model.model_fields['id'].default_factory is new_id
 
 
+def named_by(stream: Stream) -> str:
+    """Return the field that a person knows a row by: the first writable text that is shown, empty if there is none.
+
+    :param stream: a stream with ``writable`` fields
+    """
+    shown = (name for name in stream.declared.fields if name in stream.fields)
+    return next((name for name in shown if stream.model.model_fields[name].annotation is str), '')
+
+
 def _shown_default(field: FieldInfo) -> Any:
     if field.default_factory is not None:
         return NOW if field.annotation is datetime else None

@@ -14,8 +14,9 @@ from .refusals import RefusedWriteError
 class Write:
     """A write on its way through the rules of its stream, in its transaction.
 
-    :ivar action: ``insert``, ``update``, ``delete``, or the name of a verb
-    :ivar row: the row as it is stored, an object of the stream's model; ``None`` before an insert
+    :ivar action: ``insert``, ``update``, ``delete``, ``restore`` (a deleted row is put back), or the name of a verb
+    :ivar row: the row as it is stored, an object of the stream's model; ``None`` before an insert; before a restore the
+        row as it was deleted
     :ivar values: the fields that an insert or an update sets, by name; a rule may change them, and add others
     :ivar session: the session of the transaction, to look at other rows or to write them; a rule has no other effect,
         since a transaction may be tried again

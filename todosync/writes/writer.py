@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from todosync.database import Database
 from todosync.streams import Stream
 
+from .deleted import deleted, forget_deleted
 from .effects import Effect, RowOrId, change, deed, deletion, insertion
 from .once import Once, done, forget
 from .queues import forget_queues, outcomes, queues
@@ -45,17 +46,20 @@ class Writer:
 
         :raises DatabaseUnavailableError: the database cannot be written to
         """
-        for table in (done, queues, outcomes):
+        for table in (done, queues, outcomes, deleted):
             self.database.create_table(table)
 
     def forget(self, before: datetime) -> None:
-        """Delete the outcomes of writes with a key from before a time. Such a write, sent again, is done again.
+        """Delete the outcomes of writes with a key from before a time, and what was deleted before it.
+
+        Such a write, sent again, is done again. What was deleted cannot be put back any more.
 
         :param before: a time with a time zone
         :raises DatabaseUnavailableError: the database cannot be written to
         """
         with self.database.write() as session:
             forget(session, before)
+            forget_deleted(session, before)
 
     def forget_queues(self, before: datetime) -> None:
         """Forget the queues of browsers that have brought nothing since a time.

@@ -1,0 +1,65 @@
+"""Rows that browsers have deleted, as they were, so that whoever deleted one can put it back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Column, ColumnElement, Integer, MetaData, Table, Text, delete, insert, select
+from sqlmodel import Session
+
+from todosync.streams import Stream
+
+_big = BigInteger().with_variant(Integer, 'sqlite')
+deleted = Table(
+    'todosync_deleted',
+    MetaData(),
+    Column('queue', Text, primary_key=True),
+    Column('stream', Text, primary_key=True),
+    Column('id', _big, primary_key=True),
+    Column('row', Text, nullable=False),
+    Column('at', _big, nullable=False, index=True),
+    sqlite_strict=True,
+)
+"""``row`` is JSON of all columns, ``at`` is in seconds since 1970."""
+
+log = logging.getLogger(__name__)
+
+
+class Deleted:
+    """The rows that one queue has deleted. Nobody else can put them back.
+
+    :param queue: the id of the queue
+    """
+
+    def __init__(self, queue: str) -> None:
+        self._queue = queue
+
+    def keep(self, stream: Stream, row: Any, session: Session) -> None:
+        """Keep a row that is about to be deleted. One that is no JSON is not kept, and cannot be put back."""
+        try:
+            kept = orjson.dumps(row.model_dump(mode='json')).decode()
+        except (ValueError, TypeError):
+            log.warning('a deleted row of the stream %s cannot be put back: it is no JSON', stream.name, exc_info=True)
+            return
+        connection = session.connection()
+        connection.execute(delete(deleted).where(self._is(stream, row.id)))
+        at = int(datetime.now(UTC).timestamp())
+        connection.execute(insert(deleted).values(queue=self._queue, stream=stream.name, id=row.id, row=kept, at=at))
+
+    def find(self, stream: Stream, row_id: int, session: Session) -> Mapping[str, Any] | None:
+        """Return a row that was kept, in JSON values, ``None`` if there is none."""
+        found = session.connection().scalar(select(deleted.c.row).where(self._is(stream, row_id)))
+        return None if found is None else orjson.loads(found)
+
+    def _is(self, stream: Stream, row_id: int) -> ColumnElement[bool]:
+        of_stream = (deleted.c.queue == self._queue) & (deleted.c.stream == stream.name)
+        return of_stream & (deleted.c.id == row_id)
+
+
+def forget_deleted(session: Session, before: datetime) -> None:
+    """Forget the rows that were deleted before a time."""
+    session.connection().execute(delete(deleted).where(deleted.c.at < int(before.timestamp())))
