@@ -12,17 +12,15 @@ import re
 import sys
 import textwrap
 import tomllib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from nicegui import core, run, ui
+from nicegui import run, ui
 from nicegui.testing import User
-from nicegui.testing.user_simulation import prepare_simulation, user_simulation
-from sqlmodel import SQLModel
+from nicegui.testing.user_simulation import user_simulation
 
 import components
 import todos
@@ -70,19 +68,8 @@ async def running(tmp_path: Path, name: str) -> AsyncIterator[User]:
     """Run a snippet of the README as the app."""
     path = tmp_path / name
     path.write_text(PYTHON[name])
-    known = set(SQLModel.metadata.tables)
     async with user_simulation(main_file=path) as user:
         yield user
-    for table in SQLModel.metadata.tables.keys() - known:  # another run of the snippet declares it again
-        SQLModel.metadata.remove(SQLModel.metadata.tables[table])
-
-
-@asynccontextmanager
-async def another_user() -> AsyncIterator[Callable[[], User]]:
-    """Do what NiceGUI's fixture ``create_user`` does."""
-    prepare_simulation()
-    async with core.app.router.lifespan_context(core.app):
-        yield lambda: User(httpx.AsyncClient(transport=httpx.ASGITransport(core.app), base_url='http://test'))
 
 
 async def test_the_one_line_of_the_readme_shares_the_socket(tmp_path: Path) -> None:
@@ -113,7 +100,6 @@ async def test_the_broadcast_of_the_readme_runs(tmp_path: Path, todosync_storage
         await user.should_see('2 todos', retries=100)
 
 
-@pytest.mark.filterwarnings('ignore:This declarative base already contains')
 @pytest.mark.usefixtures('page_database')
 async def test_the_job_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / 'chores.py').write_text(PYTHON['chores.py'])
@@ -142,16 +128,9 @@ async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:
         assert [note['text'] for note in notes.rows()] == ['Call Ann!']
 
 
-@pytest.mark.usefixtures('page_database')
-async def test_the_test_of_the_readme_passes() -> None:
-    namespace: dict[str, Any] = {}
-    exec(compile(PYTHON['test_todos.py'], 'test_todos.py', 'exec'), namespace)
-    async with user_simulation(main_file=ROOT / 'main.py') as user, another_user() as create_user:
-        await namespace['test_what_ann_adds_bob_can_check'](user, create_user)
-
-
 def test_all_python_of_the_readme_is_run_here() -> None:
-    assert set(PYTHON) == {'share.py', 'main.py', 'imports.py', 'chores.py', 'notes.py', 'test_todos.py'}
+    assert set(PYTHON) == {'share.py', 'main.py', 'imports.py', 'chores.py', 'notes.py', 'test_notes.py'}
+    # the tests of the last one are run in tests/testing
 
 
 def test_the_readme_has_every_setting_with_its_default() -> None:

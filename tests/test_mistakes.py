@@ -34,7 +34,6 @@ import todosync
 
 class Note(SQLModel, table=True):
     __tablename__ = 'slips'
-    __table_args__ = {'extend_existing': True}  # each test declares it anew
     id: int | None = Field(default=None, primary_key=True)
     text: str
     urgent: bool = False
@@ -169,7 +168,6 @@ def program(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.filterwarnings('ignore:This declarative base already contains')
 @pytest.mark.parametrize('mistake', MISTAKES)
 async def test_a_mistake_in_a_page_is_explained(
     mistake: str, tmp_path: Path, todosync_storage: Path, monkeypatch: pytest.MonkeyPatch

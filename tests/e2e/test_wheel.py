@@ -210,5 +210,8 @@ def test_a_team_tests_its_app_with_the_extra(complete: Environment, tmp_path: Pa
     assert PYTEST_SECTION is not None
     shutil.copytree(ROOT / 'examples', tmp_path / 'examples', ignore=shutil.ignore_patterns('__pycache__'))
     (tmp_path / 'pyproject.toml').write_text(PYTEST_SECTION[1])
-    said = complete.run('python', '-m', 'pytest', '-q', 'examples', folder=tmp_path)
-    assert re.search(r'^1 passed', said, re.M), said
+    for name in ('notes.py', 'test_notes.py'):
+        (tmp_path / name).write_text(of_the_readme(name))
+    for tests, passed in {'examples': 1, 'test_notes.py': 2}.items():
+        said = complete.run('python', '-m', 'pytest', '-q', tests, folder=tmp_path)
+        assert re.search(rf'^{passed} passed', said, re.M), said

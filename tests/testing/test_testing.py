@@ -79,30 +79,70 @@ async def test_events_get_what_the_browser_would_have_sent(tester: TodoUser) -> 
     assert received == [[1, 'a'], 7, []]
 
 
-def test_it_works_in_a_teams_own_project(tmp_path: Path) -> None:
-    snippets = re.findall(r'```(?:python|toml)\n(.*?)```', README, re.S)
-    notes = next(text for text in snippets if text.startswith('# notes.py'))
-    settings = next(text for text in snippets if '[tool.pytest' in text)
-    (tmp_path / 'main.py').write_text(notes)
-    (tmp_path / 'pyproject.toml').write_text(settings)
-    (tmp_path / 'conftest.py').write_text('from todosync.testing import todosync_storage\n')
-    (tmp_path / 'test_notes.py').write_text(
-        'from nicegui.testing import User\n'
-        'from todosync import current_server\n'
-        'from todosync.testing import RowUser\n'
-        'async def test_a_note_is_written(user: User) -> None:\n'
-        "    await user.open('/')\n"
-        "    user.find('Note').type('Call Ann!').trigger('keydown.enter')\n"
-        "    await user.should_see('1 of 1 notes are urgent', retries=100)\n"
-        "    assert RowUser(user, current_server().streams[0]).row(text='Call Ann!')['urgent']\n"
-    )
+def run_tests(folder: Path, *options: str) -> str:
+    """Run pytest in a folder that is no checkout, and return what it says."""
+    snippets = re.findall(r'```python\n# (\S+)\n(.*?)```', README, re.S)
+    for name, text in snippets:
+        if name in {'notes.py', 'test_notes.py'}:
+            (folder / name).write_text(text)
+    [settings] = re.findall(r'```toml\n(\[tool\.pytest.*?)```', README, re.S)
+    (folder / 'pyproject.toml').write_text(settings)
     run = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'],
-        cwd=tmp_path,
+        [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *options],
+        cwd=folder,
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert '1 passed' in run.stdout
+    return run.stdout + run.stderr
+
+
+def test_the_tests_of_the_readme_pass_twice_in_one_process_without_a_warning(tmp_path: Path) -> None:
+    said = run_tests(
+        tmp_path, '-W', 'error::sqlalchemy.exc.SAWarning', 'test_notes.py', 'test_notes.py', '--keep-duplicates'
+    )
+    assert re.search(r'^4 passed', said, re.M), said
+
+
+def test_models_may_stand_in_modules_that_nicegui_imports_anew_and_in_those_that_stay(tmp_path: Path) -> None:
+    (tmp_path / 'staying.py').write_text(
+        'from sqlmodel import Field, SQLModel\n'
+        'class Staying(SQLModel, table=True):\n'
+        '    id: int | None = Field(default=None, primary_key=True)\n'
+        "    note_id: int = Field(foreign_key='notes.id')\n"
+    )
+    (tmp_path / 'own.py').write_text(
+        'import staying\n'
+        'from nicegui import ui\n'
+        'from sqlmodel import Field, SQLModel\n'
+        'class Own(SQLModel, table=True):\n'
+        '    id: int | None = Field(default=None, primary_key=True)\n'
+        "@ui.page('/own')\n"
+        'def own() -> None:\n'
+        "    ui.label('own')\n"
+    )
+    (tmp_path / 'conftest.py').write_text('from todosync.testing import todosync_storage\n')
+    (tmp_path / 'test_own.py').write_text(
+        'import pytest\n'
+        'from sqlmodel import SQLModel\n'
+        "@pytest.mark.parametrize('turn', range(2))\n"
+        'async def test_own(turn, user) -> None:\n'
+        "    await user.open('/own')\n"
+        "    await user.should_see('own')\n"
+        "    assert {'own', 'staying'} <= set(SQLModel.metadata.tables)\n"
+    )
+    (tmp_path / 'main.py').write_text('import own\nfrom nicegui import ui\nui.run()\n')
+    said = run_tests(tmp_path, 'test_own.py', '-o', 'main_file=main.py')
+    assert re.search(r'^2 passed', said, re.M), said
+
+
+async def test_a_stream_is_found_by_its_name(tester: TodoUser) -> None:
+    assert RowUser(tester.user, 'todos').stream is TODOS
+    with pytest.raises(ValueError, match=r"the app has no stream 'todo'; it has 'todos'; did you mean 'todos'\?"):
+        RowUser(tester.user, 'todo')
+
+
+async def test_a_misspelt_field_is_told(tester: TodoUser) -> None:
+    with pytest.raises(ValueError, match=r"the stream 'todos' has no field 'titel'; .*; did you mean 'title'\?"):
+        tester.row(titel='Buy milk')

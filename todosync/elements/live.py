@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from nicegui import ui
 
-from todosync.streams import Row
+from todosync.streams import Row, unknown
 from todosync.views import View
 
 
@@ -201,4 +201,4 @@ def _known_total(view: View, name: str) -> str:
 
 
 def _unknown(view: View, kind: str, name: str, known: Iterable[str]) -> ValueError:
-    return ValueError(f'the stream {view.stream.name!r} has no {kind} {name!r}; it has {", ".join(map(repr, known))}')
+    return ValueError(unknown(view.stream, kind, name, known))

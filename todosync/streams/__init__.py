@@ -12,7 +12,7 @@ from .disk_cache import DiskCache
 from .embedding import escape_for_script
 from .fetch import Fetch
 from .messages import Delta, Row, Snapshot
-from .mistakes import check_texts, unknown
+from .mistakes import check_texts, nearest, unknown
 from .reading import UnservableError
 from .replica import Replica
 from .stream import Stream
@@ -44,6 +44,7 @@ __all__ = [
     'count',
     'escape_for_script',
     'make_cache',
+    'nearest',
     'plural',
     'total',
     'unknown',

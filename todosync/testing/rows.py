@@ -10,7 +10,7 @@ from nicegui import background_tasks, json
 from nicegui.testing import User
 
 from todosync.runtime import current_server
-from todosync.streams import Row, Stream
+from todosync.streams import Row, Stream, nearest, unknown
 
 TIMEOUT = 10.0
 """Seconds that a handler may take, and that the broadcast of a change may take."""
@@ -21,7 +21,8 @@ class RowUser:
     """A simulated person who has opened a page that shows a stream in a ``LiveList``.
 
     :param user: NiceGUI's ``User``, who has opened the page
-    :param stream: the stream of the list
+    :param stream: the stream of the list, or its name, which is that of the table unless the stream has another one
+    :raises ValueError: the app has no stream of this name; the message names those that it has
 
     Example::
 
@@ -29,9 +30,9 @@ class RowUser:
         await notes.trigger('delete-note', 'click', notes.row(text='Call Ann')['id'])
     """
 
-    def __init__(self, user: User, stream: Stream) -> None:
+    def __init__(self, user: User, stream: Stream | str) -> None:
         self.user = user
-        self.stream = stream
+        self.stream = stream if isinstance(stream, Stream) else _stream_of(stream)
 
     def rows(self) -> list[Row]:
         """Return the rows that the page shows, in their order.
@@ -48,11 +49,15 @@ class RowUser:
 
         :param fields: JSON values, by the names of the fields
         :raises AssertionError: no row has these values; the message lists the rows of the page
+        :raises ValueError: the stream has no such field
 
         Example::
 
             note = notes.row(text='Call Ann')
         """
+        for name in fields:
+            if name not in self.stream.fields:
+                raise ValueError(unknown(self.stream, 'field', name, self.stream.fields))
         rows = self.rows()
         for row in rows:
             if all(row[name] == value for name, value in fields.items()):
@@ -118,6 +123,14 @@ class RowUser:
         """
         elements = self.user.find(marker=marker).elements
         return min(elements, key=lambda element: element.id)
+
+
+def _stream_of(name: str) -> Stream:
+    streams = {stream.name: stream for stream in current_server().streams}
+    if name not in streams:
+        has = ', '.join(map(repr, streams)) or 'none'
+        raise ValueError(f'the app has no stream {name!r}; it has {has}{nearest(name, streams)}')
+    return streams[name]
 
 
 async def _until(condition: Callable[[], Awaitable[bool]], failure: str) -> None:
