@@ -52,6 +52,9 @@ def index():
     todosync.LiveTitle(view, 'summary')
     todosync.LiveText(view, 'summary')
     with todosync.LiveList(view, text='text', row_height=24) as notes:
+        row = ui.element('span').props(':textContent="props.row.text.trim()" :title="props.row.toString()"')
+        row.on('click', print, js_handler='() => emit(props.row.id, props.row["urgent"])')
+    with notes:
         notes.show_where(urgent=True)
 
 
@@ -149,6 +152,16 @@ MISTAKES = {
     'total misspelt': ("view, 'summary'", "view, 'sumary'", "has no total 'sumary'; it has 'all', 'summary'"),
     'text misspelt': ("text='text'", "text='txt'", "has no field 'txt'; it has 'id', 'text', 'urgent'"),
     'filter misspelt': ('urgent=True', 'urgnt=True', "has no field 'urgnt'; it has 'id', 'text', 'urgent'"),
+    'field of a row misspelt': (
+        'props.row.text.trim()',
+        'props.row.txet.trim()',
+        r"reads props\.row\.txet, but the stream 'notes' has no field 'txet'; .*did you mean 'text'\?",
+    ),
+    'field of a handler misspelt': (
+        'props.row["urgent"]',
+        'props.row["urgnt"]',
+        r"a row of the list reads props\.row\[.urgnt.\], but .* did you mean 'urgent'\?",
+    ),
     'lambda as a job': (
         '    view = todosync',
         '    todosync.enqueue(lambda: None)\n    view = todosync',

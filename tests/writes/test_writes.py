@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import pytest
@@ -102,8 +103,8 @@ def test_values_are_pythons_or_json(writer: Writer, notes: Stream) -> None:
         ({'text': 'x' * 21}, {'text': 'Text is too long (maximum is 20 characters)'}),
         ({'text': 'x', 'urgent': 'yes'}, {'urgent': 'Urgent must be true or false'}),
         ({'text': 'x', 'number': '1'}, {'number': 'Number must be a whole number'}),
-        ({'text': 'x', 'archived_at': None}, {'archived_at': 'Unknown field: archived_at'}),
-        ({'text': 'x', 'id': 7}, {'id': 'Unknown field: id'}),
+        (b'{"text": "x", "archived_at": null}', {'archived_at': 'Unknown field: archived_at'}),
+        (b'{"text": "x", "id": 7}', {'id': 'Unknown field: id'}),
     ],
 )
 def test_what_does_not_fit_is_refused_beside_its_field(
@@ -120,6 +121,17 @@ def test_what_is_no_object_of_fields_is_refused(writer: Writer, notes: Stream, v
     with pytest.raises(RefusedWriteError):
         writer.insert(notes, values)
     assert stored(writer) == []
+
+
+def test_a_misspelt_field_is_told_to_the_programmer_with_the_nearest_right_one(writer: Writer, notes: Stream) -> None:
+    name = notes.name
+    for write in (partial(writer.insert, notes), partial(writer.update, notes, 1)):
+        with pytest.raises(
+            RefusedWriteError, match=f"The stream '{name}' has no writable field 'txet'.*did you mean 'text'"
+        ):
+            write({'txet': 'Call Ann'})
+    with pytest.raises(RefusedWriteError, match=r"has no writable field 'archived_at'; .*; name it in `writable`"):
+        writer.insert(notes, {'text': 'x', 'archived_at': None})
 
 
 def test_an_update_of_nothing_says_what_can_be_given(writer: Writer, notes: Stream) -> None:

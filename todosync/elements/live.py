@@ -9,6 +9,7 @@ is the row.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -16,6 +17,11 @@ from nicegui import ui
 
 from todosync.streams import Row, unknown
 from todosync.views import View
+
+FIELD_OF_ROW = re.compile(
+    r"""\bprops\.row(?:\??\.([A-Za-z_$][\w$]*)(?![\w$]|\s*\()|(?:\?\.)?\[\s*["']([^"']+)["']\s*\])"""
+)
+"""What JavaScript reads of a row: ``props.row.title``, ``props.row['title']``. A call is no field."""
 
 
 class LiveElement(ui.element, component='live_element.js'):
@@ -118,7 +124,8 @@ class LiveList(BrowserList):
     :param view: the page's view of the stream
     :param text: the field that a test without a browser sees as the text of a row
     :param row_height: the usual height of a row in pixels; a row may be higher or lower
-    :raises ValueError: the stream has no such field
+    :raises ValueError: the stream has no such field; also at the end of the ``with``, for what the elements inside read
+        from ``props.row``
 
     Example::
 
@@ -134,6 +141,11 @@ class LiveList(BrowserList):
         self._field = text
         self._where: Mapping[str, Any] = {}
         self.mark(view.stream.name)
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        if exception[0] is None:
+            self._refuse_unknown_fields()
 
     def show_where(self, **fields: Any) -> None:
         """Show only the rows whose fields have these values, in this tab only. Without arguments, show all rows.
@@ -162,6 +174,16 @@ class LiveList(BrowserList):
     def shown(self) -> list[Row]:
         """The rows that are shown, in their order."""
         return [row for row in self.view.rows if all(row[k] == v for k, v in self._where.items())]
+
+    def _refuse_unknown_fields(self) -> None:
+        for element in self.row.descendants(include_self=True):
+            sources = [str(value) for name, value in element.props.items() if name.startswith(':')]
+            sources += [listener.js_handler or '' for listener in element._event_listeners.values()]
+            for found in FIELD_OF_ROW.finditer('\n'.join(sources)):
+                name = found[1] or found[2]
+                if name not in self.view.stream.fields:
+                    said = unknown(self.view.stream, 'field', name, self.view.stream.fields)
+                    raise ValueError(f'a row of the list reads {found[0]}, but {said}')
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
         rows = [str(row[self._field]) for row in self.shown]

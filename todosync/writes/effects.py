@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, SQLModel
 
 from todosync.ids import ID_MAX
-from todosync.streams import Row, Stream, UnservableError
+from todosync.streams import Row, Stream, UnservableError, unknown
 
 from .deleted import Deleted
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError
@@ -40,6 +40,7 @@ def insertion(stream: Stream, values: Values, row_id: int | None = None) -> Effe
     :raises RefusedWriteError: the values do not fit the fields
     """
     _refuse_undeclared(stream)
+    _refuse_unknown(stream, values)
     given = check_values(insert_shape(stream), values)
 
     def add(session: Session) -> Any:
@@ -57,6 +58,7 @@ def change(stream: Stream, row: RowOrId, values: Values) -> Effect:
     :raises RefusedWriteError: the values do not fit the fields, or there are none
     """
     _refuse_undeclared(stream)
+    _refuse_unknown(stream, values)
     given = check_values(update_shape(stream), values)
     if not given:
         raise RefusedWriteError(f'Nothing to change: give {_either(stream.declared.fields)}')
@@ -170,6 +172,18 @@ def _row_with_id(stream: Stream, row_id: int, write: Write) -> Any:
 def _refuse_undeclared(stream: Stream) -> None:
     if not stream.is_writable:
         raise RefusedWriteError(f'The stream {stream.name!r} can only be read; declare what may be written: writable()')
+
+
+def _refuse_unknown(stream: Stream, values: Values) -> None:
+    """Refuse names that the app's own code has misspelt, in a sentence for its author. JSON is checked by its shape."""
+    if not isinstance(values, Mapping):
+        return
+    for name in values:
+        if name not in stream.declared.fields:
+            said = unknown(stream, 'writable field', str(name), stream.declared.fields)
+            remedy = '; name it in `writable`' if name in stream.model.model_fields and name != 'id' else ''
+            sentence = f'T{said[1:]}{remedy}'
+            raise RefusedWriteError(sentence, fields={str(name): sentence})
 
 
 def _checked(stream: Stream, write: Write) -> Write:
