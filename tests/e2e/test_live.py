@@ -82,6 +82,20 @@ def test_rows_show_what_has_changed_before_they_are_scrolled_to_and_back(app: Ru
     eventually(lambda: 'in view, too' in rows(page) and 'todo 61' not in rows(page))
 
 
+def test_a_scroll_right_after_rows_were_rendered_is_not_taken_back(app: RunningServer, page: Page) -> None:
+    for number in range(200 - len(app.todos())):
+        app.add(f'more {number}')
+    titles = [todo['title'] for todo in app.todos()]
+    eventually(lambda: rows(page)[:1] == titles[:1])
+    page.locator('[role=list]').evaluate("""(list) => {
+      // told of new rows before the next frame
+      const observer = new MutationObserver(() => { observer.disconnect(); list.scrollTo(0, 24 * 60); });
+      observer.observe(list, { childList: true, subtree: true });
+      list.scrollTo(0, 24 * 130);
+    }""")
+    eventually(lambda: titles[61] in rows(page))
+
+
 def test_what_python_changes_in_the_row_shows_in_every_row(page: Page) -> None:
     page.get_by_role('button', name='mark').click()
     eventually(lambda: rows(page) and all(text.endswith('marked') for text in rows(page)))

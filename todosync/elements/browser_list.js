@@ -125,7 +125,7 @@ export default {
         const shift = top === undefined ? 0 : this.elements.get(key).getBoundingClientRect().top - top;
         if (Math.abs(shift) >= 1) list.scrollTop += shift;
         this.noteMoves(before);
-        return list.scrollTop;
+        return (list.scrolledTo = list.scrollTop);
       };
       this.$nextTick(() => {
         const then = list.scrollTop === scrolled ? settle() : NaN;
@@ -219,12 +219,19 @@ function letFocusMove(event) {
 /**
  * Quasar renders rows after a pause without scroll events, so a long scroll would show no rows. This function replaces
  * many scroll events by one per pause, so that the rows follow the scroll.
+ *
+ * In the frame after it has rendered rows, Quasar scrolls to where the list was then, and so takes back what a person
+ * has scrolled since. A browser tells of a scroll before that, so the person's place is set again after it.
  * @param {Event & { currentTarget: any }} event
  */
 function followScroll(event) {
   if (!event.isTrusted) return;
   event.stopImmediatePropagation();
   const list = event.currentTarget;
+  list.scrolledTo = list.scrollTop;
+  requestAnimationFrame(() => {
+    if (list.scrollTop !== list.scrolledTo) list.scrollTop = list.scrolledTo;
+  });
   list.scrolling ??= setTimeout(() => {
     list.scrolling = undefined;
     list.dispatchEvent(new Event("scroll"));
