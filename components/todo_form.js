@@ -3,6 +3,8 @@
 
 import { h } from "vue";
 
+const KEEPING = "todosync-keeping-drafts"; // see assets/tabs/drafts.js
+
 /** Whether a key chooses a word of an input method. Safari tells that by the code only. @param {KeyboardEvent} event */
 function isOfInputMethod(event) {
   return event.isComposing || event.keyCode === 229;
@@ -13,6 +15,18 @@ export default {
   mounted() {
     // on a device with a touch keyboard the focus would open it, over half of the list
     if (matchMedia("(hover: hover)").matches) this.field().focus();
+    /** @type {string | null} a title that the server has yet to answer, where the browser keeps no writes */
+    this.unsent = null;
+    addEventListener(KEEPING, this.putBack);
+    const { status } = /** @type {any} */ (window).todosync;
+    this.$watch(
+      () => status.connected,
+      (/** @type {boolean} */ connected) => connected || this.putBack(),
+    );
+  },
+  /** @this {any} */
+  unmounted() {
+    removeEventListener(KEEPING, this.putBack);
   },
   methods: {
     /** @this {any} @returns {HTMLInputElement} */
@@ -22,20 +36,32 @@ export default {
     /**
      * Add a todo, and empty the field for the next one. A refused title comes back into it. Where the browser keeps no
      * writes, the server is sent the title, after it has heard that the field is empty, so it can put the title back;
-     * without a connection the title then stays in the field.
+     * without a connection the title then stays in the field, and it comes back if the connection ends before the answer.
      * @this {any} @param {KeyboardEvent | MouseEvent} event @param {(title: string) => void} send
      */
     submit(event, send) {
       if ("key" in event && (event.repeat || isOfInputMethod(event))) return;
-      const { socket, todosync } = /** @type {any} */ (window);
+      const { todosync } = /** @type {any} */ (window);
       const field = this.field();
       const title = field.value;
       const written = title.trim() ? todosync.writes.insert("todos", { title }) : null;
-      if (!written && !socket?.connected) return;
+      if (!written && (this.unsent !== null || !todosync.status.connected)) return;
       this.fill("");
       field.focus();
-      if (!written) setTimeout(() => send(title));
-      else written.then((/** @type {any} */ { state }) => state === "refused" && !field.value && this.fill(title));
+      if (!written) {
+        this.unsent = title;
+        setTimeout(() => send(title));
+      } else written.then((/** @type {any} */ { state }) => state === "refused" && !field.value && this.fill(title));
+    },
+    /** The server has answered: a refused title is in the field. @this {any} @param {boolean} isDone */
+    answered(isDone) {
+      if (isDone && this.unsent !== null && this.field().value === this.unsent) this.fill("");
+      this.unsent = null;
+    },
+    /** A title that may be lost is in the field again, before what was typed since. @this {any} */
+    putBack() {
+      if (this.unsent === null || this.field().value.startsWith(this.unsent)) return;
+      this.fill([this.unsent, this.field().value].filter(Boolean).join(" "));
     },
     /** @this {any} @param {string} title */
     fill(title) {

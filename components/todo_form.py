@@ -39,13 +39,16 @@ class TodoForm(ui.element, component='todo_form.js'):
     async def _submit(self, e: GenericEventArguments) -> None:
         typed = isinstance(e.args, str)
         title = e.args if typed else self.input.value or ''
+        is_done = False
         try:
             await self._on_submit(title)
+            is_done = True
         except Exception as error:
             self.input.value = self.input.value or title
             if not isinstance(error, RefusedWriteError):
                 raise
             self.input.error = str(error)
-        else:
-            if not typed:  # in a test without a browser nobody else empties the field
-                self.input.value = ''
+        finally:
+            self.run_method('answered', is_done)
+        if not typed:  # in a test without a browser nobody else empties the field
+            self.input.value = ''

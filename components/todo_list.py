@@ -26,8 +26,8 @@ OPEN_EDITOR = """(event) => {
     const row = event.currentTarget.closest('.todo');
     const field = row.querySelector('.todo-edit');
     row.dataset.editing = '';
-    field.was = field.value = props.row.title;
-    field.before = field.value; // a field of one line shows no line breaks
+    field.dataset.was = field.value = props.row.title;
+    field.dataset.before = field.value; // a field of one line shows no line breaks
     field.focus();
     field.select();
 }"""
@@ -49,8 +49,8 @@ SAVE_ON_BLUR = """(event) => {
     delete row.dataset.editing;
     const { id } = props.row;
     const title = field.value;
-    if (title === field.before) return;
-    const written = todosync.writes.update('todos', id, { title }, { title: field.was });
+    if (title === field.dataset.before) return;
+    const written = todosync.writes.update('todos', id, { title }, { title: field.dataset.was });
     if (written) written.then(({ state, gone }) => state === 'refused' && !gone && reopen());
     else emit(id, title);
 

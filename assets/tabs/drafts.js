@@ -1,18 +1,26 @@
 // @ts-check
 /**
  * What a person typed and where they had scrolled to, kept over a reload that the server makes necessary. NiceGUI
- * numbers the elements of a page in the order in which it builds them, so the same page finds its elements again.
+ * numbers the elements of a page in the order in which it builds them, so the same page finds its elements again. The
+ * elements of a list's rows have the same numbers in each row, so there the `id` of the row tells them apart. A row with
+ * the attribute `data-editing` has its editor open, and has it open again.
  */
 
 const KEY = "todosync-drafts";
-const SCROLL_ATTEMPTS = 20;
-const SCROLL_INTERVAL_MS = 50;
+const ROW = "[role=listitem][id]";
+const ATTEMPTS = 20;
+const INTERVAL_MS = 50;
+/** Dispatched to the window before the drafts are kept: what is on its way to the server can be put back into its field. */
+export const KEEPING = "todosync-keeping-drafts";
 const TEXT_FIELDS = 'textarea, input:not([type]), input[type="text"], input[type="search"], input[type="email"]';
 
 /** Keep the drafts of this page for its next load. */
 export function keepDrafts() {
-  const fields = [...document.querySelectorAll(TEXT_FIELDS)]
-    .map((field) => [place(field), /** @type {HTMLInputElement} */ (field).value])
+  window.dispatchEvent(new Event(KEEPING));
+  const editing = [...document.querySelectorAll(`${ROW}[data-editing]`)].map(({ id }) => id);
+  const fields = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll(TEXT_FIELDS)])
+    .filter((field) => !field.closest(`${ROW}:not([data-editing])`))
+    .map((field) => /** @type {const} */ ([place(field), field.value, { ...field.dataset }]))
     .filter(([where, value]) => where && value);
   const scrolled = [...document.querySelectorAll("*")]
     .filter((element) => element.scrollTop > 0)
@@ -20,7 +28,7 @@ export function keepDrafts() {
     .filter(([where]) => where);
   const focus = document.activeElement ? place(document.activeElement) : null;
   try {
-    sessionStorage.setItem(KEY, JSON.stringify({ path: location.pathname, fields, scrolled, focus }));
+    sessionStorage.setItem(KEY, JSON.stringify({ path: location.pathname, editing, fields, scrolled, focus }));
   } catch {
     // storage is full or forbidden: the reload must happen all the same
   }
@@ -30,12 +38,17 @@ export function keepDrafts() {
 export function restoreDrafts() {
   const kept = takeKept();
   if (!kept) return;
-  const { path, fields, scrolled, focus } = JSON.parse(kept);
+  const { path, editing, fields, scrolled, focus } = JSON.parse(kept);
   if (path !== location.pathname) return;
-  for (const [where, value] of fields) type(find(where), value);
-  for (const [where, top] of scrolled) scroll(where, top, SCROLL_ATTEMPTS);
-  const focused = focus && find(focus);
-  if (focused instanceof HTMLElement) focused.focus();
+  for (const [where, top] of scrolled) attempt(() => scroll(find(where), top));
+  for (const id of editing) attempt(() => edit(document.getElementById(id)));
+  for (const [where, value, dataset] of fields) attempt(() => type(find(where), value, dataset));
+  if (focus) attempt(() => take(find(focus)));
+}
+
+/** A list has its rows, and its height, only some time after it has rendered. @param {() => boolean} restore @param {number} [attempts] */
+function attempt(restore, attempts = ATTEMPTS) {
+  if (!restore() && attempts > 1) setTimeout(() => attempt(restore, attempts - 1), INTERVAL_MS);
 }
 
 function takeKept() {
@@ -48,29 +61,45 @@ function takeKept() {
   }
 }
 
-/** A virtual list has its height only some time after it has rendered. @param {string} where @param {number} top @param {number} attempts */
-function scroll(where, top, attempts) {
-  const element = find(where);
+/** @param {Element | null} element @param {number} top @returns {boolean} whether it is there */
+function scroll(element, top) {
   if (element) element.scrollTop = top;
-  const arrived = element && Math.abs(element.scrollTop - top) < 1;
-  if (!arrived && attempts > 1) setTimeout(() => scroll(where, top, attempts - 1), SCROLL_INTERVAL_MS);
+  return element !== null && Math.abs(element.scrollTop - top) < 1;
 }
 
-/** Enter a text as a person does, so that the page's own handlers take it. @param {Element | null} field @param {string} text */
-function type(field, text) {
-  if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) || field.value) return;
-  const prototype = field instanceof HTMLInputElement ? HTMLInputElement.prototype : HTMLTextAreaElement.prototype;
-  Object.getOwnPropertyDescriptor(prototype, "value")?.set?.call(field, text);
-  field.dispatchEvent(new Event("input", { bubbles: true }));
+/** @param {HTMLElement | null} row */
+function edit(row) {
+  if (row) row.dataset.editing = "";
+  return row !== null;
+}
+
+/** @param {Element | null} element */
+function take(element) {
+  if (element instanceof HTMLElement) element.focus();
+  return element !== null;
 }
 
 /**
- * Where an element stands: the NiceGUI element around it, and which of its descendants of that tag it is.
+ * Enter a text as a person does, so that the page's own handlers take it.
+ * @param {Element | null} field @param {string} text @param {DOMStringMap} dataset of the field
+ */
+function type(field, text, dataset) {
+  if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) return field !== null;
+  Object.assign(field.dataset, dataset);
+  if (field.value) return true;
+  const prototype = field instanceof HTMLInputElement ? HTMLInputElement.prototype : HTMLTextAreaElement.prototype;
+  Object.getOwnPropertyDescriptor(prototype, "value")?.set?.call(field, text);
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  return true;
+}
+
+/**
+ * Where an element stands: the row or else the NiceGUI element around it, and which of its descendants of that tag it is.
  * @param {Element} element @returns {string | null}
  */
 function place(element) {
   if (element === document.scrollingElement) return "window";
-  const owner = element.closest('[id^="c"]');
+  const owner = element.closest(ROW) ?? element.closest('[id^="c"]');
   if (!owner) return null;
   return `${owner.id} ${element === owner ? -1 : [...owner.querySelectorAll(element.tagName)].indexOf(element)} ${element.tagName}`;
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import threading
 
 from playwright.sync_api import Page
@@ -13,6 +15,7 @@ from tests.server import RunningServer
 FAR_AWAY = 0.3
 SMALL_NOTICE = 150
 """In pixels: a notice that leaves the page to be used."""
+NO_INDEXED_DB = """indexedDB.open = () => { throw new DOMException('no', 'SecurityError'); };"""
 NO_ROOM = """void (IDBObjectStore.prototype.add = () => { throw new DOMException('full', 'QuotaExceededError'); })"""
 WATCH = """(title) => {
     const box = [...document.querySelectorAll('.todo-checkbox')].find((box) => box.ariaLabel === title);
@@ -263,7 +266,7 @@ def test_a_write_whose_answer_is_lost_is_done_once(tabs: Tabs, server: RunningSe
 
 def test_where_the_browser_keeps_nothing_the_server_is_asked(chromium: Chromium, server: RunningServer) -> None:
     context = chromium.fresh_context()
-    context.add_init_script('indexedDB.open = () => { throw new DOMException("no", "SecurityError"); };')
+    context.add_init_script(NO_INDEXED_DB)
     page = context.new_page()
     page.goto(server.url)
     eventually(lambda: status(page)['connected'])
@@ -277,6 +280,52 @@ def test_where_the_browser_keeps_nothing_the_server_is_asked(chromium: Chromium,
     page.get_by_role('button', name='Delete Buy oats').click()
     eventually(lambda: of_server(server) == [])
     context.close()
+
+
+def test_where_the_browser_keeps_nothing_a_title_entered_as_the_server_dies_is_not_lost(
+    chromium: Chromium, server: RunningServer
+) -> None:
+    context = chromium.fresh_context()
+    context.add_init_script(NO_INDEXED_DB)
+    page = context.new_page()
+    page.goto(server.url)
+    eventually(lambda: status(page)['connected'])
+    os.kill(server.pid, signal.SIGSTOP)
+    field = page.locator('.todo-form input')
+    field.fill('Buy milk')
+    field.press('Enter')
+    eventually(lambda: field.input_value() == '')  # the page cannot know yet that the server is away
+    os.kill(server.pid, signal.SIGKILL)  # it does nothing more
+    server.kill()
+    eventually(lambda: field.input_value() == 'Buy milk')
+    field.fill('Buy milk and bread')
+    field.press('Enter')
+    assert field.input_value() == 'Buy milk and bread', 'now it knows'
+    with page.expect_event('load'):
+        server.start()
+    eventually(lambda: field.input_value() == 'Buy milk and bread')
+    eventually(lambda: status(page)['connected'])
+    field.press('Enter')
+    eventually(lambda: of_server(server) == ['Buy milk and bread'])
+    eventually(lambda: field.input_value() == '')
+    context.close()
+
+
+def test_the_open_editor_of_a_row_is_open_again_after_a_restart(tabs: Tabs, server: RunningServer) -> None:
+    for title in ('Buy milk', 'Call Ann', 'Pay the rent'):
+        server.add(title)
+    page = tabs.open()
+    page.get_by_role('button', name='Edit Buy milk').click()
+    page.keyboard.type('Buy bre')
+    with page.expect_event('load'):
+        server.restart()
+    editor = page.get_by_role('textbox', name='New title')
+    eventually(lambda: editor.filter(visible=True).count() == 1)
+    page.keyboard.press('End')
+    page.keyboard.type('ad')
+    page.keyboard.press('Enter')
+    eventually(lambda: of_server(server) == ['Pay the rent', 'Call Ann', 'Buy bread'])
+    assert editor.filter(visible=True).count() == 0
 
 
 def test_the_queue_outlives_the_browser(chromium: Chromium, server: RunningServer) -> None:
