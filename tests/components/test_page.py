@@ -15,6 +15,7 @@ from nicegui.testing.user_simulation import user_simulation
 from tests.databases import execute
 from tests.server import ROOT
 from tests.waiting import wait_until
+from todos import TODOS
 from todos.testing import TodoUser
 from todosync.testing import todosync_storage
 
@@ -213,15 +214,22 @@ async def test_the_colours_follow_the_system_until_a_person_chooses(user: User) 
 
 
 async def test_a_failure_is_admitted_and_the_text_stays(
-    todos: TodoUser, page_database: str, caplog: pytest.LogCaptureFixture
+    todos: TodoUser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    execute(page_database, 'CREATE UNIQUE INDEX one_of_each_kind ON todos (completed)')
-    await todos.add('Call Ann')
+    monkeypatch.setattr(TODOS.declared, 'rules', [lambda write: 1 / 0])
     await todos.add('Buy milk')
     await todos.user.should_see('That did not work and nothing was changed.')
     assert todos.field().value == 'Buy milk'
-    assert 'IntegrityError' in caplog.text, 'whoever runs the server has to know'
+    assert 'ZeroDivisionError' in caplog.text, 'whoever runs the server has to know'
     caplog.clear()
+
+
+async def test_what_the_database_does_not_admit_is_told_and_the_text_stays(todos: TodoUser, page_database: str) -> None:
+    execute(page_database, 'CREATE UNIQUE INDEX one_of_each_kind ON todos (completed)')
+    await todos.add('Call Ann')
+    await todos.add('Buy milk')
+    assert todos.field().value == 'Buy milk'
+    assert str(todos.field().error).startswith('The database refused it: ')
 
 
 async def test_the_server_holds_one_row_whatever_the_number_of_todos(user: User) -> None:

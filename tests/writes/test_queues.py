@@ -138,6 +138,34 @@ def test_a_refused_write_keeps_no_other_from_being_done(browser: Browser, writer
     assert [note.text for note in stored(writer)] == ['Buy oats']
 
 
+TRIGGERS = {
+    'sqlite': [
+        "CREATE TRIGGER no_milk BEFORE INSERT ON notes_to_write WHEN NEW.text LIKE '%milk%' "
+        "BEGIN SELECT RAISE(ABORT, 'No milk today'); END",
+    ],
+    'postgresql': [
+        "CREATE FUNCTION no_milk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'No milk today'; END $$",
+        "CREATE TRIGGER no_milk BEFORE INSERT ON notes_to_write FOR EACH ROW WHEN (NEW.text LIKE '%%milk%%') "
+        'EXECUTE FUNCTION no_milk()',
+    ],
+}
+
+
+def test_what_the_database_does_not_admit_is_a_refusal_in_its_words(browser: Browser, writer: Writer) -> None:
+    with writer.database.write() as session:
+        for statement in TRIGGERS[session.get_bind().dialect.name]:
+            session.connection().exec_driver_sql(statement)
+    first, second, third = browser.send(
+        write(1, 'insert', make_id(), text='Buy oats', number=7),
+        write(2, 'insert', make_id(), text='Buy milk'),
+        write(3, 'insert', make_id(), text='Call Ann', number=7),
+    )
+    assert first['state'] == 'done'
+    assert second['errors'] == ['The database refused it: No milk today']
+    assert third['errors'][0].startswith('The database refused it: ')
+    assert [note.text for note in stored(writer)] == ['Buy oats']
+
+
 def test_what_is_meant_for_a_new_row_never_reaches_another_one_with_its_id(browser: Browser, writer: Writer) -> None:
     row_id, other = make_id(), make_id()
     browser.send(write(1, 'insert', row_id, text='Buy milk'))

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, Column, Integer
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, select
 
 from todosync.database.database import Database
@@ -259,11 +258,18 @@ def test_a_verb_cannot_take_the_name_of_another_write(notes: Stream) -> None:
         notes.verb(delete)
 
 
-def test_a_constraint_of_the_database_reaches_the_caller(writer: Writer, notes: Stream) -> None:
+def test_what_the_database_does_not_admit_is_a_refusal(writer: Writer, notes: Stream) -> None:
+    writer.prepare()
     writer.insert(notes, {'text': 'Buy milk', 'number': 1})
-    with pytest.raises(IntegrityError):
-        writer.insert(notes, {'text': 'Buy oats', 'number': 1})
-    assert [note.text for note in stored(writer)] == ['Buy milk']
+    other = writer.insert(notes, {'text': 'Call Ann'})
+    for write in (
+        partial(writer.insert, notes, {'text': 'Buy oats', 'number': 1}),
+        partial(writer.update, notes, other, {'number': 1}),
+    ):
+        for key in (None, 'key'):
+            with pytest.raises(RefusedWriteError, match=r'The database refused it: .*number'):
+                write(key=key)
+    assert [note.text for note in stored(writer)] == ['Buy milk', 'Call Ann']
 
 
 def test_two_writers_of_one_row_see_each_others_work(writer: Writer, notes: Stream) -> None:

@@ -19,13 +19,13 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, delet
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlmodel import Session
 
-from todosync.database import DatabaseUnavailableError
+from todosync.database import DatabaseUnavailableError, explained
 from todosync.ids import GIVEN_ID_MAX, is_of_the_future
 from todosync.streams import Stream
 
 from .deleted import Deleted
 from .effects import Effect, change, deed, deletion, insertion, restoration
-from .refusals import IdTakenError, RefusedWriteError, RowGoneError
+from .refusals import IdTakenError, RefusedWriteError, RowGoneError, refusal_by_database
 
 BATCH_LIMIT = 50
 """How many writes travel, and are done in one transaction, at most."""
@@ -175,7 +175,7 @@ class QueueRecord:
         try:
             if stream is None:
                 raise RefusedWriteError(f'There is no stream {write.stream!r}')
-            with self._session.begin_nested():
+            with explained(), self._session.begin_nested():
                 effect = _effect(stream, write, self._deleted)
                 conflicts = self._conflicts(stream, write)
                 effect.carry_out(self._session)
@@ -186,8 +186,8 @@ class QueueRecord:
             return {'state': 'taken'}
         except RefusedWriteError as error:
             return _refusal(error)
-        except (IntegrityError, DataError):
-            return _refusal(RefusedWriteError('The database refuses this: it breaks a rule of its table'))
+        except (IntegrityError, DataError) as error:
+            return _refusal(refusal_by_database(error))
         except (SQLAlchemyError, DatabaseUnavailableError):
             raise  # nothing is decided: the browser sends the write again
         except Exception:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from todosync.database import reason
 
 
 class RefusedWriteError(ValueError):
@@ -53,6 +56,11 @@ def refusal_of(error: ValidationError) -> RefusedWriteError:
         sentences.append(sentence)
         fields.setdefault(field, sentence)
     return RefusedWriteError(*sentences, fields=fields)
+
+
+def refusal_by_database(error: DBAPIError) -> RefusedWriteError:
+    """Return the refusal for what a constraint, a trigger or the type of a column does not admit."""
+    return RefusedWriteError(f'The database refused it: {reason(error)}')
 
 
 def _sentence(kind: str, field: str, message: str, context: Mapping[str, object]) -> str:

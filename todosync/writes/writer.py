@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from todosync.database import Database
 from todosync.streams import Stream
@@ -17,6 +17,7 @@ from .deleted import deleted, forget_deleted
 from .effects import Effect, RowOrId, change, deed, deletion, insertion
 from .once import Once, done, forget
 from .queues import forget_queues, outcomes, queues
+from .refusals import refusal_by_database
 from .shapes import Values
 
 WRITER_THREADS = 4
@@ -148,6 +149,12 @@ class Writer:
         return self._transaction(stream, deed(stream, verb, row), key)
 
     def _transaction(self, stream: Stream, effect: Effect, key: str | None) -> Any:
+        try:
+            return self._carry_out(stream, effect, key)
+        except (IntegrityError, DataError) as error:
+            raise refusal_by_database(error) from error
+
+    def _carry_out(self, stream: Stream, effect: Effect, key: str | None) -> Any:
         if key is None:
             with self.database.write() as session:
                 return effect.carry_out(session)
