@@ -247,8 +247,40 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         socket.create_server(('127.0.0.1', 0)) as other,
         started(tmp_path, PORT=str(other.getsockname()[1])) as lines,
     ):
-        line = next(line for line in lines if 'ERROR' in line)
+        [line] = lines
     assert 'address already in use; set TODOSYNC_HOST and TODOSYNC_PORT to an address' in line
+
+
+@pytest.mark.parametrize('env', ['development', 'production'])
+def test_a_mistake_in_a_page_is_one_short_traceback_in_the_log(env: str, tmp_path: Path) -> None:
+    right, wrong, _ = MISTAKES['field of a row misspelt']
+    program(tmp_path, PROGRAM.replace(right, wrong))
+    port = free_port()
+    with started(tmp_path, PORT=str(port), ENV=env) as lines:
+        wait_until(lambda: is_up(port))
+        for _ in range(2):
+            assert httpx.get(f'http://127.0.0.1:{port}/', headers={'Accept': 'text/html'}).status_code == 500
+        httpx.get(f'http://127.0.0.1:{port}/up')
+        log: list[str] = []
+        while sum('ValueError: a row of' in line for line in log) < 2:
+            log.append(next(lines))
+    text = ''.join(log)
+    assert text.count('Traceback') == 2, 'one for each time that the page was asked for'
+    assert 'Exception in ASGI application' not in text
+    assert 'starlette' not in text
+    assert len(log) < 40, text
+
+
+def test_an_app_that_is_loaded_again_takes_its_own_address(tmp_path: Path) -> None:
+    program(
+        tmp_path,
+        PROGRAM.replace('run_options(settings)', 'run_options(settings, reload=True)').replace(
+            'ui.run', "if __name__ in {'__main__', '__mp_main__'}: ui.run"
+        ),
+    )
+    port = free_port()
+    with started(tmp_path, PORT=str(port)):
+        wait_until(lambda: is_up(port))
 
 
 @pytest.mark.parametrize(

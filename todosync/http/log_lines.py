@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import copy
 import logging
+import sysconfig
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 TEXT = '%(asctime)s %(levelname)s %(name)s: %(message)s'
@@ -13,6 +18,14 @@ TRACEBACK_LIMIT = 12_000
 READS_STRANGERS = frozenset({'engineio.server', 'socketio.server'})
 """The loggers of the libraries that read the frames of sockets. They log each odd frame with a traceback, which is
 hundreds of times as long as the frame and tells nothing about this program."""
+LIBRARIES = (
+    *(sysconfig.get_path(name) for name in ('stdlib', 'purelib', 'platlib')),
+    str(Path(__file__).parents[1]),
+    '<',
+)
+"""Where the code stands that is not the app's; what Python has frozen has names like ``<frozen runpy>``."""
+LOGGED = '_todosync_logged'
+"""The attribute of an error whose traceback is in the log."""
 
 
 class TextFormatter(logging.Formatter):
@@ -27,7 +40,15 @@ class TextFormatter(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
         """Return the lines of a traceback."""
-        return tamed_traceback(super().formatException(ei))
+        return tamed_traceback(short_traceback(ei[1], ei[2]))
+
+
+class OncePerError(logging.Filter):
+    """Leaves out what Uvicorn says of an error that is in the log already: NiceGUI logs it, and raises it again."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record tells something new."""
+        return not (record.name == 'uvicorn.error' and record.exc_info and hasattr(record.exc_info[1], LOGGED))
 
 
 class AddressHint(logging.Filter):
@@ -49,7 +70,7 @@ def json_formatter() -> logging.Formatter:
             return super().format(tamed(record))
 
         def formatException(self, ei: Any) -> str:  # noqa: N802
-            return tamed_traceback(str(super().formatException(ei)))
+            return tamed_traceback(short_traceback(ei[1], ei[2]))
 
     return TamedJsonFormatter(
         '%(levelname)s %(name)s %(message)s %(correlation_id)s %(process)d',
@@ -65,9 +86,34 @@ def tamed(record: logging.LogRecord) -> logging.LogRecord:
     if record.exc_info and record.name in READS_STRANGERS:
         message = f'{message}: {record.exc_info[1]!r}'
         record.exc_info = None
+    if record.exc_info and record.exc_info[1] is not None:
+        if hasattr(record.exc_info[1], LOGGED):
+            record.exc_info = None
+        else:
+            with suppress(AttributeError):  # an error without room for attributes
+                setattr(record.exc_info[1], LOGGED, True)
     record.exc_text = None  # another handler's
     record.msg, record.args = escaped(cut(message, MESSAGE_LIMIT), MESSAGE_LIMIT), None
     return record
+
+
+def short_traceback(error: BaseException, trace: TracebackType | None) -> str:
+    """Return a traceback that begins with the app's own code. The servers and middleware that call it are left out."""
+    own, skipped = trace, 0
+    while own is not None and own.tb_frame.f_code.co_filename.startswith(LIBRARIES):
+        own, skipped = own.tb_next, skipped + 1
+    found = traceback.TracebackException(type(error), error, own or trace)
+    # on its way through Starlette's middleware a group held this error, which would bring all frames once more
+    if _holds(error.__cause__, error):
+        found.__cause__ = None
+    if _holds(error.__context__, error):
+        found.__context__ = None
+    lines = ''.join(found.format()).rstrip('\n')
+    return f'({skipped} calls of libraries before these are left out)\n{lines}' if own and skipped else lines
+
+
+def _holds(group: BaseException | None, error: BaseException) -> bool:
+    return isinstance(group, BaseExceptionGroup) and group.subgroup(lambda held: held is error) is not None
 
 
 def tamed_traceback(text: str) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
+import socket
+import sys
 from importlib.util import find_spec
 from typing import Any
 
+from nicegui import app
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from todosync.settings import Settings
 
-from .log_lines import READS_STRANGERS, AddressHint, TextFormatter, json_formatter
+from .log_lines import READS_STRANGERS, AddressHint, OncePerError, TextFormatter, json_formatter
 from .patience import PatientHttp
 
 GZIP_LEVEL = 4
@@ -26,6 +31,7 @@ def run_options(settings: Settings, **own: Any) -> dict[str, Any]:
     :param own: your own arguments of ``ui.run()``; they replace those that follow from the settings
     :return: the arguments of ``ui.run()``
     :raises OSError: the storage directory, which keeps the secret of the sessions, cannot be used
+    :raises SystemExit: another program listens at the address; the message says what to do
 
     Example::
 
@@ -49,7 +55,32 @@ def run_options(settings: Settings, **own: Any) -> dict[str, Any]:
         options |= {'uds': str(settings.socket), 'forwarded_allow_ips': '*', 'show_welcome_message': False}
     if 'storage_secret' not in own:
         options['storage_secret'] = settings.resolve_storage_secret()
-    return options | own
+    options |= own
+    if 'uds' not in options and 'fd' not in options and _is_first_to_listen():
+        refuse_taken_address(str(options['host']), int(options['port']))
+    return options
+
+
+def refuse_taken_address(host: str, port: int) -> None:
+    """End the program if another one listens at its address, before NiceGUI says that it is ready.
+
+    :raises SystemExit: another program does; the message says what to do. Any other problem is left to Uvicorn
+    """
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ':' in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            remedy = 'set TODOSYNC_HOST and TODOSYNC_PORT to an address where nothing else listens'
+            raise SystemExit(f'{host}:{port}: address already in use; {remedy}') from None
+
+
+def _is_first_to_listen() -> bool:
+    # a process that was started to load the program again takes over the socket of the first one; an app without a page
+    # function runs again for each client; and a test listens nowhere
+    return (
+        multiprocessing.current_process().name == 'MainProcess' and not app.is_started and 'pytest' not in sys.modules
+    )
 
 
 def log_configuration(settings: Settings) -> dict[str, Any]:
@@ -66,7 +97,7 @@ def log_configuration(settings: Settings) -> dict[str, Any]:
     return {
         'version': 1,
         'disable_existing_loggers': False,
-        'filters': {'address': {'()': AddressHint}}
+        'filters': {'address': {'()': AddressHint}, 'once': {'()': OncePerError}}
         | ({'request_id': {'()': 'asgi_correlation_id.CorrelationIdFilter'}} if is_json else {}),
         'formatters': {'line': {'()': json_formatter if is_json else TextFormatter}},
         'handlers': {
@@ -74,7 +105,7 @@ def log_configuration(settings: Settings) -> dict[str, Any]:
                 'class': 'logging.StreamHandler',
                 'stream': 'ext://sys.stdout',
                 'formatter': 'line',
-                'filters': ['address', 'request_id'] if is_json else ['address'],
+                'filters': ['address', 'once', *(['request_id'] if is_json else [])],
             }
         },
         'root': {'level': 'WARNING', 'handlers': ['stdout']},
