@@ -137,6 +137,29 @@ def test_models_may_stand_in_modules_that_nicegui_imports_anew_and_in_those_that
     assert re.search(r'^2 passed', said, re.M), said
 
 
+async def test_what_javascript_writes_is_tested_without_a_browser(tester: TodoUser) -> None:
+    assert (await tester.write('insert', title='  Buy milk '))['state'] == 'done'
+    milk = tester.row(title='Buy milk')
+    assert (await tester.write('update', milk, completed=True))['state'] == 'done'
+    assert tester.done() == ['Buy milk']
+    refused = await tester.write('update', milk['id'], title=' ')
+    assert (refused['state'], refused['fields']) == ('refused', {'title': "Title can't be blank"})
+    refused = await tester.write('update', milk, titel='Buy oats')
+    assert refused['errors'] == ['Unknown field: titel']
+    assert (await tester.write('delete', milk))['state'] == 'done'
+    assert tester.titles() == []
+    gone = await tester.write('update', milk, completed=False)
+    assert (gone['state'], gone['gone']) == ('refused', True)
+
+
+async def test_a_test_is_told_of_what_somebody_else_has_written_as_a_browser_is(tester: TodoUser) -> None:
+    await tester.add('Buy milk')
+    milk = tester.row(title='Buy milk')
+    await tester.write('update', milk['id'], title='Buy oats')
+    assert (await tester.write('update', milk, title='Buy rye'))['conflicts'] == {'title': 'Buy oats'}
+    assert (await tester.write('update', milk['id'], title='Buy bread'))['conflicts'] == {}
+
+
 async def test_a_stream_is_found_by_its_name(tester: TodoUser) -> None:
     assert RowUser(tester.user, 'todos').stream is TODOS
     with pytest.raises(ValueError, match=r"the app has no stream 'todo'; it has 'todos'; did you mean 'todos'\?"):

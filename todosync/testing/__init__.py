@@ -1,6 +1,6 @@
 """The testing room: tests of pages without a browser.
 
-Imports ``package``, ``runtime`` and ``streams``.
+Imports ``ids``, ``package``, ``runtime``, ``streams`` and ``writes``.
 
 NiceGUI's ``User`` cannot click on the third checkbox of a ``LiveList``, because the browser renders the rows and the
 server has the elements of one row only. With :class:`RowUser` a test names the row instead. The page's own handler

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Any
 
 from nicegui import background_tasks, json
 from nicegui.testing import User
 
+from todosync.ids import new_id
 from todosync.runtime import current_server
 from todosync.streams import Row, Stream, nearest, unknown
+from todosync.writes import Batch, Inbox, makes_ids
 
 TIMEOUT = 10.0
 """Seconds that a handler may take, and that the broadcast of a change may take."""
@@ -33,6 +37,8 @@ class RowUser:
     def __init__(self, user: User, stream: Stream | str) -> None:
         self.user = user
         self.stream = stream if isinstance(stream, Stream) else _stream_of(stream)
+        self._queue = secrets.token_hex(16)
+        self._sequences = count(1)
 
     def rows(self) -> list[Row]:
         """Return the rows that the page shows, in their order.
@@ -90,6 +96,51 @@ class RowUser:
             _, unfinished = await asyncio.wait(started, timeout=TIMEOUT)
             assert not unfinished, f'the handler for {event!r} of {marker!r} was not done after {TIMEOUT:g} s'
         await self.settle()
+
+    async def write(self, action: str, row: Row | int | None = None, **values: Any) -> dict[str, Any]:
+        """Write as ``todosync.writes`` does in a browser, and wait until the page shows the effect.
+
+        The write takes the way of a browser's queue: it is checked, done and refused as if JavaScript had sent it.
+
+        :param action: ``insert``, ``update``, ``delete``, ``restore`` or the name of a verb
+        :param row: one of :meth:`rows`, or an id; none for an insert. What a row holds counts as what the person saw
+        :param values: JSON values, by the names of fields
+        :return: what the browser would be told: ``state`` is ``done`` or ``refused``; where it is refused, ``errors``
+            has the sentences, and ``fields`` those to show beside a field
+        :raises ValueError: an insert of a row whose ids are not made by ``new_id``; there a browser asks the server
+        :raises AssertionError: the write was not decided, for example because the database is away; or the page does
+            not show the effect after 10 s
+
+        Example::
+
+            refused = await notes.write('insert', text=' ')
+            assert refused['fields'] == {'text': 'A note needs a text'}
+        """
+        if action == 'insert' and not makes_ids(self.stream):
+            said = (
+                f'rows of the stream {self.stream.name!r} get no ids by new_id, so browsers insert none by themselves'
+            )
+            raise ValueError(f'{said}; trigger the handler of the page that inserts them')
+        row_id = new_id() if row is None else row if isinstance(row, int) else int(row['id'])
+        seen = (
+            next((shown for shown in self.rows() if shown['id'] == row_id), {}) if isinstance(row, int) else row or {}
+        )
+        write = {
+            'sequence': next(self._sequences),
+            'stream': self.stream.name,
+            'action': action,
+            'id': row_id,
+            'values': values,
+            'was': {name: seen[name] for name in values if name in seen and action == 'update'},
+        }
+        server = current_server()
+        # there is no socket here, and so no leader; everything else is as for a browser
+        inbox = Inbox(server.writer, server.streams, may_write=lambda sid: True)
+        answer = await inbox.receive('test', Batch.model_validate({'queue': self._queue, 'writes': [write]}))
+        assert answer['ok'], f'the write was not decided: {answer["reason"]}'
+        await self.settle()
+        outcome: dict[str, Any] = answer['outcomes'][0]
+        return outcome
 
     async def settle(self) -> None:
         """Wait until the page has all changes that are committed when this is called.
