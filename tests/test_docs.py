@@ -26,6 +26,7 @@ import components
 import todos
 import todos.testing
 import todosync
+import todosync.elements.lists
 import todosync.elements.live
 import todosync.testing
 import todosync.testing.rows
@@ -247,7 +248,14 @@ def public() -> Iterator[tuple[str, Any]]:
     modules = [
         importlib.import_module(found.name) for found in pkgutil.iter_modules(components.__path__, 'components.')
     ]
-    for module in [todosync.elements.live, todosync.testing.rows, todosync.testing.storage, todos.testing, *modules]:
+    for module in [
+        todosync.elements.lists,
+        todosync.elements.live,
+        todosync.testing.rows,
+        todosync.testing.storage,
+        todos.testing,
+        *modules,
+    ]:
         for name, value in vars(module).items():
             if getattr(value, '__module__', None) == module.__name__ and not name.startswith('_'):
                 yield f'{module.__name__}.{name}', value

@@ -51,11 +51,11 @@ def index():
     view = todosync.use_stream(NOTES)
     todosync.LiveTitle(view, 'summary')
     todosync.LiveText(view, 'summary')
-    with todosync.LiveList(view, text='text', row_height=24) as notes:
+    notes = todosync.LiveList(view, text='text', row_height=24)
+    with notes:
         row = ui.element('span').props(':textContent="props.row.text.trim()" :title="props.row.toString()"')
         row.on('click', print, js_handler='() => emit(props.row.id, props.row["urgent"])')
-    with notes:
-        notes.show_where(urgent=True)
+    notes.show_where(urgent=True)
 
 
 ui.run(**todosync.run_options(settings))

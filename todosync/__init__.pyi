@@ -1,6 +1,23 @@
 from .assembly import SyncServer, setup
 from .database import Database, DatabaseUnavailableError, UnknownOutcomeError, sql_now
-from .elements import BrowserList, LiveElement, LiveList, LiveText, LiveTitle, stream_expression, total_expression
+from .elements import (
+    BrowserList,
+    Expression,
+    Field,
+    LiveElement,
+    LiveList,
+    LiveText,
+    LiveTitle,
+    RowFields,
+    bind_classes,
+    bind_prop,
+    bind_text,
+    bind_value,
+    bind_visibility,
+    on_click,
+    stream_expression,
+    total_expression,
+)
 from .http import RefusalRoute, RefusedError, allow_methods, json_response, read_json, run_options
 from .ids import IdMaker, new_id
 from .jobs import FailedExecution, JobInterruptedError, job
@@ -18,7 +35,9 @@ __all__ = [
     'CacheEntry',
     'Database',
     'DatabaseUnavailableError',
+    'Expression',
     'FailedExecution',
+    'Field',
     'IdMaker',
     'JobInterruptedError',
     'Live',
@@ -34,6 +53,7 @@ __all__ = [
     'RefusedWriteError',
     'Role',
     'Row',
+    'RowFields',
     'RowGoneError',
     'RowOrId',
     'Rows',
@@ -48,6 +68,11 @@ __all__ = [
     '__version__',
     'add_production',
     'allow_methods',
+    'bind_classes',
+    'bind_prop',
+    'bind_text',
+    'bind_value',
+    'bind_visibility',
     'broadcast_later',
     'count',
     'current_server',
@@ -56,6 +81,7 @@ __all__ = [
     'job',
     'json_response',
     'new_id',
+    'on_click',
     'plural',
     'read_json',
     'read_rows',

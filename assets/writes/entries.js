@@ -20,6 +20,13 @@ export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit in
  * @property {string} tab that wrote it
  * @property {number} at its time, in milliseconds since 1970
  *
+ * @typedef {object} Shown a write that is shown before the server shows it
+ * @property {Entry} entry
+ * @property {import("../streams/store.js").PendingWrite} write
+ * @property {(outcome: Outcome) => void} decide
+ * @property {Promise<Outcome>} decided
+ * @property {boolean} explainsItself whether somebody else tells the person of a refusal
+ *
  * @typedef {object} Outcome what the server has decided
  * @property {number} sequence of the write
  * @property {"done" | "refused" | "taken"} state

@@ -53,7 +53,7 @@ function texts(values) {
 }
 
 /** @param {string[]} written */
-function quoted(written) {
+export function quoted(written) {
   return written.map((text) => `“${clip(text)}”`).join(", ");
 }
 
@@ -64,7 +64,7 @@ function clip(text) {
 }
 
 /** @param {string} message @param {string[]} written texts that would be lost @param {object[]} [actions] */
-function notify(message, written, actions = []) {
+export function notify(message, written, actions = []) {
   const copy = { label: "Copy text", noCaps: true, handler: () => copyText(written.join("\n")) };
   const seconds = written.length ? SECONDS_WITH_TEXT : SECONDS;
   show({ message, actions: written.length ? [copy, ...actions] : actions, timeout: 1000 * seconds });

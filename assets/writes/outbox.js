@@ -15,11 +15,10 @@ export const LONG_MS = 2000; // a person is told of what waits for longer
  * @typedef {import("./entries.js").Entry} Entry
  * @typedef {import("./entries.js").Outcome} Outcome
  * @typedef {import("./queue.js").Queue} Queue
- * @typedef {import("../streams/store.js").PendingWrite} PendingWrite
  * @typedef {import("../tabs/tab.js").Line} Line
  * @typedef {import("../tabs/election.js").Message} Message
  * @typedef {Promise<Outcome> & { kept: Promise<boolean> }} Written what becomes of a write, and whether it is in the queue
- * @typedef {{ entry: Entry, write: PendingWrite, decide: (outcome: Outcome) => void, decided: Promise<Outcome> }} Shown
+ * @typedef {import("./entries.js").Shown} Shown
  */
 
 export class Outbox {
@@ -53,12 +52,13 @@ export class Outbox {
   /**
    * Show a write, keep it, and have it sent.
    * @param {string} stream @param {string} action @param {number} id @param {Record<string, any>} values
-   * @param {{ was?: Record<string, any>, shows?: Record<string, any>, name?: string }} [more] see {@link Entry}
+   * @param {{ was?: Record<string, any>, shows?: Record<string, any>, name?: string, explainsItself?: boolean }} [more] see
+   *   {@link Entry}; and whether the caller tells the person of a refusal
    * @returns {Written} as soon as the server has decided
    */
-  write(stream, action, id, values, { was = {}, shows = values, name = "" } = {}) {
+  write(stream, action, id, values, { was = {}, shows = values, name = "", explainsItself = false } = {}) {
     const entry = { format: FORMAT, stream, action, id, values, was, shows, name, tab: this.tab.id, at: Date.now() };
-    const shown = this.#showOne(/** @type {Entry} */ (entry));
+    const shown = this.#showOne(/** @type {Entry} */ (entry), explainsItself);
     return Object.assign(shown.decided, { kept: this.#keep(entry, shown) });
   }
 
@@ -140,8 +140,8 @@ export class Outbox {
     this.shown.set(entry.sequence, this.#showOne(entry));
   }
 
-  /** @param {Entry} entry @returns {Shown} */
-  #showOne(entry) {
+  /** @param {Entry} entry @param {boolean} [explainsItself] @returns {Shown} */
+  #showOne(entry, explainsItself = false) {
     const { stream, action, id, shows } = entry;
     const write = { action, id, values: shows };
     this.#state(stream)?.show(write);
@@ -149,7 +149,7 @@ export class Outbox {
     /** @type {(outcome: Outcome) => void} */
     let decide = () => {};
     const decided = new Promise((resolve) => (decide = resolve));
-    return { entry, write, decide, decided };
+    return { entry, write, decide, decided, explainsItself };
   }
 
   async #send() {
@@ -211,7 +211,7 @@ export class Outbox {
     this.#count();
   }
 
-  /** A tab that is gone cannot tell its person what became of a write. @param {Entry[]} entries @param {Outcome[]} outcomes */
+  /** A tab that is gone cannot tell its person. @param {Entry[]} entries @param {Outcome[]} outcomes */
   #tellForOthers(entries, outcomes) {
     const carried = this.tab.carrier?.carried;
     for (const outcome of outcomes) {
@@ -222,7 +222,7 @@ export class Outbox {
 
   /** @param {Shown} shown @param {Outcome | null} outcome null where nobody has told it */
   #settle(shown, outcome) {
-    const { entry, write, decide } = shown;
+    const { entry, write, decide, explainsItself } = shown;
     const state = this.#state(entry.stream);
     this.shown.delete(entry.sequence);
     this.early.delete(entry.sequence);
@@ -233,7 +233,8 @@ export class Outbox {
       state?.settle(write);
     }
     if (!outcome) return;
-    if (entry.tab === this.tab.id) this.explain(entry, outcome);
+    const isExplained = explainsItself && outcome.state === "refused" && !outcome.gone;
+    if (entry.tab === this.tab.id && !isExplained) this.explain(entry, outcome);
     decide(outcome);
   }
 
@@ -242,8 +243,18 @@ export class Outbox {
     return this.store.streams.get(name);
   }
 
+  /** Whether a write to a row has waited for long. @param {string} stream @param {number} id */
+  isLate(stream, id) {
+    // what is counted is reactive: who asks is asked again when it has changed
+    return this.view.waiting > 0 && this.#late().some(({ entry }) => entry.stream === stream && entry.id === id);
+  }
+
   #count() {
+    this.view.waiting = this.#late().length;
+  }
+
+  #late() {
     const limit = Date.now() - LONG_MS;
-    this.view.waiting = [...this.shown.values()].filter(({ entry }) => entry.at <= limit).length;
+    return [...this.shown.values()].filter(({ entry }) => entry.at <= limit);
   }
 }

@@ -3,7 +3,8 @@
 
 import { tab } from "../leader.js";
 import { store } from "../streams/streams.js";
-import { explain, offerUndo } from "./explain.js";
+import { explain, notify, offerUndo, quoted } from "./explain.js";
+import { Fields } from "./fields.js";
 import { RowIds, timeOf } from "./row_ids.js";
 import { Outbox } from "./outbox.js";
 import { PERSON, Queue } from "./queue.js";
@@ -40,6 +41,8 @@ tab.relays.push(outbox);
  */
 const writes = {
   view: outbox.view,
+  /** Whether a write to a row has waited for long. @param {string} stream @param {number} id */
+  isLate: (stream, id) => outbox.isLate(stream, id),
   /** @param {string} stream @param {Record<string, any>} values */
   insert(stream, values) {
     const known = writable.get(stream);
@@ -55,8 +58,9 @@ const writes = {
   /**
    * @param {string} stream @param {number} id @param {Record<string, any>} values
    * @param {Record<string, any>} [seen] what its author saw in these fields before, if that is not what they show now
+   * @param {boolean} [explainsItself] whether the caller tells its author of a refusal
    */
-  update(stream, id, values, seen = {}) {
+  update(stream, id, values, seen = {}, explainsItself = false) {
     if (!queue.isOpen) return null;
     const row = shownRow(stream, id);
     const was = Object.fromEntries(
@@ -64,7 +68,11 @@ const writes = {
         .filter((name) => name in row)
         .map((name) => [name, row[name]]),
     );
-    return outbox.write(stream, "update", id, values, { was: { ...was, ...seen }, name: nameOf(stream, row) });
+    return outbox.write(stream, "update", id, values, {
+      was: { ...was, ...seen },
+      name: nameOf(stream, row),
+      explainsItself,
+    });
   },
   /**
    * @param {string} stream @param {number} id
@@ -112,4 +120,26 @@ function newest(stream, name) {
   return timeOf(Math.max(rowIds.now(), last ? Date.parse(last[name]) + 1 : 0));
 }
 
-Object.assign(/** @type {any} */ (window).todosync, { writes });
+const fields = new Fields({
+  update: (stream, id, values, was) => writes.update(stream, id, values, was, true),
+  row: rowToType,
+  tell: (why, typed) => notify(`${why}. You had written ${quoted([typed])}`, [typed]),
+  storage: storageOfTab(),
+});
+addEventListener("pagehide", () => fields.keep());
+
+/** Where somebody types; until all rows have come, any row may be one of them. @param {string} stream @param {number} id */
+function rowToType(stream, id) {
+  const state = store.stream(stream);
+  return state.view.version < 0 || !state.view.rows ? { id } : state.row(id);
+}
+
+function storageOfTab() {
+  try {
+    return sessionStorage;
+  } catch {
+    return null; // it is forbidden
+  }
+}
+
+Object.assign(/** @type {any} */ (window).todosync, { writes, fields });

@@ -1,13 +1,10 @@
 """A shopping list that a family shares. Run it with ``python -m examples.shopping.main``."""
 
-from contextlib import suppress
-
 from nicegui import ui
-from nicegui.events import GenericEventArguments
 
 import todosync
 from examples.shopping.items import ITEMS
-from todosync import LiveList, LiveText, RefusedWriteError, RowGoneError
+from todosync import LiveList, LiveText, RefusedWriteError, bind_classes, bind_prop, bind_value, on_click
 
 settings = todosync.Settings.from_environment()
 todosync.setup(settings, streams=[ITEMS])
@@ -25,17 +22,14 @@ def index() -> None:
         except RefusedWriteError as error:
             name.error = str(error)
 
-    async def mark(e: GenericEventArguments) -> None:
-        item_id, bought = e.args
-        with suppress(RowGoneError):  # somebody else has deleted it
-            await view.update(item_id, bought=bought)
-
     LiveText(view, 'summary', tag='h1').classes('text-2xl')
     name = ui.input('What is missing?').mark('new-item').on('keydown.enter', add).classes('w-full')
-    with LiveList(view, text='name', row_height=40).classes('w-full h-96'):
-        checkbox = ui.element('q-checkbox').mark('bought')
-        checkbox.props(':model-value=props.row.bought :label=props.row.name')
-        checkbox.on('update:model-value', mark, js_handler='(value) => emit(props.row.id, value)')
+    with LiveList(view, row_height=52).classes('w-full h-96') as row, ui.row().classes('w-full items-center no-wrap'):
+        bind_prop(bind_value(ui.checkbox().mark('bought'), row.bought), 'aria-label', row.name)
+        text = bind_value(ui.input().mark('name').props('dense aria-label=Name').classes('grow'), row.name)
+        bind_classes(text, {'line-through': row.bought})
+        delete = ui.button(icon='delete').mark('delete').props('flat round aria-label=Delete')
+        on_click(delete, view.delete, undo='Deleted ' + row.name)
 
 
 ui.run(**todosync.run_options(settings, title='Shopping'))

@@ -6,7 +6,7 @@ from nicegui import ui
 
 import todosync
 from todos import MIGRATIONS, TODOS, make_router, use_todo_sync
-from todosync.elements.live import LiveElement, LiveList
+from todosync.elements import LiveElement, LiveList
 
 settings = todosync.Settings(migrations=MIGRATIONS)
 server = todosync.setup(settings, streams=[TODOS])

@@ -6,13 +6,15 @@ import functools
 import mimetypes
 import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import nicegui
 import pytest
-from playwright.sync_api import Route, sync_playwright
+from playwright.sync_api import Page, Route, sync_playwright
 
 from tests.e2e.browser import CHROMIUM
 
@@ -46,11 +48,9 @@ def test_module(file: str, name: str) -> None:
     assert not errors[name], errors[name]
 
 
-@functools.cache
-def _run(file: str) -> dict[str, str]:
-    """Return the error of each test of a file, by the test's name; empty where there is none."""
-    options = {'seconds': os.environ.get('EXPLORE_SECONDS', '0'), 'seed': os.environ.get('SEED', '1')}
-    timeout = TIMEOUT_MS + 3000 * float(options['seconds'])
+@contextmanager
+def modules_page(timeout: float = TIMEOUT_MS, options: Mapping[str, str] | None = None) -> Iterator[Page]:
+    """Open a page that can import the modules, from ``/assets/`` and ``/tests/``."""
     # opened and closed in one go: while it runs, Playwright's event loop would be in the way of other tests' loops
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox', '--disable-gpu'])
@@ -58,7 +58,17 @@ def _run(file: str) -> dict[str, str]:
         page.set_default_timeout(timeout)
         page.on('console', lambda message: print(message.text))  # noqa: T201 - pytest shows it with a failure
         page.route('**/*', _serve)
-        page.goto(f'{ORIGIN}/?{urlencode(options)}')
+        page.goto(f'{ORIGIN}/?{urlencode(options or {})}')
+        yield page
+        browser.close()
+
+
+@functools.cache
+def _run(file: str) -> dict[str, str]:
+    """Return the error of each test of a file, by the test's name; empty where there is none."""
+    options = {'seconds': os.environ.get('EXPLORE_SECONDS', '0'), 'seed': os.environ.get('SEED', '1')}
+    timeout = TIMEOUT_MS + 3000 * float(options['seconds'])
+    with modules_page(timeout, options) as page:
         results: dict[str, str] = page.evaluate(
             """async (file) => {
                 const { runTests } = await import('/tests/harness.js');
@@ -67,7 +77,6 @@ def _run(file: str) -> dict[str, str]:
             }""",
             file,
         )
-        browser.close()
     return results
 
 

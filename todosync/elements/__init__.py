@@ -1,16 +1,28 @@
 """The elements room: NiceGUI elements that the browser renders from its own copy of a stream.
 
-Imports ``streams`` and ``views``.
+Imports ``streams``, ``views`` and ``writes``.
 """
 
-from .live import BrowserList, LiveElement, LiveList, LiveText, LiveTitle, stream_expression, total_expression
+from .bindings import bind_classes, bind_prop, bind_text, bind_value, bind_visibility, on_click
+from .expressions import Expression, Field, RowFields
+from .lists import BrowserList, LiveList
+from .live import LiveElement, LiveText, LiveTitle, stream_expression, total_expression
 
 __all__ = [
     'BrowserList',
+    'Expression',
+    'Field',
     'LiveElement',
     'LiveList',
     'LiveText',
     'LiveTitle',
+    'RowFields',
+    'bind_classes',
+    'bind_prop',
+    'bind_text',
+    'bind_value',
+    'bind_visibility',
+    'on_click',
     'stream_expression',
     'total_expression',
 ]

@@ -1,0 +1,232 @@
+"""Expressions over the fields of a row: written once in Python, computed by the browser for each row.
+
+An expression holds JavaScript for the browser and a function for tests without one. Both give the same value for every
+row: each operation is a function in ``operations.py`` and, with the same name, in ``assets/streams/expressions.js``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from todosync.streams import Row, unknown
+from todosync.views import View
+
+from . import operations
+
+RUNTIME = 'todosync.expressions'
+
+
+class Expression:
+    """A value that is computed for each row, in the browser.
+
+    Made from the fields of a row by ``+ - * /``, comparisons, ``& | ~`` and the methods below. What has no value
+    (``None``) stays so in arithmetic, is an empty text in a text, and is neither less nor greater than anything.
+
+    :param javascript: the expression for the browser, in which ``props.row`` is the row
+    :param evaluate: takes a row and returns the same value
+
+    Example::
+
+        with LiveList(view, row_height=40) as row:
+            bind_text(ui.label(), row.count + ' x ' + row.name)
+    """
+
+    __hash__ = None  # type: ignore[assignment]  # `==` makes an expression, so it cannot tell whether two are equal
+
+    def __init__(self, javascript: str, evaluate: Callable[[Row], Any]) -> None:
+        self.javascript = javascript
+        self.evaluate = evaluate
+
+    def __add__(self, other: Any) -> Expression:
+        return _apply(operations.add, self, other)
+
+    def __radd__(self, other: Any) -> Expression:
+        return _apply(operations.add, other, self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return _apply(operations.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Expression:
+        return _apply(operations.subtract, other, self)
+
+    def __mul__(self, other: Any) -> Expression:
+        return _apply(operations.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Expression:
+        return _apply(operations.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return _apply(operations.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return _apply(operations.divide, other, self)
+
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
+        return _apply(operations.equal, self, other)
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+        return ~_apply(operations.equal, self, other)
+
+    def __lt__(self, other: Any) -> Expression:
+        return _apply(operations.less, self, other)
+
+    def __gt__(self, other: Any) -> Expression:
+        return _apply(operations.less, other, self)
+
+    def __le__(self, other: Any) -> Expression:
+        return _apply(operations.either, self < other, _apply(operations.equal, self, other))
+
+    def __ge__(self, other: Any) -> Expression:
+        return _apply(operations.either, self > other, _apply(operations.equal, self, other))
+
+    def __and__(self, other: Any) -> Expression:
+        return _apply(operations.both, self, other)
+
+    def __rand__(self, other: Any) -> Expression:
+        return _apply(operations.both, other, self)
+
+    def __or__(self, other: Any) -> Expression:
+        return _apply(operations.either, self, other)
+
+    def __ror__(self, other: Any) -> Expression:
+        return _apply(operations.either, other, self)
+
+    def __invert__(self) -> Expression:
+        return _apply(operations.no, self)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(
+            'an expression of a row has no value in Python, since it has one for each row in the browser; '
+            'use & | ~ instead of `and`, `or`, `not`, and .then(a, b) instead of `if`'
+        )
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError('an expression of a row cannot be iterated over')
+
+    def then(self, value: Any, otherwise: Any = None) -> Expression:
+        """Return one value where this is true, and another one where it is not.
+
+        :param value: a JSON value or an expression
+        :param otherwise: a JSON value or an expression
+
+        Example::
+
+            bind_text(ui.label(), row.done.then('Bought', 'Missing'))
+        """
+        return _apply(operations.choose, self, value, otherwise)
+
+    def map(self, values: Mapping[str, Any], default: Any = None) -> Expression:
+        """Return the value that stands for this text.
+
+        :param values: JSON values by text
+        :param default: what all other values stand for, a JSON value or an expression
+
+        Example::
+
+            bind_prop(ui.icon('flag'), 'color', row.status.map({'open': 'red', 'closed': 'green'}, 'grey'))
+        """
+        return _apply(operations.look_up, self, dict(values), default)
+
+    def contains(self, part: Any) -> Expression:
+        """Return whether this text has another one in it, whatever the case of the letters.
+
+        :param part: a text, or an expression of one; an empty one is in every text
+
+        Example::
+
+            items.filter(row.name.contains('milk'))
+        """
+        return _apply(operations.contains, self, part)
+
+
+class Field(Expression):
+    """A field of a row, to be shown or, if the stream allows it to be written, to be bound both ways.
+
+    :param view: the page's view of the stream
+    :param name: the name of the field
+
+    Example::
+
+        bind_value(ui.checkbox(), row.done)
+    """
+
+    def __init__(self, view: View, name: str) -> None:
+        super().__init__(f'props.row[{json.dumps(name)}]', lambda row: row[name])
+        self.view = view
+        self.name = name
+
+
+class RowFields:
+    """The fields of a row, as expressions: ``row.name``, or ``row['name']``.
+
+    Where the stream has no fields of these names, ``row.pending`` tells that a write of this browser to the row has
+    waited for two seconds or more, and ``row.errors.name`` why what was typed into a field was refused.
+
+    :param view: the page's view of the stream
+
+    Example::
+
+        bind_visibility(ui.icon('cloud_off'), row.pending)
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):
+            raise AttributeError(name)
+        stream = self._view.stream
+        if name in {'pending', 'errors'} and name not in stream.fields and stream.is_writable:
+            return _pending(stream.name) if name == 'pending' else RowErrors(self)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Field:
+        stream = self._view.stream
+        if name not in stream.fields:
+            raise AttributeError(unknown(stream, 'field', name, stream.fields))
+        return Field(self._view, name)
+
+
+class RowErrors:
+    """Why what was typed into the fields of a row was refused; empty texts where nothing was.
+
+    :param fields: the fields of the row
+    """
+
+    def __init__(self, fields: RowFields) -> None:
+        self._fields = fields
+
+    def __getattr__(self, name: str) -> Expression:
+        if name.startswith('__'):
+            raise AttributeError(name)
+        field = self._fields[name]
+        place = f'{json.dumps(field.view.stream.name)}, props.row, {json.dumps(name)}'
+        return Expression(f'todosync.fields.error({place})', lambda _: '')
+
+
+def _pending(stream: str) -> Expression:
+    return Expression(f'todosync.writes.isLate({json.dumps(stream)}, props.row.id)', lambda _: False)
+
+
+def expression(value: Any) -> Expression:
+    """Return a value as an expression, if it is none.
+
+    :param value: a JSON value, or an expression
+    :raises TypeError: it is neither
+    """
+    if isinstance(value, Expression):
+        return value
+    try:
+        return Expression(json.dumps(value, allow_nan=False), lambda _: value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f'{value!r} is no JSON value, so no browser can compute with it') from error
+
+
+def _apply(function: Callable[..., Any], *values: Any) -> Expression:
+    parts = [expression(value) for value in values]
+    arguments = ', '.join(part.javascript for part in parts)
+    return Expression(
+        f'{RUNTIME}.{function.__name__}({arguments})', lambda row: function(*(part.evaluate(row) for part in parts))
+    )

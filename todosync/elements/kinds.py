@@ -1,0 +1,82 @@
+"""The elements of NiceGUI that can be bound to a field of a row: how each shows a value, and how a person sets it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from nicegui import ui
+from nicegui.element import Element
+from nicegui.elements.choice_element import ChoiceElement
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How an element of NiceGUI shows a value, and how a person sets it.
+
+    :ivar prop: the prop that holds the value
+    :ivar is_typed: whether a value is typed or dragged first, and set later
+    :ivar commits_on: the events at which what was typed is set
+    :ivar shown: makes the prop's value of the field's ``value``, in JavaScript
+    :ivar taken: makes the field's value of the prop's ``value``, in JavaScript
+    """
+
+    prop: str = 'model-value'
+    is_typed: bool = False
+    commits_on: tuple[str, ...] = ()
+    shown: str = 'value'
+    taken: str = 'value'
+    shows_errors: bool = False
+
+
+TEXT = Kind(prop='value', is_typed=True, commits_on=('blur', 'keydown.enter'), shown='value ?? ""', shows_errors=True)
+LONG_TEXT = Kind(prop='value', is_typed=True, commits_on=('blur',), shown='value ?? ""', shows_errors=True)
+NUMBER = Kind(
+    is_typed=True,
+    commits_on=('blur', 'keydown.enter'),
+    taken='value === "" || value === null ? null : Number(value)',
+    shows_errors=True,
+)
+DRAGGED = Kind(is_typed=True, commits_on=('change',))
+AT_ONCE = Kind()
+KINDS: dict[type[Element], Kind] = {
+    ui.textarea: LONG_TEXT,  # a kind of input
+    ui.input: TEXT,
+    ui.number: NUMBER,
+    ui.slider: DRAGGED,
+    ui.checkbox: AT_ONCE,
+    ui.switch: AT_ONCE,
+    ui.rating: AT_ONCE,
+}
+CHOICES = ui.select, ui.radio, ui.toggle
+
+
+def kind_of(element: Element) -> Kind:
+    """Return how an element shows a value.
+
+    :raises TypeError: it cannot be bound to a field
+    """
+    for known, kind in KINDS.items():
+        if isinstance(element, known):
+            return kind
+    if isinstance(element, CHOICES) and isinstance(element, ChoiceElement) and not getattr(element, 'multiple', False):
+        values = json.dumps(list(element.options))
+        if isinstance(element, ui.select):
+            labels = json.dumps([str(label) for label in _labels(element)])
+            shown = (
+                f'((index) => index < 0 ? null : {{ value: index, label: {labels}[index] }})({values}.indexOf(value))'
+            )
+            return Kind(shown=shown, taken=f'{values}[value?.value] ?? null')
+        return Kind(shown=f'((index) => index < 0 ? null : index)({values}.indexOf(value))', taken=f'{values}[value]')
+    known_names = ', '.join(f'ui.{kind.__name__.lower()}' for kind in (*KINDS, *CHOICES))
+    raise TypeError(f'{name_of(element)} cannot be bound to a field of a row; these can: {known_names}')
+
+
+def _labels(element: ChoiceElement) -> list[Any]:
+    return list(element.options.values()) if isinstance(element.options, dict) else list(element.options)
+
+
+def name_of(element: Element) -> str:
+    """Return what a team calls an element."""
+    return f'ui.{type(element).__name__.lower()}'

@@ -1,0 +1,182 @@
+"""Lists that the browser renders: of a stream's rows, or of other items. Their contents are the template of a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nicegui import ui
+
+from todosync.streams import Row, unknown
+from todosync.views import View
+
+from .expressions import RUNTIME, Expression, Field, RowFields, expression
+from .live import stream_expression
+from .operations import contains, is_true
+from .operations import text as as_text
+from .template import finish_template
+
+
+class BrowserList(ui.element, component='browser_list.js'):
+    """A list with virtual scrolling, of items in the browser. The elements put inside are the template of every row.
+
+    Only the rows in view are in the document. A row keeps its elements while other rows come and go, so the focus and a
+    half-typed text stay in it. A row is rendered again only when its own item is replaced.
+
+    :param items: a JavaScript expression that returns an array; in the template, ``props.row`` is one of them
+    :param key: the field whose value is different in each item
+    :param row_height: the usual height of a row in pixels; a row may be higher or lower
+
+    Example::
+
+        with BrowserList('todosync.log.view.entries', key='key', row_height=24):
+            ui.element().props(':textContent="props.row.text"')
+    """
+
+    def __init__(self, items: str, *, key: str, row_height: int) -> None:
+        super().__init__()
+        self.props['items'] = items
+        self.props['item-key'] = key
+        self.props['row-height'] = row_height
+        self.props['role'] = 'list'
+        with self.default_slot:
+            self.row = ui.element('div').props('role=listitem')
+
+    def __enter__(self) -> Any:
+        self.row.default_slot.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.row.default_slot.__exit__(*exception)
+
+
+class LiveList(BrowserList):
+    """A list with virtual scrolling, of a stream's rows. The elements put inside are the template of every row.
+
+    Inside ``with``, ``row`` stands for each row, see :class:`RowFields`; :func:`bind_text` and the other functions of
+    that kind bind elements to it. The marker of the list is the name of its stream, so a test can find it.
+
+    :param view: the page's view of the stream
+    :param text: a further field that a test without a browser sees as a text of a row; it sees what is bound anyway
+    :param row_height: the usual height of a row in pixels; a row may be higher or lower
+    :raises ValueError: the stream has no such field; also at the end of the ``with``, for what the elements inside read
+        from ``props.row``
+
+    Example::
+
+        with LiveList(view, row_height=48) as row:
+            bind_value(ui.checkbox(), row.done)
+            bind_text(ui.label(), row.title)
+    """
+
+    def __init__(self, view: View, *, text: str = '', row_height: int) -> None:
+        if text and text not in view.stream.fields:
+            raise ValueError(unknown(view.stream, 'field', text, view.stream.fields))
+        super().__init__(f'{stream_expression(view)}.rows', key='id', row_height=row_height)
+        self.view = view
+        fields = RowFields(view)
+        self.shown_texts: list[Expression] = [fields[text]] if text else []
+        """What a test without a browser sees of each row."""
+        self.bound_fields: dict[int, Field] = {}
+        """What elements of the template are bound to, by their ids."""
+        self.classes_of: dict[int, dict[str, Expression]] = {}
+        """Which classes elements of the template have by expressions, by their ids."""
+        self._fields = fields
+        self._where: Mapping[str, Any] = {}
+        self._condition = expression(value=True)
+        self._search: tuple[ui.input, list[Expression]] | None = None
+        self.mark(view.stream.name)
+
+    def __enter__(self) -> RowFields:  # type: ignore[override]  # what stands in a row needs the row, not the list
+        super().__enter__()
+        return self._fields
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        if exception[0] is None:
+            finish_template(self.view.stream, self.row, self.bound_fields, self.classes_of)
+
+    def filter(self, condition: Any = True) -> None:
+        """Show only the rows for which an expression is true, in this tab only. Without arguments, show all rows.
+
+        :param condition: an expression over the row
+
+        Example::
+
+            with LiveList(view, row_height=48) as row:
+                ...
+            ui.button('Missing', on_click=lambda: items.filter(~row.bought))
+        """
+        self._condition = expression(condition)
+        self.props['items'] = self.items_expression
+
+    def search(self, text: ui.input, *parts: Any) -> None:
+        """Show only the rows that have what is typed into a field, as it is typed; the server is not asked.
+
+        :param text: the field; while it is empty, all rows are shown
+        :param parts: expressions of texts, of which one must have it, whatever the case of the letters
+
+        Example::
+
+            with LiveList(view, row_height=48) as row:
+                ...
+            notes.search(ui.input('Search'), row.text)
+        """
+        self._search = text, [expression(part) for part in parts]
+        text.on('update:value', js_handler=f'(value) => todosync.searches.set({self.id}, value)')
+        self.props['items'] = self.items_expression
+
+    def show_where(self, **fields: Any) -> None:
+        """Show only the rows whose fields have these values, in this tab only. Without arguments, show all rows.
+
+        :param fields: JSON values, by the names of the fields
+        :raises ValueError: the stream has no such field
+
+        Example::
+
+            notes.show_where(urgent=True)
+        """
+        for name in fields:
+            if name not in self.view.stream.fields:
+                raise ValueError(unknown(self.view.stream, 'field', name, self.view.stream.fields))
+        self._where = fields
+        self.props['items'] = self.items_expression
+
+    @property
+    def items_expression(self) -> str:
+        """The JavaScript expression of the rows that are shown."""
+        conditions = [f'item[{json.dumps(name)}] === {json.dumps(value)}' for name, value in self._where.items()]
+        if self._condition.javascript != 'true':
+            conditions.append(_of_item(f'{RUNTIME}.is_true({self._condition.javascript})'))
+        if self._search:
+            found = [f'{RUNTIME}.contains({part.javascript}, text)' for part in self._search[1]]
+            conditions.append(f'((text) => !text || {_of_item(" || ".join(found))})(todosync.searches.get({self.id}))')
+        chosen = f'.filter((item) => {" && ".join(conditions)})' if conditions else ''
+        return f'{stream_expression(self.view)}.rows{chosen}'
+
+    @property
+    def shown(self) -> list[Row]:
+        """The rows that are shown, in their order."""
+        return [
+            row
+            for row in self.view.rows
+            if all(row[k] == v for k, v in self._where.items())
+            and is_true(self._condition.evaluate(row))
+            and self._is_found(row)
+        ]
+
+    def _is_found(self, row: Row) -> bool:
+        if not self._search:
+            return True
+        field, parts = self._search
+        return any(contains(part.evaluate(row), field.value) for part in parts)
+
+    def _displayed_contents(self, *, only_visible: bool) -> list[str]:
+        texts = [as_text(shown.evaluate(row)) for row in self.shown for shown in self.shown_texts]
+        return [*super()._displayed_contents(only_visible=only_visible), *texts]
+
+
+def _of_item(javascript: str) -> str:
+    """Return an expression over a row, for the variable ``item``."""
+    return f'((props) => {javascript})({{ row: item }})'
