@@ -177,3 +177,15 @@ def test_rows_are_found_as_a_person_types_also_without_a_server_and_shown_by_a_c
     expect(summaries).to_have_text(['3 x Call Ann'])
     page.get_by_label('Search').fill('')
     expect(summaries).to_have_text(['2 x Buy milk', '3 x Call Ann'])
+
+
+def test_choices_stay_open_while_others_change_the_row(tabs: Tabs, app: RunningServer) -> None:
+    page = tabs.open()
+    row(page).locator('.q-select').click()
+    expect(page.get_by_role('option')).to_have_count(2)
+    for count in range(3, 8):
+        run(app, f"UPDATE tasks SET count = {count} WHERE name = 'Buy milk'")
+        expect(row(page).locator('.summary')).to_have_text(f'{count} x Buy milk')
+        expect(page.get_by_role('option')).to_have_count(2)
+    page.get_by_role('option', name='Closed').click()
+    expect(row(page).locator('.state')).to_have_text('Closed')
