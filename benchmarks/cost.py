@@ -22,6 +22,9 @@ PATIENCE = 60.0
 """Seconds that a change to a long list may take in plain NiceGUI."""
 FLAT = 1.2
 """The allowed ratio of the cost of a change with the longest list to that with the shortest."""
+BYTES_LIMIT = 330
+"""For a delta of one todo. 49 of its bytes keep it from being wrong: the marks of two versions, and an id of 16 digits
+that is never used again."""
 
 
 async def measure(short: bool) -> Chapter:
@@ -56,8 +59,8 @@ async def measure(short: bool) -> Chapter:
                     f'bytes for one toggle / add, {count:,} todos',
                     f'{size(sent[0])} / {size(sent[1])}',
                     f'refreshable {size(plain.toggle_bytes)} / {size(plain.add_bytes)}' if plain else '',
-                    '300 B',
-                    max(sent) < 300,
+                    f'{BYTES_LIMIT} B',
+                    max(sent) < BYTES_LIMIT,
                 )
             )
             before = await held_memory(server)
