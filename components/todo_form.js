@@ -41,11 +41,12 @@ export default {
      */
     submit(event, send) {
       if ("key" in event && (event.repeat || isOfInputMethod(event))) return;
-      const { todosync } = /** @type {any} */ (window);
+      const { socket, todosync } = /** @type {any} */ (window);
+      const { connected, role } = todosync.status;
       const field = this.field();
       const title = field.value;
       const written = title.trim() ? todosync.writes.insert("todos", { title }) : null;
-      if (!written && (this.unsent !== null || !todosync.status.connected)) return;
+      if (!written && (this.unsent !== null || !(connected || (role === "alone" && socket?.connected)))) return;
       this.fill("");
       field.focus();
       if (!written) {

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from nicegui import ui
-from nicegui.events import GenericEventArguments, ValueChangeEventArguments
+from nicegui.events import GenericEventArguments
 
 from todos import TodoView
-from todosync import LiveElement, LiveList, RefusedWriteError, Row, RowGoneError
+from todosync import BrowserChoice, LiveElement, LiveList, RefusedWriteError, Row, RowGoneError
 
 ROW_HEIGHT = 52
 UNDO_SECONDS = 8
-FILTERS = {'All': {}, 'Active': {'completed': False}, 'Done': {'completed': True}}
+FILTERS: Mapping[str, Mapping[str, Any]] = {'All': {}, 'Active': {'completed': False}, 'Done': {'completed': True}}
 NOTHING_SHOWN = {'All': 'Nothing to do yet.', 'Active': 'All done.', 'Done': 'Nothing done yet.'}
 
 # What is written shows at once, and is kept until it is done. Where the browser cannot keep it, the server is told.
@@ -88,11 +92,10 @@ class TodoList(ui.element):
         self._undo: ui.notification | None = None
         self.classes('todo-list').props('aria-label=Todos')
         with self:
-            self.filter = ui.toggle(list(FILTERS), value='All', on_change=self._show).mark('todo-filter')
-            self.filter.props('no-caps unelevated dense toggle-color=chosen toggle-text-color=chosen').classes(
-                'todo-filter'
-            )
+            self.filter = BrowserChoice('filter', FILTERS).mark('todo-filter').classes('todo-filter')
+            self.filter.props('aria-label=Show')
             self.rows = LiveList(view, text='title', row_height=ROW_HEIGHT).classes('todo-rows')
+            self.rows.show_by(self.filter, FILTERS)
             self.rows.row.classes('todo').props[':id'] = '`todo-${props.row.id}`'
             with self.rows:
                 self._make_row()
@@ -121,10 +124,6 @@ class TodoList(ui.element):
         delete = ui.element('button').mark('todo-delete').classes('icon icon-delete').props('type=button title=Delete')
         delete.props[':aria-label'] = '`Delete ${props.row.title}`'
         delete.on('click', self._delete, js_handler=DELETE)
-
-    def _show(self, e: ValueChangeEventArguments[str]) -> None:
-        self.rows.show_where(**FILTERS[e.value])
-        self.nothing.update_text()
 
     async def _toggle(self, e: GenericEventArguments) -> None:
         todo_id, completed = e.args
@@ -172,15 +171,12 @@ class _NothingShown(LiveElement):
     """What stands in the place of rows where there are none."""
 
     def __init__(self, todo_list: TodoList) -> None:
-        super().__init__('p', {})
+        super().__init__('p', {
+            'textContent': f'{json.dumps(NOTHING_SHOWN)}[{todo_list.filter.expression}]',
+            'hidden': f'{todo_list.rows.items_expression}.length > 0',
+        })  # fmt: skip
         self._list = todo_list
         self.classes('todo-nothing').props('role=status')
-        self.update_text()
-
-    def update_text(self) -> None:
-        """Say what fits the chosen filter."""
-        self.props['textContent'] = NOTHING_SHOWN[str(self._list.filter.value)]
-        self.props['live'] = {'hidden': f'{self._list.rows.items_expression}.length > 0'}
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
-        return [] if self._list.rows.shown else [str(self.props['textContent'])]
+        return [] if self._list.rows.shown else [NOTHING_SHOWN[self._list.filter.value]]

@@ -1,6 +1,7 @@
 from .assembly import SyncServer, setup
 from .database import Database, DatabaseUnavailableError, UnknownOutcomeError, sql_now
 from .elements import (
+    BrowserChoice,
     BrowserList,
     Expression,
     Field,
@@ -31,6 +32,7 @@ from .views import Live, LogEntry, Rows, View, use_stream, use_view
 from .writes import RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
 
 __all__ = [
+    'BrowserChoice',
     'BrowserList',
     'CacheEntry',
     'Database',

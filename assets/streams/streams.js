@@ -4,6 +4,7 @@
 import { shallowReactive } from "vue";
 import { log, tab } from "../leader.js";
 import { expressions } from "./expressions.js";
+import { choice, choose, where } from "./choices.js";
 import { StreamRelay } from "./relay.js";
 import { Store } from "./store.js";
 
@@ -20,4 +21,7 @@ Object.assign(/** @type {any} */ (window).todosync, {
   expressions,
   /** What a person searches for in lists, by the numbers of the lists. */
   searches: shallowReactive(new Map()),
+  choice,
+  choose,
+  where,
 });

@@ -161,6 +161,20 @@ async def test_the_choice_of_what_is_shown(todos: TodoUser) -> None:
     assert todos.titles() == ['Call Ann', 'Buy milk']
 
 
+async def test_the_choice_is_clicked_on_or_stands_in_the_address(user: User, todos: TodoUser) -> None:
+    for title in ('Buy milk', 'Call Ann'):
+        await todos.add(title)
+    await todos.toggle('Buy milk')
+    user.find('Active').click()
+    assert todos.titles() == ['Call Ann']
+    await user.open('/?filter=done')
+    assert TodoUser(user).titles() == ['Buy milk']
+    await user.open('/?filter=no-such-one')
+    assert len(TodoUser(user).titles()) == 2
+    with pytest.raises(ValueError, match="there is no option 'Urgent'; there are 'All', 'Active', 'Done'"):
+        await TodoUser(user).show('Urgent')
+
+
 async def test_two_people_see_each_others_changes(user: User, create_user: Callable[[], User]) -> None:
     ann, bob = user, create_user()
     await ann.open('/')

@@ -157,6 +157,34 @@ def test_nothing_is_said_to_be_deleted_where_the_browser_has_no_room(tabs: Tabs,
     assert page.get_by_role('button', name='Undo').count() == 0
 
 
+def test_what_is_shown_is_chosen_without_a_server_and_survives_a_reload_and_back(
+    tabs: Tabs, server: RunningServer
+) -> None:
+    server.add('Buy milk')
+    server.add('Call Ann')
+    page = tabs.open()
+    eventually(lambda: len(titles(page)) == 2)
+    requests: list[str] = []
+    page.on('request', lambda request: requests.append(request.url))
+    server.kill()
+    page.get_by_role('button', name='Done').click()
+    page.get_by_text('Nothing done yet.').wait_for()
+    page.get_by_role('button', name='Active').click()
+    page.get_by_role('checkbox', name='Buy milk').click()
+    eventually(lambda: titles(page) == ['Call Ann'])
+    page.go_back()
+    eventually(lambda: titles(page) == ['Buy milk'])
+    assert page.get_by_role('button', name='Done').get_attribute('aria-pressed') == 'true'
+    assert [url for url in requests if 'socket.io' not in url] == []
+    server.start()
+    eventually(lambda: [todo['completed'] for todo in server.todos()] == [False, True])
+    page.reload()
+    eventually(lambda: titles(page) == ['Buy milk'])
+    page.get_by_role('button', name='All').click()
+    eventually(lambda: len(titles(page)) == 2)
+    assert page.url.rstrip('/') == server.url.rstrip('/')
+
+
 def test_what_is_entered_in_the_moment_before_the_tab_is_closed_is_done(tabs: Tabs, server: RunningServer) -> None:
     page, other = tabs.open_many(2)
     server.kill()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nicegui import ui
@@ -11,6 +11,7 @@ from nicegui import ui
 from todosync.streams import Row, unknown
 from todosync.views import View
 
+from .choice import BrowserChoice
 from .expressions import RUNTIME, Expression, Field, RowFields, expression
 from .live import stream_expression
 from .operations import contains, is_true
@@ -84,6 +85,7 @@ class LiveList(BrowserList):
         """Which classes elements of the template have by expressions, by their ids."""
         self._fields = fields
         self._where: Mapping[str, Any] = {}
+        self._by: tuple[BrowserChoice, dict[str, Mapping[str, Any]]] | None = None
         self._condition = expression(value=True)
         self._search: tuple[ui.input, list[Expression]] | None = None
         self.mark(view.stream.name)
@@ -137,10 +139,25 @@ class LiveList(BrowserList):
 
             notes.show_where(urgent=True)
         """
-        for name in fields:
-            if name not in self.view.stream.fields:
-                raise ValueError(unknown(self.view.stream, 'field', name, self.view.stream.fields))
+        self._check_fields(fields)
         self._where = fields
+        self.props['items'] = self.items_expression
+
+    def show_by(self, choice: BrowserChoice, conditions: Mapping[str, Mapping[str, Any]]) -> None:
+        """Show the rows that a choice in the browser selects; the server is not asked when it changes.
+
+        :param choice: the choice
+        :param conditions: for each option, the JSON values that fields must have, by their names
+        :raises ValueError: the stream has no such field
+
+        Example::
+
+            shown = BrowserChoice('filter', ['All', 'Urgent'])
+            notes.show_by(shown, {'All': {}, 'Urgent': {'urgent': True}})
+        """
+        for fields in conditions.values():
+            self._check_fields(fields)
+        self._by = choice, {option: conditions[option] for option in choice.options}
         self.props['items'] = self.items_expression
 
     @property
@@ -153,18 +170,28 @@ class LiveList(BrowserList):
             found = [f'{RUNTIME}.contains({part.javascript}, text)' for part in self._search[1]]
             conditions.append(f'((text) => !text || {_of_item(" || ".join(found))})(todosync.searches.get({self.id}))')
         chosen = f'.filter((item) => {" && ".join(conditions)})' if conditions else ''
-        return f'{stream_expression(self.view)}.rows{chosen}'
+        rows = f'{stream_expression(self.view)}.rows{chosen}'
+        if self._by is None:
+            return rows
+        choice, by_option = self._by
+        return f'todosync.where({rows}, {json.dumps(by_option)}[{choice.expression}])'
 
     @property
     def shown(self) -> list[Row]:
         """The rows that are shown, in their order."""
+        where = {**self._where, **(self._by[1][self._by[0].value] if self._by else {})}
         return [
             row
             for row in self.view.rows
-            if all(row[k] == v for k, v in self._where.items())
+            if all(row[k] == v for k, v in where.items())
             and is_true(self._condition.evaluate(row))
             and self._is_found(row)
         ]
+
+    def _check_fields(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.view.stream.fields:
+                raise ValueError(unknown(self.view.stream, 'field', name, self.view.stream.fields))
 
     def _is_found(self, row: Row) -> bool:
         if not self._search:
