@@ -9,7 +9,7 @@
 const SECONDS = 10;
 const SECONDS_WITH_TEXT = 60; // the text is nowhere else
 const UNDO_SECONDS = 8;
-const LONGEST = 120; // characters of a text that a notice shows
+const LONGEST = 80; // characters of a text that a notice shows
 
 /** @type {() => void} */
 let dismissUndo = () => {};
@@ -60,14 +60,20 @@ export function quoted(written) {
 /** @param {string} text */
 function clip(text) {
   const characters = [...text];
-  return characters.length > LONGEST ? `${characters.slice(0, LONGEST - 1).join("")}…` : text;
+  return characters.length > LONGEST
+    ? `${characters
+        .slice(0, LONGEST - 1)
+        .join("")
+        .trimEnd()}…`
+    : text;
 }
 
 /** @param {string} message @param {string[]} written texts that would be lost @param {object[]} [actions] */
 export function notify(message, written, actions = []) {
+  if (!written.length) return void show({ message, actions, timeout: 1000 * SECONDS });
   const copy = { label: "Copy text", noCaps: true, handler: () => copyText(written.join("\n")) };
-  const seconds = written.length ? SECONDS_WITH_TEXT : SECONDS;
-  show({ message, actions: written.length ? [copy, ...actions] : actions, timeout: 1000 * seconds });
+  const close = { label: "Close", noCaps: true };
+  show({ message, actions: [copy, ...actions, close], multiLine: true, timeout: 1000 * SECONDS_WITH_TEXT });
 }
 
 /** @param {string} text */
