@@ -11,6 +11,8 @@ import { shallowReactive, watchEffect } from "vue";
  * @typedef {{ id: number } & Record<string, any>} Row
  * @typedef {{ stream: string, id: number, name: string, value: any, was: any }} Draft `was` is what the field held when
  *   the person began to type
+ * @typedef {(stream: string, id: number, values: object, was: object, explainsItself: boolean) => Promise<Outcome> | null
+ * } Update writes, if the browser keeps writes
  * @typedef {(id: number, value: any) => void} Emit asks the server, where the browser keeps no writes
  */
 
@@ -19,7 +21,7 @@ const KEY = "todosync-fields"; // in the tab's storage: the drafts, for the next
 export class Fields {
   /**
    * @param {object} parts
-   * @param {(stream: string, id: number, values: object, was: object) => Promise<Outcome> | null} parts.update
+   * @param {Update} parts.update
    * @param {(stream: string, id: number) => Row | undefined} parts.row
    * @param {(why: string, typed: string) => void} parts.tell why what was typed is in no field
    * @param {Storage | null} parts.storage the tab's
@@ -63,7 +65,7 @@ export class Fields {
   }
 
   /**
-   * Write what was typed, if it is something else than before.
+   * Write what was typed, if it is something else than before. A refusal leaves it in the field, which shows why.
    * @param {string} stream @param {Row} row @param {string} name @param {Emit} emit
    * @param {(typed: any) => any} [convert] makes the field's value of what was typed
    */
@@ -74,15 +76,18 @@ export class Fields {
     this.drafts.delete(key);
     const value = convert(draft.value);
     if (value === draft.was) return;
-    const written = this.update(stream, row.id, { [name]: value }, { [name]: draft.was });
+    const written = this.update(stream, row.id, { [name]: value }, { [name]: draft.was }, true);
     if (!written) emit(row.id, value);
     written?.then((outcome) => this.#onOutcome(draft, outcome));
   }
 
-  /** Write a value at once. @param {string} stream @param {Row} row @param {string} name @param {any} value @param {Emit} emit */
+  /**
+   * Write what was chosen. A refusal takes it back, and is told as that of any other write.
+   * @param {string} stream @param {Row} row @param {string} name @param {any} value @param {Emit} emit
+   */
   set(stream, row, name, value, emit) {
-    this.type(stream, row, name, value);
-    this.commit(stream, row, name, emit);
+    this.drafts.delete(keyOf(stream, row.id, name)); // of a slider that is let go
+    if (value !== row[name] && !this.update(stream, row.id, { [name]: value }, {}, false)) emit(row.id, value);
   }
 
   /** Keep what is typed for the next load of the page. */

@@ -121,7 +121,7 @@ function newest(stream, name) {
 }
 
 const fields = new Fields({
-  update: (stream, id, values, was) => writes.update(stream, id, values, was, true),
+  update: writes.update,
   row: rowToType,
   tell: (why, typed) => notify(`${why}. You had written ${quoted([typed])}`, [typed]),
   storage: storageOfTab(),

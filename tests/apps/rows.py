@@ -33,7 +33,9 @@ TASKS.writable('name', 'note', 'count', 'level', 'stars', 'state', 'done')
 
 @TASKS.rule
 def check(write: todosync.Write) -> None:
-    """Refuse tasks without a name."""
+    """Refuse tasks without a name, and five stars."""
+    if write.values.get('stars') == 5:
+        write.refuse('Nothing has five stars', field='stars')
     if write.values.get('name') == '':
         write.refuse('A task needs a name', field='name')
 

@@ -45,6 +45,7 @@ def row(page: Page, number: int = 0) -> Locator:
 
 def test_each_element_shows_its_field_in_two_tabs_and_writes_what_is_set(tabs: Tabs, app: RunningServer) -> None:
     page, other = tabs.open_many(2)
+    page.bring_to_front()  # a person acts in a tab that they see; choices close in one that loses the focus
     here, there = row(page), row(other)
     expect(here.locator('.summary')).to_have_text('2 x Buy milk')
     expect(here.locator('.many')).to_be_visible()
@@ -139,6 +140,16 @@ def test_a_refusal_stands_beside_the_field_with_what_was_typed(tabs: Tabs, app: 
     name.blur()
     expect(row(page).get_by_role('alert')).to_be_hidden()
     eventually(lambda: stored(app, 'count', 'Buy cheese') == 2)
+
+
+def test_a_choice_that_is_refused_is_taken_back_and_told(tabs: Tabs, app: RunningServer) -> None:
+    page = tabs.open()
+    stars = row(page).locator('.q-rating__icon--active')
+    expect(stars).to_have_count(1)
+    row(page).locator('.q-rating__icon').nth(4).click()
+    page.get_by_text('Nothing has five stars').wait_for()
+    expect(stars).to_have_count(1)
+    assert stored(app, 'stars') == 1
 
 
 def test_what_was_typed_into_a_row_that_is_deleted_is_told(tabs: Tabs, app: RunningServer) -> None:

@@ -130,13 +130,13 @@ def bind_value(element: Bound, field: Field) -> Bound:
         )
     kind, live_list = kind_of(element), _list_of(element)
     live_list.bound_fields[element.id] = field
-    if kind.shows_errors:
+    if kind.typed_until:
         live_list.shown_texts.append(field)
     place = f'{json.dumps(stream.name)}, props.row, {json.dumps(name)}'
     forget_own_value(cast(Any, element))
     element.props[f':{kind.prop}'] = f'((value) => {kind.shown})({FIELDS}.value({place}))'
     element.props[':data-field'] = f'JSON.stringify([{json.dumps(stream.name)}, props.row.id, {json.dumps(name)}])'
-    if kind.shows_errors:
+    if kind.typed_until:
         element.props[':error'] = f'{FIELDS}.error({place}) !== ""'
         element.props[':error-message'] = f'{FIELDS}.error({place})'
 
@@ -145,13 +145,14 @@ def bind_value(element: Bound, field: Field) -> Bound:
         await _try(view, view.update(row_id, **{name: value}), typed=value)
 
     update = f'update:{kind.prop}'
-    if not kind.is_typed:
-        element.on(update, write, js_handler=f'(value) => {FIELDS}.set({place}, {kind.taken}, emit)')
-        return element
-    element.on(update, js_handler=f'(value) => {FIELDS}.type({place}, value)')
-    commit = f'{FIELDS}.commit({place}, emit, (value) => {kind.taken})'
-    for event in kind.commits_on:
+    if kind.typed_until or kind.chosen_by:
+        element.on(update, js_handler=f'(value) => {FIELDS}.type({place}, value)')
+    if not kind.typed_until:
+        chosen = f'(value) => {FIELDS}.set({place}, {kind.taken}, emit)'
+        return element.on(kind.chosen_by or update, write, js_handler=chosen)
+    for event in kind.typed_until:
         unless = f'if (!({COMPOSING})) ' if event.startswith('keydown') else ''
+        commit = f'{FIELDS}.commit({place}, emit, (value) => {kind.taken})'
         element.on(event, write, js_handler=f'(event) => {{ {unless}{commit}; }}')
     element.on('keydown.esc', js_handler=f'(event) => {{ if (!({COMPOSING})) {FIELDS}.cancel({place}); }}')
     return element

@@ -13,32 +13,26 @@ from nicegui.elements.choice_element import ChoiceElement
 
 @dataclass(frozen=True)
 class Kind:
-    """How an element of NiceGUI shows a value, and how a person sets it.
+    """How an element of NiceGUI shows a value, and how a person sets it: by choosing it, or by typing.
 
     :ivar prop: the prop that holds the value
-    :ivar is_typed: whether a value is typed or dragged first, and set later
-    :ivar commits_on: the events at which what was typed is set
     :ivar shown: makes the prop's value of the field's ``value``, in JavaScript
     :ivar taken: makes the field's value of the prop's ``value``, in JavaScript
+    :ivar chosen_by: the event at which what is dragged is let go; empty if each change of the value is a choice
+    :ivar typed_until: the events at which typing is done; empty if the value is chosen
     """
 
     prop: str = 'model-value'
-    is_typed: bool = False
-    commits_on: tuple[str, ...] = ()
     shown: str = 'value'
     taken: str = 'value'
-    shows_errors: bool = False
+    chosen_by: str = ''
+    typed_until: tuple[str, ...] = ()
 
 
-TEXT = Kind(prop='value', is_typed=True, commits_on=('blur', 'keydown.enter'), shown='value ?? ""', shows_errors=True)
-LONG_TEXT = Kind(prop='value', is_typed=True, commits_on=('blur',), shown='value ?? ""', shows_errors=True)
-NUMBER = Kind(
-    is_typed=True,
-    commits_on=('blur', 'keydown.enter'),
-    taken='value === "" || value === null ? null : Number(value)',
-    shows_errors=True,
-)
-DRAGGED = Kind(is_typed=True, commits_on=('change',))
+TEXT = Kind(prop='value', shown='value ?? ""', typed_until=('blur', 'keydown.enter'))
+LONG_TEXT = Kind(prop='value', shown='value ?? ""', typed_until=('blur',))
+NUMBER = Kind(taken='value === "" || value === null ? null : Number(value)', typed_until=('blur', 'keydown.enter'))
+DRAGGED = Kind(chosen_by='change')
 AT_ONCE = Kind()
 KINDS: dict[type[Element], Kind] = {
     ui.textarea: LONG_TEXT,  # a kind of input
