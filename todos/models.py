@@ -10,11 +10,9 @@ from pydantic import AfterValidator
 from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, String, false
 from sqlmodel import Field, SQLModel
 
-from todosync import Stream, count, new_id, sql_now
+from todosync import ID_MAX, Stream, count, new_id, sql_now
 
 TITLE_MAX_LENGTH = 500
-ID_MAX = 2**53 - 1
-"""The largest id, positive or negative, that JavaScript can represent exactly."""
 INVISIBLE = (
     r'\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f'
     r'\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013441\U00013442\U00016fe4'

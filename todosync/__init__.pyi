@@ -20,7 +20,7 @@ from .elements import (
     total_expression,
 )
 from .http import RefusalRoute, RefusedError, allow_methods, json_response, read_json, run_options
-from .ids import IdMaker, new_id
+from .ids import ID_MAX, IdMaker, new_id
 from .jobs import FailedExecution, JobInterruptedError, job
 from .package import MissingExtraError, __version__
 from .production import ProcessReport, add_production
@@ -32,6 +32,7 @@ from .views import Live, LogEntry, Rows, View, use_stream, use_view
 from .writes import RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
 
 __all__ = [
+    'ID_MAX',
     'BrowserChoice',
     'BrowserList',
     'CacheEntry',

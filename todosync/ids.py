@@ -9,7 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 ID_MAX = 2**53 - 1
-"""The largest id, positive or negative, that JavaScript can represent exactly."""
+"""The largest id, positive or negative, that JavaScript can represent exactly.
+
+Example::
+
+    CheckConstraint(f'id BETWEEN -{ID_MAX} AND {ID_MAX}')
+"""
 GIVEN_ID_MAX = ID_MAX - 2**40
 """The largest id that a server gives. The higher ones are for rows that SQLite numbers itself, from the largest on."""
 RANDOM_BITS = 12

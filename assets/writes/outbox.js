@@ -83,7 +83,7 @@ export class Outbox {
     return true;
   }
 
-  // the four verbs of a relay
+  // the tab calls these four methods, see Relay in tab.js
 
   /** This tab joins a leader: what was decided while nobody told it is seen in the queue. */
   versions() {
@@ -99,7 +99,7 @@ export class Outbox {
     this.#send();
   }
 
-  /** Nothing comes unasked. */
+  /** The server sends answers only, so no event is for this relay. */
   fromServer() {
     return false;
   }
@@ -134,9 +134,9 @@ export class Outbox {
     this.#count();
   }
 
-  /** @param {Entry} entry */
+  /** Show a write of another tab, once. A tab shows its own writes itself. @param {Entry} entry */
   #showOther(entry) {
-    if (this.shown.has(entry.sequence) || entry.tab === this.tab.id) return; // it is shown already, or was
+    if (this.shown.has(entry.sequence) || entry.tab === this.tab.id) return;
     this.shown.set(entry.sequence, this.#showOne(entry));
   }
 

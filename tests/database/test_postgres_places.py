@@ -96,8 +96,6 @@ def test_a_url_of_several_hosts_leads_to_the_one_that_takes_writes(
     postgres: PostgresServer, standby: PostgresServer
 ) -> None:
     database_name = make_url(postgres.create_database()).database
-    with closing(Database(standby.create_database())):
-        pass
     standby.stop()
     url = (
         f'postgresql+psycopg://postgres@/{database_name}?host={standby.directory},{postgres.directory}'

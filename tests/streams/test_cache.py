@@ -43,7 +43,7 @@ for number in range(300):
     entry = cache.fetch('todos', at(number), lambda: CacheEntry(at(number), b'%d' % number * 1000))
     assert entry == CacheEntry(at(number), b'%d' % number * 1000), entry.version
     if number % 7 == 0:
-        cache.invalidate('todos')
+        cache.cull()
 """
 STORE_LATE = """
 import sys
@@ -129,13 +129,6 @@ def test_what_has_no_mark_is_the_same_as_nothing(cache: Cache) -> None:
     assert cache.fetch('todos', at(1, ''), give(1, b'second', '')).value == b'second'
 
 
-def test_an_invalidated_entry_is_computed_again(cache: Cache) -> None:
-    cache.invalidate('todos')
-    cache.fetch('todos', at(1), give(1, b'first'))
-    cache.invalidate('todos')
-    assert cache.fetch('todos', at(1), give(1, b'second')).value == b'second'
-
-
 def test_an_entry_lives_as_long_as_it_may(cache: Cache, clock: Clock) -> None:
     cache.fetch('todos', at(1), give(1, b'first'))
     clock.now += TTL - 1
@@ -197,7 +190,6 @@ def test_who_asks_for_a_newer_version_never_gets_the_one_that_is_being_computed(
     slow = threading.Thread(target=lambda: cache.fetch('todos', at(1), compute_slowly))
     slow.start()
     assert computing.wait(20)
-    cache.invalidate('todos')  # a commit, meanwhile
     found: list[bytes] = []
     quick = threading.Thread(target=lambda: found.append(cache.fetch('todos', at(2), give(2, b'new')).value))
     quick.start()
@@ -289,7 +281,6 @@ def test_on_disk_a_damaged_directory_is_made_anew_without_an_error(tmp_path: Pat
                 path.write_bytes(b'garbage' * 1000)
         case 'empty the file':
             (directory / 'cache.db').write_bytes(b'')
-    cache.invalidate('todos')
     assert cache.fetch('todos', at(2), give(2, b'after')).value == b'after'
     cache.fetch('todos', at(2), give(2, b'after'))
     assert cache.fetch('todos', at(2), never).value == b'after'
@@ -303,7 +294,6 @@ def test_on_disk_a_directory_that_cannot_be_made_costs_only_speed(
     (tmp_path / 'production_cache').chmod(0o400)
     cache = disk_cache(tmp_path)
     assert [cache.fetch('todos', at(1), give(1, b'computed')).value for _ in range(3)] == [b'computed'] * 3
-    cache.invalidate('todos')
     cache.cull()
     assert caplog.text.count('the cache cannot be used') == 1
 

@@ -53,9 +53,6 @@ class Cache(Protocol):
     def fetch(self, key: str, version: Version, compute: Callable[[], CacheEntry]) -> CacheEntry:
         """Return the entry if it is of this version; otherwise compute it, once for concurrent callers."""
 
-    def invalidate(self, key: str) -> None:
-        """Delete an entry if there is one."""
-
     def cull(self) -> None:
         """Delete expired entries, and old ones as long as the cache exceeds its size limit."""
 
@@ -132,10 +129,6 @@ class MemoryCache:
         self.usage.hits += 1
         assert entry is not None
         return entry
-
-    def invalidate(self, key: str) -> None:
-        """Delete an entry if there is one."""
-        self._entries.pop(key, None)
 
     def cull(self) -> None:
         """Delete expired entries."""

@@ -75,10 +75,6 @@ class DiskCache:
         assert entry is not None
         return entry
 
-    def invalidate(self, key: str) -> None:
-        """Delete an entry if there is one."""
-        self._try(lambda cache: cache.delete(key))
-
     def cull(self) -> None:
         """Delete expired entries, and old ones as long as the cache exceeds its size limit."""
         self._try(lambda cache: (cache.expire(), cache.cull()))

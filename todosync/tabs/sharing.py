@@ -48,6 +48,9 @@ def share_socket(*, tabs_per_socket: int | None = None, reconnect_timeout: float
     cookies, each tab has a socket of its own, as in plain NiceGUI, and so it is with a NiceGUI whose internals are
     others; the log then says which NiceGUI is needed.
 
+    A handler that an app puts on ``core.sio`` itself gets the ``sid`` of the tab that leads, whichever tab has asked.
+    Its return value reaches the tab that has asked; so does what is emitted ``to`` the ``client.id`` of a page.
+
     :param tabs_per_socket: how many tabs a socket may carry besides its own (default: 100); more get another socket
     :param reconnect_timeout: seconds for which a page waits for its browser to come back (default: 60), where the
         page says nothing of it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -38,8 +39,7 @@ class Once:
         if not (0 < len(key) <= KEY_MAX_LENGTH and key.isascii() and key.isprintable()):
             raise RefusedWriteError(f'A key must be 1 to {KEY_MAX_LENGTH} printable characters of ASCII')
         self.key = key
-        described = orjson.dumps(request, default=str, option=orjson.OPT_SORT_KEYS)
-        self._request = hashlib.sha256(described).hexdigest()
+        self._request = request_hash(request)
 
     def outcome(self, session: Session) -> Mapping[str, Any] | None:
         """Return the outcome of the write, ``None`` if it has not been done.
@@ -66,6 +66,14 @@ class Once:
             'at': int(datetime.now(UTC).timestamp()),
         }
         session.connection().execute(insert(done).values(values))
+
+
+def request_hash(request: Any) -> str:
+    """Return what tells a request apart from others.
+
+    :param request: JSON values, also those that cannot be stored, such as half a character; others count as their text
+    """
+    return hashlib.sha256(json.dumps(request, default=str, sort_keys=True).encode()).hexdigest()
 
 
 def forget(session: Session, before: datetime) -> None:

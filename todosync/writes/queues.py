@@ -7,7 +7,6 @@ the writes themselves.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -25,6 +24,7 @@ from todosync.streams import Stream
 
 from .deleted import Deleted
 from .effects import Effect, change, deed, deletion, insertion, restoration
+from .once import request_hash
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError, refusal_by_database
 
 BATCH_LIMIT = 50
@@ -133,7 +133,7 @@ class QueueRecord:
             and what follows for that row has to be sent again with another id
         :raises AnotherQueueError: another write was decided under its number
         """
-        request = _hash(write)
+        request = request_hash(write.model_dump())
         if write.sequence <= self._last:
             return {'sequence': write.sequence, **self._known(write.sequence, request)}
         outcome = self._do(write)
@@ -237,10 +237,6 @@ def _effect(stream: Stream, write: QueuedWrite, kept: Deleted) -> Effect:
 def _refusal(error: RefusedWriteError) -> dict[str, Any]:
     gone = isinstance(error, RowGoneError)
     return {'state': 'refused', 'errors': error.errors, 'fields': error.fields, 'gone': gone}
-
-
-def _hash(write: QueuedWrite) -> str:
-    return hashlib.sha256(json.dumps(write.model_dump(), sort_keys=True).encode()).hexdigest()
 
 
 def _seconds(time: datetime) -> int:

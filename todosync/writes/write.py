@@ -18,8 +18,8 @@ class Write:
     :ivar row: the row as it is stored, an object of the stream's model; ``None`` before an insert; before a restore the
         row as it was deleted
     :ivar values: the fields that an insert or an update sets, by name; a rule may change them, and add others
-    :ivar session: the session of the transaction, to look at other rows or to write them; a rule has no other effect,
-        since a transaction may be tried again
+    :ivar session: the session of the transaction, to look at other rows or to write them. A transaction may be tried
+        again, and then its rules run again; so a rule must change nothing outside of this session, nor send a mail
 
     Example::
 
