@@ -85,7 +85,7 @@ export class Outbox {
 
   // the tab calls these four methods, see Relay in tab.js
 
-  /** This tab joins a leader: what was decided while nobody told it is seen in the queue. */
+  /** This tab joins a leader. Meanwhile writes may have been decided: they are no longer in the queue. */
   versions() {
     this.#show();
     return {};

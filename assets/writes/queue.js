@@ -71,7 +71,7 @@ export class Queue {
     await done(transaction);
   }
 
-  /** The server knows this queue by other writes: go on as another one. */
+  /** The server has other writes under these numbers: go on with a queue of another id, which it does not know. */
   async renew() {
     const transaction = this.#transaction("readwrite");
     transaction.objectStore("places").put({ id: makeId(), confirmed: 0 }, 0);

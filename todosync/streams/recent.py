@@ -1,4 +1,4 @@
-"""The last changes of a stream, for those who were here a moment ago."""
+"""The last changes of a stream. They bring a browser up to date that was away for a moment only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECENT = 64
 
 
 class Recent:
-    """The changes by which a replica has come to its version; each continues the one before."""
+    """The last changes of a replica, in their order. Each begins at the version at which the one before ends."""
 
     def __init__(self) -> None:
         self._deltas: deque[Delta] = deque(maxlen=RECENT)
@@ -28,5 +28,5 @@ class Recent:
         self._deltas.clear()
 
     def since(self, version: Version) -> Sequence[Delta]:
-        """Return the changes that came after a version, none where it is not among those that are kept."""
+        """Return the changes that came after a version; none if the first of them is no longer kept."""
         return list(dropwhile(lambda delta: delta.base != version, self._deltas))

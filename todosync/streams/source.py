@@ -16,11 +16,11 @@ from .version import NOTHING, Version
 
 @dataclass(frozen=True)
 class Whole:
-    """The whole list, for somebody whom no delta can help.
+    """All rows, for a reader that no delta brings up to date.
 
     :param entry: the version and JSON of the snapshot message
-    :param replaces: whether they hold nothing, or what is of another history as far as the change log tells, so that
-        the snapshot counts even where it has the lower number
+    :param replaces: whether the reader has to take the rows even if their version has the lower number: it holds
+        nothing, or a version that the change log does not know, as from before the database was put back
     """
 
     entry: CacheEntry

@@ -1,4 +1,4 @@
-"""Versions: which state of a stream something is of, in numbers and marks that cannot be mistaken for another's."""
+"""Versions: each names one state of a stream, by a number and a random mark."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any, NamedTuple, Self
 
 REMEMBERED = 64
-"""How many of the versions that it held somebody knows again."""
+"""How many of its last versions a holder remembers."""
 
 
 class Version(NamedTuple):
@@ -15,8 +15,8 @@ class Version(NamedTuple):
     Numbers rise with each change. Marks are random: where a database was put back, or is another one, a number may
     come again, and its mark tells that it stands for something else. Marks have no order.
 
-    :param number: 0 before the first change, -1 for nobody's version
-    :param mark: empty where there is none, which is the same version as no other
+    :param number: 0 before the first change, -1 in the version of who holds nothing
+    :param mark: empty where the change log has none; such a version counts as the same as no other
 
     Example::
 
@@ -69,7 +69,7 @@ class Held:
         self._remembered: deque[Version] = deque(maxlen=REMEMBERED)
 
     def move_on(self, version: Version) -> None:
-        """Hold a version that has come of the one that is held."""
+        """Hold a version to which a change has led from the one that is held."""
         self.version = version
         self._remembered.append(version)
 

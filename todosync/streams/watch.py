@@ -1,4 +1,4 @@
-"""The watch: whether a process's copy of a stream is that of the database, whatever messages said."""
+"""Looks whether a process's copy of a stream has the version of the database, also where no message has come."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ class Inbox:
         :param batch: the writes
         :return: ``ok`` and the ``outcomes``, see :meth:`QueueRecord.decide`; or ``ok`` is false, nothing was written,
             and the ``reason`` is ``unavailable``, to be sent again later; ``queue``, to be sent in a new queue;
-            ``leader``, to be sent by a leader, one batch at a time; or ``failed``, to be sent one by one, because of
-            one write the others cannot be committed
+            ``leader``, to be sent by a leader, one batch at a time; or ``failed``, to be sent one by one, since one of
+            the writes keeps the others from being committed
         """
         if not self._may_write(sid) or sid in self._busy:
             return {'ok': False, 'reason': 'leader'}
