@@ -236,7 +236,7 @@ def imported_rooms(node: ast.AST) -> Iterator[str]:
 
 
 def test_every_exported_name_exists_and_is_in_order() -> None:
-    assert todosync.__all__ == sorted(todosync.__all__, key=lambda name: (not name.isupper(), name[0].islower(), name))
+    assert todosync.__all__ == sorted(todosync.__all__)
     for name in todosync.__all__:
         assert hasattr(todosync, name), name
 
