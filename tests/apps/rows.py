@@ -40,7 +40,7 @@ def check(write: todosync.Write) -> None:
         write.refuse('A task needs a name', field='name')
 
 
-@TASKS.verb
+@TASKS.verb(shows={'count': 1, 'done': False})
 def reset(session: object, task: Task) -> None:
     """Begin anew."""
     task.count, task.done = 1, False

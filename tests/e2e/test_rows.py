@@ -200,3 +200,15 @@ def test_choices_stay_open_while_others_change_the_row(tabs: Tabs, app: RunningS
         expect(page.get_by_role('option')).to_have_count(2)
     page.get_by_role('option', name='Closed').click()
     expect(row(page).locator('.state')).to_have_text('Closed')
+
+
+def test_a_verb_shows_at_once_and_is_done_when_the_server_is_back(tabs: Tabs, app: RunningServer) -> None:
+    page = tabs.open()
+    expect(row(page).locator('.summary')).to_have_text('2 x Buy milk')
+    app.kill()
+    row(page).get_by_role('button', name='Reset').click()
+    expect(row(page).locator('.summary')).to_have_text('1 x Buy milk')
+    assert stored(app, 'count') == 2, 'nobody has written it yet'
+    app.start()
+    eventually(lambda: stored(app, 'count') == 1)
+    expect(row(page).locator('.summary')).to_have_text('1 x Buy milk')
