@@ -39,6 +39,7 @@ from tests.e2e.browser import (
 )
 from tests.e2e.chaos_server import ServerFaults
 from tests.e2e.chaos_truth import Truth, ViolationError
+from tests.e2e.proxy import Proxy
 from tests.postgres import running_postgres
 from tests.server import RunningServer, running_server
 
@@ -85,25 +86,34 @@ class Chaos:
     """One run.
 
     :param seed: draws the steps
+    :param proxy: leads the browser to the server
     :param say: called with a line for each step
     """
 
     def __init__(
-        self, seed: int, server: RunningServer, browser: Chromium, directory: Path, say: Callable[[str], None]
+        self,
+        seed: int,
+        proxy: Proxy,
+        browser: Chromium,
+        directory: Path,
+        say: Callable[[str], None],
     ) -> None:
         self._random = random.Random(seed)
         self._say = say
-        self._server = server
+        self._url = proxy.url
         self._browser = browser
         self._tabs: list[ChaosTab] = []
         self._count = 0
+        self._gone_back = 0
+        """How often an older database has taken the place since everything agreed."""
         self._truth = Truth()
-        self._faults = ServerFaults(self._random, server, self._truth, directory, self._may_go_back)
+        self._faults = ServerFaults(self._random, proxy, self._truth, directory, self._may_go_back)
         self.steps = 0
         self._actions: list[tuple[int, Callable[[], str | None]]] = [
             (10, self._open),
             (6, self._close),
             (5, self._reload),
+            (5, self._move),
             (3, self._crash),
             (4, self._freeze),
             (4, self._thaw),
@@ -118,6 +128,10 @@ class Chaos:
             (8, self._write_by_sql),
             *self._faults.actions,
         ]
+
+    @property
+    def _server(self) -> RunningServer:
+        return self._faults.server
 
     def run(self, seconds: float) -> None:
         """Take steps for a time. Then end all faults, and check that everything agrees.
@@ -150,10 +164,15 @@ class Chaos:
         except AssertionError as error:
             raise ViolationError(f'{error}\n{dump(tabs.pages)}') from error
         self._check_versions()
+        self._gone_back = 0
         for tab in self._tabs:
             tab.may_go_back = 0
         loaded_at = {tab.name: tab.loaded_at for tab in self._tabs}
         self._truth.check([todo['title'] for todo in self._server.todos()], loaded_at)
+
+    def stop(self) -> None:
+        """End the processes that chaos has started."""
+        self._faults.stop()
 
     def _step(self, action: Callable[[], str | None]) -> None:
         self.steps += 1
@@ -181,7 +200,7 @@ class Chaos:
         self._tabs.append(tab)
         tab.page.on('crash', lambda _: self._drop(tab))  # a tab may share the process of one that is made to crash
         with contextlib.suppress(Exception):  # the server may be away
-            tab.page.goto(self._server.url, wait_until='commit', timeout=5000)
+            tab.page.goto(self._url, wait_until='commit', timeout=5000)
         return f'open {tab.name}'
 
     def _close(self) -> str | None:
@@ -199,6 +218,19 @@ class Chaos:
         with contextlib.suppress(Exception):
             tab.page.reload(wait_until='commit', timeout=5000)
         return f'reload {tab.name}'
+
+    def _move(self) -> str | None:
+        if self._faults.is_hanging:
+            return None
+        if not (tab := self._pick(lambda tab: tab.responsive and tab.offline is None)):
+            return None
+        self._faults.lead_away()
+        with contextlib.suppress(Exception):
+            tab.page.reload(wait_until='commit', timeout=5000)
+        if self._random.random() < 0.5:
+            return f'move {tab.name} to another process, and what connects from now on'
+        self._faults.lead_back()
+        return f'move {tab.name} to another process'
 
     def _crash(self) -> str | None:
         if len(self._tabs) < 2 or not (tab := self._pick(lambda tab: tab.responsive)):
@@ -276,6 +308,7 @@ class Chaos:
         return f'set the clock of {tab.name} to {seconds:+g} s'
 
     def _may_go_back(self) -> None:
+        self._gone_back += 1
         for tab in self._tabs:
             tab.may_go_back += 1
 
@@ -345,7 +378,9 @@ class Chaos:
                 )
             except Exception:
                 continue  # the page is being loaded
-            if loaded_at == tab.loaded_at and version < tab.version:
+            if loaded_at != tab.loaded_at:  # a process takes a second to notice, and may have made the page before
+                tab.may_go_back = self._gone_back
+            elif version < tab.version:
                 if tab.may_go_back:
                     tab.may_go_back -= 1
                     tab.version = version
@@ -363,8 +398,8 @@ class Chaos:
             thaw(tab.page)
         if tab.offline is not None:
             self._bring_online(tab)
-        if not tab.page.url.startswith(self._server.url):  # it was opened or reloaded while the server was away
-            tab.page.goto(self._server.url, wait_until='commit')
+        if not tab.page.url.startswith(self._url):  # it was opened or reloaded while the server was away
+            tab.page.goto(self._url, wait_until='commit')
         eventually(lambda: status(tab.page))
 
     def _continue(self, tab: ChaosTab) -> None:
@@ -387,12 +422,19 @@ def run_chaos(seed: int, seconds: float, directory: Path, say: Callable[[str], N
     :raises ViolationError: what must hold did not
     """
     say(f'seed {seed}, {seconds:.0f} s')
-    with sync_playwright() as playwright, running_server(directory / 'storage', **settings) as server:
+    with (
+        sync_playwright() as playwright,
+        running_server(directory / 'storage', ENV='production', **settings) as server,
+        Proxy(server) as proxy,
+    ):
         browser = Chromium(playwright, directory / 'profile')
         browser.start()
         try:
-            chaos = Chaos(seed, server, browser, directory, say)
-            chaos.run(seconds)
+            chaos = Chaos(seed, proxy, browser, directory, say)
+            try:
+                chaos.run(seconds)
+            finally:
+                chaos.stop()
             return chaos.steps
         finally:
             browser.stop()

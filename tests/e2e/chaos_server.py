@@ -19,6 +19,7 @@ from tests.builds import use_build
 from tests.databases import keep, keep_file
 from tests.e2e.browser import eventually
 from tests.e2e.chaos_truth import Copy, Truth, ViolationError
+from tests.e2e.proxy import Proxy
 from tests.server import ROOT, RunningServer
 from todos import MIGRATIONS
 
@@ -36,7 +37,7 @@ class ServerFaults:
     """Does to a server, and to its database, what happens to them.
 
     :param chance: draws what is left to chance
-    :param server: the server
+    :param proxy: leads browsers to the server
     :param truth: is told what is lost on purpose
     :param directory: for another build of the program
     :param on_going_back: called when an older database has taken the place
@@ -45,13 +46,17 @@ class ServerFaults:
     def __init__(
         self,
         chance: random.Random,
-        server: RunningServer,
+        proxy: Proxy,
         truth: Truth,
         directory: Path,
         on_going_back: Callable[[], None],
     ) -> None:
         self._random = chance
-        self._server = server
+        self.server = server = proxy.server
+        """The one that is there when no fault lasts."""
+        self._other = neighbour_of(server)
+        """Runs the other build beside it, on the same database, as during a rolling restart."""
+        self._proxy = proxy
         self._truth = truth
         self._on_going_back = on_going_back
         self._is_sqlite = server.database_url.startswith('sqlite')
@@ -64,6 +69,7 @@ class ServerFaults:
             (1, self._restart),
             (1, self._kill),
             (2, self._roll),
+            (4, self._roll_side_by_side),
             (3, self._hang),
             (4, self._go_on),
             (6, self._keep_or_put_back),
@@ -71,68 +77,104 @@ class ServerFaults:
         ]
 
     def end(self) -> None:
-        """End what lasts."""
-        if self.is_hanging:
-            self.is_hanging = False
-            os.kill(self._server.pid, signal.SIGCONT)
+        """End what lasts: there is one process, which runs."""
+        self._continue()
+        self.lead_back()
+        self._other.stop()
+
+    def stop(self) -> None:
+        """End both processes; safe to call twice."""
+        self._continue()
+        for server in (self.server, self._other):
+            server.stop()
 
     def end_what_is_too_long(self) -> None:
         """Have a server go on that has stood still for long."""
         if time.monotonic() - self._hanging_since > HANGING_MAX:
-            self.end()
+            self._continue()
+
+    def lead_away(self) -> None:
+        """Have browsers reach another process with what they connect from now on."""
+        self._start_other()
+        self._proxy.lead_to(self._other)
+
+    def lead_back(self) -> None:
+        """End that. What is connected to the other process stays so."""
+        self._proxy.lead_to(self.server)
+
+    def _start_other(self) -> None:
+        if not self._other.is_running:
+            use_build(self._other, self._builds[1])
+            self._other.start()
+
+    def _continue(self) -> None:
+        if self.is_hanging:
+            self.is_hanging = False
+            os.kill(self.server.pid, signal.SIGCONT)
 
     def _restart(self) -> str:
         self.is_hanging = False
-        self._server.restart()
+        self.server.restart()
         return 'restart the server'
 
     def _kill(self) -> str:
         self.is_hanging = False
-        self._server.kill()
+        self.server.kill()
         time.sleep(self._random.uniform(0, AWAY_MAX))
-        self._server.start()
+        self.server.start()
         return 'kill the server'
 
     def _roll(self) -> str:
         self.is_hanging = False
         self._builds.reverse()
-        use_build(self._server, self._builds[0])
-        self._server.restart()
+        use_build(self.server, self._builds[0])
+        self.server.restart()
         return 'roll to the other build'
+
+    def _roll_side_by_side(self) -> str | None:
+        if self.is_hanging:
+            return None
+        with self._writes(self.server, self._other) as acknowledged:
+            self.lead_away()
+            self.server.stop()
+        self.server, self._other = self._other, self.server
+        self._builds.reverse()
+        self._truth.acknowledged.update(acknowledged)
+        return f'roll to the other build, with both at work, under {len(acknowledged)} writes'
 
     def _hang(self) -> str | None:
         if self.is_hanging:
             return None
         self.is_hanging = True
         self._hanging_since = time.monotonic()
-        os.kill(self._server.pid, signal.SIGSTOP)
+        os.kill(self.server.pid, signal.SIGSTOP)
         return 'stop the server process'
 
     def _go_on(self) -> str | None:
         if not self.is_hanging:
             return None
-        self.end()
+        self._continue()
         return 'continue the server process'
 
     def _keep_or_put_back(self) -> str | None:
         if self.is_hanging:
             return None
         if self._kept is None:
-            copy, url = self._truth.copy(), self._server.database_url
+            copy, url = self._truth.copy(), self.server.database_url
             moves = self._is_sqlite and self._random.random() < 0.5
-            self._kept = keep_file(url, self._server.storage / 'copy') if moves else keep(url), copy
+            self._kept = keep_file(url, self.server.storage / 'copy') if moves else keep(url), copy
             self._open_again()
             return f'keep a copy of the database{", a file to move" if moves else ""}'
         (put_back, copy), self._kept = self._kept, None
         put_back()
         self._has_gone_back(copy)
-        eventually(self._server.is_up)
+        eventually(self.server.is_up)
         return 'put the copy of the database back'
 
     def _open_again(self) -> None:
         if not self._is_sqlite:  # PostgreSQL has ended all connections to the database, to copy it
-            eventually(self._server.is_up)
-            self._truth.forgive_undelivered(todo['title'] for todo in self._server.todos())
+            eventually(self.server.is_up)
+            self._truth.forgive_undelivered(todo['title'] for todo in self.server.todos())
 
     def _back_up_or_restore(self) -> str | None:
         if self.is_hanging:
@@ -147,15 +189,16 @@ class ServerFaults:
 
     def _restore(self, backup: str, copy: Copy) -> None:
         if not self._is_sqlite:  # it refuses while servers are connected
-            self._server.stop()
+            self._other.stop()
+            self.server.stop()
             self._run('restore', backup, '--yes')
             self._has_gone_back(copy)
-            self._server.start()
+            self.server.start()
             return
-        with self._writes() as acknowledged:
+        with self._writes(self.server) as acknowledged:
             told = self._run('restore', backup, '--yes')
         kept = _titles(Path(told.rpartition(' ')[2].strip()))
-        remaining = {todo['title'] for todo in self._server.todos()}
+        remaining = {todo['title'] for todo in self.server.todos()}
         if lost := set(acknowledged) - kept - remaining:
             raise ViolationError(f'acknowledged during a restore, and neither kept nor there: {lost}')
         self._has_gone_back(copy)
@@ -166,8 +209,8 @@ class ServerFaults:
         self._on_going_back()
 
     @contextmanager
-    def _writes(self) -> Iterator[list[str]]:
-        """Write all the time during a block, and return what was acknowledged."""
+    def _writes(self, *servers: RunningServer) -> Iterator[list[str]]:
+        """Write all the time during a block, by each server in turn, and return what was acknowledged."""
         acknowledged: list[str] = []
         stop = threading.Event()
         began = time.monotonic_ns()
@@ -175,10 +218,10 @@ class ServerFaults:
         def write() -> None:
             number = 0
             while not stop.is_set():
-                title = f'{began}.{number} during a restore'
+                title = f'{began}.{number} all the time'
                 number += 1
-                with suppress(OSError):
-                    status, _ = self._server.request('POST', '/todos', {'todo': {'title': title}})
+                with suppress(OSError):  # it starts or stops
+                    status, _ = servers[number % len(servers)].request('POST', '/todos', {'todo': {'title': title}})
                     if status == 201:
                         acknowledged.append(title)
 
@@ -194,11 +237,11 @@ class ServerFaults:
         result = subprocess.run(
             [sys.executable, '-m', 'todosync', *command],
             env={
-                'TODOSYNC_ENV': self._server.DEFAULT_ENV,
-                **self._server.environment,
+                'TODOSYNC_ENV': self.server.DEFAULT_ENV,
+                **self.server.environment,
                 'TODOSYNC_MIGRATIONS': str(MIGRATIONS),
             },
-            cwd=self._server.storage,
+            cwd=self.server.storage,
             capture_output=True,
             text=True,
             timeout=COMMAND_TIMEOUT,
@@ -207,6 +250,14 @@ class ServerFaults:
         if result.returncode:
             raise ViolationError(f'todosync {command[0]} has failed: {result.stdout}{result.stderr}')
         return result.stdout
+
+
+def neighbour_of(server: RunningServer) -> RunningServer:
+    """Return another server, not yet started, that shares the storage and the database of one."""
+    neighbour = RunningServer(server.storage)
+    neighbour.environment = {**server.environment, 'TODOSYNC_PORT': str(neighbour.port)}
+    neighbour.database_url = server.database_url
+    return neighbour
 
 
 def _another_build(directory: Path) -> Path:
