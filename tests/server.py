@@ -22,7 +22,8 @@ from tests.databases import execute
 
 ROOT = Path(__file__).parent.parent
 START_TIMEOUT = 90.0
-STOP_TIMEOUT = 15.0
+STOP_TIMEOUT = 60.0
+ANSWER_TIMEOUT = 30.0
 
 
 def free_port() -> int:
@@ -147,7 +148,7 @@ class RunningServer:
             self.url + path, data, {'Content-Type': 'application/json', **headers}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT) as response:
                 status, content = response.status, response.read()
         except urllib.error.HTTPError as error:
             status, content = error.code, error.read()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-TIMEOUT = 20.0
+TIMEOUT = 90.0
+"""Seconds. Long, for slow machines: a test that passes does not need them."""
 INTERVAL = 0.005
 
 

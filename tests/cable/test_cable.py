@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 from todosync.cable import Cable, MemoryCable, SqliteCable
 from todosync.cable.postgres import PostgresCable
 
-TIMEOUT = 10.0
+TIMEOUT = 90.0
 PUBLISHER = """
 import sys
 from pathlib import Path

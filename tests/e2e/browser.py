@@ -29,8 +29,8 @@ ARGUMENTS = [
     '--disable-sync',
     '--window-size=1280,800',
 ]
-START_TIMEOUT = 30.0
-PATIENCE = 30.0
+START_TIMEOUT = 90.0
+PATIENCE = 90.0
 """How many seconds a condition is waited for. Long, for slow machines: a test that passes does not need them."""
 Result = TypeVar('Result')
 

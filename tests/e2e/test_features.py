@@ -51,7 +51,7 @@ def test_handlers_run_in_the_tabs_own_client(features: Tabs) -> None:
     for clicks, page in enumerate(features.pages, start=1):
         says(page, f'clicked {clicks}')
     assert len({page.locator('.client').inner_text() for page in features.pages}) == 3
-    assert features.server.connections() == {'sockets': 1, 'followers': 2}
+    eventually(lambda: features.server.connections() == {'sockets': 1, 'followers': 2})
 
 
 def test_timers_tick(page: Page) -> None:
@@ -115,7 +115,7 @@ def test_tabs_on_different_pages_share_one_socket(features: Tabs) -> None:
     other = features.open('/other')
     press(other, 'more')
     eventually(lambda: other.locator('.n').inner_text() == '1')
-    assert features.server.connections() == {'sockets': 1, 'followers': 3}
+    eventually(lambda: features.server.connections() == {'sockets': 1, 'followers': 3})
     features.close(other)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route
 
 from tests.e2e.browser import Chromium, eventually, status
 from tests.server import ROOT, RunningServer, running_server
@@ -44,7 +44,7 @@ def test_it_is_loaded_again_once_the_server_answers(context: BrowserContext, app
     page.route(part, abort)
     page.route('**/leader.js', abort)  # by it the page finds out whether the server answers
     page.goto(app.url)
-    expect(page.get_by_text(SENTENCE)).to_be_visible()
+    page.get_by_text(SENTENCE).wait_for()
     page.unroute_all()
     eventually(lambda: status(page)['connected'])
     assert page.get_by_text(SENTENCE).count() == 0

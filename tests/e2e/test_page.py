@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -27,7 +28,7 @@ def page(tabs: Tabs) -> Iterator[Page]:
     page.on('console', lambda message: problems.append(message.text) if message.type == 'error' else None)
     page.on('pageerror', lambda error: problems.append(str(error)))
     yield page
-    problems = [text for text in problems if 'ERR_CONNECTION_REFUSED' not in text]
+    problems = [text for text in problems if 'net::ERR_' not in text]  # a server that is killed or started again
     assert not problems, problems
 
 
@@ -183,7 +184,7 @@ def test_the_focus_stays_with_its_todo_when_others_come(tabs: Tabs, page: Page) 
     page.get_by_role('checkbox', name='Buy milk').focus()
     tabs.server.add('Call Ann')
     eventually(lambda: titles(page) == ['Call Ann', 'Buy milk'])
-    assert focused(page) == 'Buy milk'
+    eventually(lambda: focused(page) == 'Buy milk')
     page.keyboard.press('Space')
     eventually(lambda: page.get_by_role('checkbox', name='Buy milk').is_checked())
     assert not page.get_by_role('checkbox', name='Call Ann').is_checked()
@@ -196,7 +197,7 @@ def test_deleting_by_keyboard_goes_from_todo_to_todo_and_undo_brings_back(tabs: 
     page.get_by_role('button', name='Delete Water the plants').focus()
     page.keyboard.press('Enter')
     eventually(lambda: titles(page) == ['Call Ann', 'Buy milk'])
-    assert focused(page) == 'Delete Call Ann'
+    eventually(lambda: focused(page) == 'Delete Call Ann')
     page.get_by_role('button', name='Undo').click()
     eventually(lambda: titles(page) == ['Water the plants', 'Call Ann', 'Buy milk'])
 
@@ -217,7 +218,7 @@ def test_without_a_connection_a_todo_is_added_all_the_same_and_one_sign_says_why
     page.locator('#popup[aria-hidden=true]').wait_for(state='attached')
     eventually(lambda: [todo['title'] for todo in tabs.server.todos()] == ['Buy milk'])
     eventually(lambda: page.locator('.leader-badge[data-connected=true]').count() == 1)
-    eventually(lambda: field(page).input_value() == 'half a senten', timeout=60)
+    eventually(lambda: field(page).input_value() == 'half a senten')
     assert titles(page) == ['Buy milk']
     page.get_by_text('not saved yet').wait_for(state='hidden')
 
@@ -244,8 +245,8 @@ def test_ten_thousand_todos_are_as_light_as_ten(tabs: Tabs) -> None:
     }}"""
     assert page.evaluate(scroll_until_seen), 'rows have to follow while somebody scrolls, not only afterwards'
     page.evaluate("document.querySelector('.todo-rows').scrollTop = 300000")
-    eventually(lambda: str(page.evaluate(seen)).startswith('Todo 4'))
-    box = page.get_by_role('checkbox', name=page.evaluate(seen), exact=True)
+    title = eventually(lambda: re.fullmatch(r'Todo 4\d+', str(page.evaluate(seen)).strip()))
+    box = page.get_by_role('checkbox', name=title.group(), exact=True)
     box.click()
     eventually(box.is_checked)
 

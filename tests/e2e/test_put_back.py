@@ -23,7 +23,7 @@ def test_open_tabs_show_a_database_that_was_put_back(tabs: Tabs, server: Running
     loaded_at = [page.evaluate('performance.timeOrigin') for page in tabs.pages]
     put_back()
     eventually(server.is_up)
-    tabs.should_agree(timeout=10)
+    tabs.should_agree()
     assert [[todo['title'] for todo in shown(page)] for page in tabs.pages] == [['first']] * 3
     server.add('second')
     tabs.should_agree()

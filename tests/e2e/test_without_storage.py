@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
 
 from tests.e2e.browser import Chromium
 from tests.server import ROOT, RunningServer, running_server
@@ -31,7 +30,7 @@ def test_in_a_sandboxed_frame_a_page_says_what_is_missing(
     context = chromium.fresh_context()
     page = context.new_page()
     page.goto(frame.as_uri())
-    expect(page.frame_locator('iframe').get_by_text(SENTENCE)).to_be_visible()
+    page.frame_locator('iframe').get_by_text(SENTENCE).wait_for()
     context.close()
 
 
@@ -40,7 +39,7 @@ def test_where_storage_is_blocked_a_page_says_what_is_missing(chromium: Chromium
     context.add_init_script(WITHOUT_STORAGE)
     page = context.new_page()
     page.goto(app.url)
-    expect(page.get_by_text(SENTENCE)).to_be_visible()
+    page.get_by_text(SENTENCE).wait_for()
     context.close()
 
 
@@ -48,6 +47,6 @@ def test_where_there_is_storage_a_page_says_nothing_of_it(chromium: Chromium, ap
     context = chromium.fresh_context()
     page = context.new_page()
     page.goto(app.url)
-    expect(page.get_by_role('button', name='count')).to_be_visible()
+    page.get_by_role('button', name='count').wait_for()
     assert page.get_by_text(SENTENCE).count() == 0
     context.close()

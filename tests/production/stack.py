@@ -18,6 +18,8 @@ from todosync.production import supervision, watchdog
 
 STATIC_DIR = Path(tempfile.gettempdir()) / f'todosync-tests-static-{os.getuid()}'
 """Shared by all runs: compressing the files takes longer than all tests of this package."""
+COLLECTING_LIMIT = 180.0
+"""Seconds that it may take on a slow machine."""
 
 
 class RunningStack(RunningServer):

@@ -30,7 +30,7 @@ def test_up_metrics_and_status_say_why_through_the_proxy(
 ) -> None:
     postgres_of_its_own.stop('immediate')
     wait_until(lambda: all(stack_away.ask(name, '/up').status_code == 503 for name in stack_away.apps))
-    wait_until(lambda: 'database' in answer(stack_away, '/up').text, timeout=60)  # Caddy, too, has noticed by then
+    wait_until(lambda: 'database' in answer(stack_away, '/up').text)  # Caddy, too, has noticed by then
     up = answer(stack_away, '/up')
     assert up.status_code == 503
     assert not up.json()['database']['ok']
@@ -40,7 +40,7 @@ def test_up_metrics_and_status_say_why_through_the_proxy(
     assert 'Here the check database fails' in answer(stack_away, '/status').text
     assert answer(stack_away, '/todos').status_code == 503
     postgres_of_its_own.start()
-    wait_until(stack_away.is_up, timeout=60)
+    wait_until(stack_away.is_up)
 
 
 def answer(stack: RunningStack, path: str) -> httpx.Response:

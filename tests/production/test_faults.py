@@ -20,6 +20,7 @@ from tests.e2e.browser import Chromium, Tabs, eventually, shown, stopped
 from tests.postgres import PostgresServer
 from tests.production.stack import RunningStack
 from tests.server import RunningServer, running_server
+from todosync.production import watchdog
 
 pytestmark = pytest.mark.long
 
@@ -122,6 +123,7 @@ def test_a_process_that_hangs_is_passed_by_until_it_is_back(stack: RunningStack)
     def answers(cookie: str) -> bool:
         return httpx.get(f'{stack.url}/todos', cookies={'todosync_process': cookie}, timeout=5).is_success
 
+    watchdog.connect(stack.runtime).stopProcess('watchdog')  # it would end this process before long
     hung = stack.processes['app-0']
     with stopped(hung):
         for cookie in cookies:
@@ -129,6 +131,7 @@ def test_a_process_that_hangs_is_passed_by_until_it_is_back(stack: RunningStack)
         stack.add('While one hangs')
     eventually(stack.is_up)
     assert stack.processes['app-0'] == hung
+    watchdog.connect(stack.runtime).startProcess('watchdog', False)
 
 
 class SmallDisk:

@@ -47,7 +47,7 @@ def test_both_write_at_once_and_nothing_is_lost(machines: list[RunningServer]) -
     lists = [machine.todos() for machine in machines]
     assert lists[0] == lists[1]
     assert {todo['title'] for todo in lists[0]} == {str(number) for number in range(60)}
-    assert [machine.request('GET', '/up')[1]['versions']['todos'] for machine in machines] == [60, 60]
+    wait_until(lambda: [machine.request('GET', '/up')[1]['versions']['todos'] for machine in machines] == [60, 60])
 
 
 def test_one_of_them_runs_the_durable_jobs_and_the_other_when_it_dies(

@@ -18,7 +18,8 @@ import pytest
 from nicegui import dependencies
 
 from tests.e2e.browser import eventually
-from tests.production.stack import RunningStack
+from tests.production.stack import COLLECTING_LIMIT, RunningStack
+from tests.server import ANSWER_TIMEOUT
 from todosync.production import watchdog
 from todosync.production.serving import load_all_elements
 
@@ -105,7 +106,8 @@ def test_static_files_come_brotli_compressed_and_are_kept_for_a_year(stack: Runn
         assert answer.get('Content-Encoding') == 'br'
         return answer
 
-    answer = eventually(answer_with_brotli)  # the files are compressed while the first requests are answered
+    # the files are compressed while the first requests are answered
+    answer = eventually(answer_with_brotli, timeout=COLLECTING_LIMIT)
     plain = curl(url)
     assert brotli.decompress(answer.body) == plain.body
     assert len(answer.body) < len(plain.body) / 3
@@ -164,7 +166,7 @@ def test_websockets_pass_through(stack: RunningStack) -> None:
     answer = curl(
         f'{stack.url}/_nicegui_ws/socket.io/?EIO=4&transport=websocket&client_id=none',
         '--http1.1', '--header', 'Connection: Upgrade', '--header', 'Upgrade: websocket',
-        '--header', 'Sec-WebSocket-Version: 13', '--header', 'Sec-WebSocket-Key: dG9kb3N5bmMgdGVzdHMhIQ==', timeout=1,
+        '--header', 'Sec-WebSocket-Version: 13', '--header', 'Sec-WebSocket-Key: dG9kb3N5bmMgdGVzdHMhIQ==', timeout=5,
     )  # fmt: skip
     assert answer.status == 101
     assert b'"sid"' in answer.body
@@ -214,7 +216,7 @@ def test_bodies_of_many_at_once_are_not_mixed_up(stack: RunningStack) -> None:
     titles = [f'{number} {"x" * 400}' for number in range(200)]
 
     def add(title: str) -> str:
-        answer = httpx.post(f'{stack.url}/todos', json={'todo': {'title': title}})
+        answer = httpx.post(f'{stack.url}/todos', json={'todo': {'title': title}}, timeout=ANSWER_TIMEOUT)
         return str(answer.json()['title'])
 
     with ThreadPoolExecutor(16) as pool:

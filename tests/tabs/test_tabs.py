@@ -20,7 +20,7 @@ from tests.server import ROOT, RunningServer, running_server
 from tests.sockets import until
 from todosync.tabs.page import DOCUMENTS_PER_PAGE
 
-TIMEOUT = 20
+TIMEOUT = 90
 link_numbers = itertools.count(1)
 
 
