@@ -9,12 +9,11 @@ import { reactive } from "vue";
 import { Carrier } from "./carrier.js";
 import { keepDrafts, restoreDrafts } from "./drafts.js";
 import { Election, short } from "./election.js";
+import { Follower } from "./follower.js";
 import { CHANNEL, LOCK, readMessage } from "./messages.js";
 import { forgetReloads, mayReload } from "./reloads.js";
 import { holdTabLock, webLocks } from "./web_locks.js";
 
-export const JOIN_TIMEOUT_MS = 1000;
-export const HERE_INTERVAL_MS = 10000; // with locks; without them each ping is answered, else a tab counts as ended
 export const RECONNECT_MS = 1000; // a page that breaks its connection has it again after this, half more or less
 export const REFUSED_RETRY_MS = 5000; // a socket of its own that was refused is tried again after this
 export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not asked by all its browsers at once
@@ -54,17 +53,16 @@ export class Tab {
     this.stays = 0;
     this.tabLock = "";
     this.releaseTabLock = () => {};
-    this.hereAt = 0;
-    this.joinedTo = ""; // the leader, its term and its connection, of the last join
-    /** @type {Map<number, import("./question.js").Acknowledge>} what waits for an answer to a frame that may be lost */
-    this.questions = new Map();
-    this.lastQuestion = 0;
-    /** @type {any} */
-    this.joinTimer = null;
+    this.lastQuestion = 0; // of those that wait for an answer, also over the connections before
     this.expired = false;
     this.isOpen = false; // it knows its session
     this.isAway = false; // its page has been left, is frozen, or wants no connection
     this.lostAt = 0;
+    this.follower = new Follower({
+      tab: this,
+      goAlone: (reason) => this.#goAlone(reason),
+      changeSession: () => this.#changeSession(),
+    });
     this.election = this.#makeElection();
   }
 
@@ -210,12 +208,8 @@ export class Tab {
 
   /** @param {Message} message */
   #receiveFromLeader(message) {
-    if (message.type === "joined") this.#onJoined(message);
-    else if (message.type === "ack") this.socket?.acknowledge(message.received);
-    else if (message.type === "down") this.#onDown(message);
-    else if (message.type === "answer") this.#onAnswer(message);
-    else if (message.type === "rejoin") this.#onRejoin();
-    else this.relay(message, "leader", (type, content) => this.post({ type, to: message.from, ...content }));
+    if (this.follower.receive(message)) return;
+    this.relay(message, "leader", (type, content) => this.post({ type, to: message.from, ...content }));
   }
 
   /** Hand a message to the relays. @param {Message} message @param {"leader" | "follower"} sender @param {Post} reply */
@@ -225,8 +219,7 @@ export class Tab {
 
   /** @param {number} term @param {string} reason */
   #lead(term, reason) {
-    this.#endJoin();
-    this.joinedTo = "";
+    this.follower.stop();
     this.log.add("leader", `this tab leads in term ${term}: ${reason}${this.#sinceLoss()}`);
     Object.assign(this.status, { role: "leader", leader: this.id });
     this.#carry(term);
@@ -252,18 +245,7 @@ export class Tab {
       this.log.add("follower", `following tab ${short(leader.id)} in term ${leader.term}${this.#sinceLoss()}`);
     }
     Object.assign(this.status, { role: "follower", leader: leader.id });
-    const place = `${leader.id} ${leader.term} ${leader.link}`;
-    if (!leader.connected) {
-      this.joinedTo = "";
-      this.setConnected(false);
-      this.socket?.detach();
-    } else if (this.joinedTo !== place) {
-      this.joinedTo = place;
-      this.#join();
-    } else if (!navigator.locks || performance.now() - this.hereAt > HERE_INTERVAL_MS) {
-      this.hereAt = performance.now();
-      this.post({ type: "here", to: leader.id }); // a leader that thinks otherwise has this tab join again
-    }
+    this.follower.follow(leader);
   }
 
   /** @param {string} reason */
@@ -274,8 +256,7 @@ export class Tab {
 
   #disconnect() {
     this.lostAt = Date.now();
-    this.joinedTo = "";
-    this.#endJoin();
+    this.follower.stop();
     Object.assign(this.status, { role: "none", leader: "" });
     this.setConnected(false);
     this.socket?.detach();
@@ -285,85 +266,6 @@ export class Tab {
     const duration = this.lostAt ? `, ${Date.now() - this.lostAt} ms after the last leader was lost` : "";
     this.lostAt = 0;
     return duration;
-  }
-
-  #join() {
-    const { leader } = this.election;
-    if (!leader || !this.socket || this.expired) return;
-    const query = { ...this.socket.query() };
-    const held = Object.assign({}, ...this.relays.map((relay) => relay.versions()));
-    this.post({ type: "join", to: leader.id, lock: this.tabLock, query, ...held });
-    this.#joinIn(JOIN_TIMEOUT_MS);
-  }
-
-  /** @param {number} ms */
-  #joinIn(ms) {
-    clearTimeout(this.joinTimer);
-    this.joinTimer = setTimeout(() => this.#join(), ms);
-  }
-
-  #onRejoin() {
-    if (this.joinTimer === null) this.#join(); // one for all refused frames
-  }
-
-  #endJoin() {
-    clearTimeout(this.joinTimer);
-    this.joinTimer = null;
-  }
-
-  /** @param {Message} answer */
-  #onJoined(answer) {
-    this.#endJoin();
-    if (answer.ok) {
-      this.socket?.attach(this.#linkToLeader(answer.from), answer.received);
-      this.setConnected(true);
-      this.noteKnown();
-    } else if (answer.reason === "expired") {
-      this.expire("leader's server");
-    } else if (answer.reason === "leader" || answer.reason === "overtaken") {
-      this.joinedTo = ""; // the leader's connection has just changed, or this tab's; the next ping says so
-    } else if (answer.reason === "session") {
-      this.#settleAgain();
-    } else {
-      this.#goAlone("the leader carries as many tabs as it may");
-    }
-  }
-
-  /** The server counts this page to another session than its leader's: ask which, before giving up. */
-  async #settleAgain() {
-    const { tag } = this.session;
-    const place = this.joinedTo;
-    await this.session.settle(this.socket?.clientId);
-    if (this.joinedTo !== place) return; // meanwhile it has found another leader, or none
-    if (this.session.tag !== tag) this.#changeSession();
-    else this.#goAlone("the leader is of another session");
-  }
-
-  /** @param {string} leader @returns {import("./tab_socket.js").Link} */
-  #linkToLeader(leader) {
-    const { clientId, documentId } = this.socket ?? {};
-    this.questions.clear(); // of another link: nobody answers them any more
-    return {
-      deliver: (frame) => this.post({ type: "up", to: leader, clientId, documentId, frame }),
-      post: (event, args, answer) => {
-        const question = answer && ++this.lastQuestion;
-        if (question) this.questions.set(question, answer);
-        this.post({ type: "post", to: leader, event, args, question });
-      },
-    };
-  }
-
-  /** @param {Message} message */
-  #onDown({ from, event, args, question }) {
-    const answer = (/** @type {any[]} */ ...answers) =>
-      this.post({ type: "reply", to: from, question, args: JSON.parse(JSON.stringify(answers)) });
-    this.socket?.dispatch(event, ...args, ...(question === undefined ? [] : [answer]));
-  }
-
-  /** @param {Message} message */
-  #onAnswer({ question, args }) {
-    this.questions.get(question)?.(...args);
-    this.questions.delete(question);
   }
 
   /** @param {string} reason */
@@ -408,7 +310,7 @@ export class Tab {
     else {
       this.#sayLeave();
       this.setConnected(false);
-      this.#joinIn(RECONNECT_MS * (0.5 + Math.random()));
+      this.follower.joinIn(RECONNECT_MS * (0.5 + Math.random()));
     }
   }
 

@@ -10,6 +10,7 @@ NAMES = (
     'tabs/tab.js',
     'tabs/tab_socket.js',
     'tabs/carrier.js',
+    'tabs/follower.js',
     'tabs/session.js',
     'tabs/messages.js',
     'tabs/reloads.js',
