@@ -331,13 +331,12 @@ async def measure(minutes: float, settle: float = SETTLE) -> Chapter:
     """
     async with serving_todos(TODOS, RECONNECT_TIMEOUT=FORGOTTEN_AFTER) as server:
         await make_once(server)
-        await attack(server, min(60.0, 60 * minutes))  # what is held at most decides which memory can be used again
+        seconds = 60 * minutes
+        # the same as later: what is held at most decides which memory can be used again
+        await _attack_beside(Honest(server), server, min(60.0, seconds))
         before = await held(server, settle)
         honest = Honest(server)
-        await honest.open()
-        seconds = 60 * minutes
-        attacks, _ = await asyncio.gather(attack(server, seconds), honest.write_until(time.monotonic() + seconds))
-        await honest.close()
+        attacks = await _attack_beside(honest, server, seconds)
         after = await held(server, settle)
         log = server.log_path.read_text()
     tracebacks = log.count('Traceback (most recent call last)')
@@ -351,6 +350,13 @@ async def measure(minutes: float, settle: float = SETTLE) -> Chapter:
             _latency(honest.latencies),
         ],
     )
+
+
+async def _attack_beside(honest: Honest, server: RunningServer, seconds: float) -> dict[str, int]:
+    await honest.open()
+    attacks, _ = await asyncio.gather(attack(server, seconds), honest.write_until(time.monotonic() + seconds))
+    await honest.close()
+    return attacks
 
 
 def _growth(before: Held, after: Held) -> Iterator[Figure]:
