@@ -37,7 +37,7 @@ from todosync.testing import RowUser, todosync_storage
 
 __all__ = ['todosync_storage']
 
-CALLED_BY_THE_SERVER = {'refresh', 'set_role', 'close'}
+CALLED_BY_THE_SERVER = {'refresh', 'set_role', 'close', 'hold', 'write_as', 'show', 'withhold', 'ask_browser'}
 LONG = 260
 """Lines of a module, above which a reader may ask whether it holds several things."""
 NAMES_OF_EXAMPLES = {
@@ -129,8 +129,27 @@ async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:
         assert [note['text'] for note in notes.rows()] == ['Call Ann!']
 
 
+@pytest.mark.usefixtures('page_database')
+async def test_the_scopes_of_the_readme_run(tmp_path: Path) -> None:
+    async with running(tmp_path, 'tasks.py') as user:
+        user.http_client.headers['X-User'] = 'ann'
+        await user.open('/projects/7')
+        await user.should_see('You may not read this', retries=100)
+        await asyncio.to_thread(let_in, 'ann', 7)
+        await user.should_see('paint', retries=100)
+
+
+def let_in(name: str, project: int) -> None:
+    with todosync.current_server().database.write() as session:
+        for statement in (
+            f"INSERT INTO members(name, project_id) VALUES ('{name}', {project})",
+            f"INSERT INTO tasks(project_id, title) VALUES ({project}, 'paint')",
+        ):
+            session.connection().exec_driver_sql(statement)
+
+
 def test_all_python_of_the_readme_is_run_here() -> None:
-    assert set(PYTHON) == {'share.py', 'main.py', 'imports.py', 'chores.py', 'notes.py', 'test_notes.py'}
+    assert set(PYTHON) == {'share.py', 'main.py', 'imports.py', 'chores.py', 'notes.py', 'tasks.py', 'test_notes.py'}
     # the tests of the last one are run in tests/testing
 
 

@@ -26,13 +26,14 @@ from .package import MissingExtraError, __version__
 from .production import ProcessReport, add_production
 from .runtime import broadcast_later, current_server, enqueue, read_rows
 from .settings import Settings
-from .streams import CacheEntry, Row, Stream, Version, count, plural, total
+from .streams import CacheEntry, Row, ScopeValue, Stream, Version, count, plural, total
 from .tabs import Role, share_socket
 from .views import Live, LogEntry, Rows, View, use_stream, use_view
-from .writes import RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
+from .writes import Author, RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
 
 __all__ = [
     'ID_MAX',
+    'Author',
     'BrowserChoice',
     'BrowserList',
     'CacheEntry',
@@ -60,6 +61,7 @@ __all__ = [
     'RowGoneError',
     'RowOrId',
     'Rows',
+    'ScopeValue',
     'Settings',
     'Stream',
     'SyncServer',

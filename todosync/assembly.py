@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fastapi import APIRouter
 from nicegui import Client, app, core
+from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from todosync import upkeep
@@ -33,10 +34,26 @@ from todosync.http import (
 from todosync.jobs import Jobs, LocalJobs
 from todosync.runtime import current_server, set_current_server
 from todosync.settings import Settings
-from todosync.streams import Broadcaster, Channel, Channels, Fetch, Stream, check_names, check_texts, make_cache
+from todosync.streams import (
+    Broadcaster,
+    Channel,
+    Channels,
+    Fetch,
+    Rights,
+    RightsWatch,
+    Scopes,
+    ScopeValue,
+    Source,
+    Stream,
+    check_names,
+    check_texts,
+    make_cache,
+    person,
+    read_scope,
+)
 from todosync.tabs import Sessions, Tabs, checked, share_socket, shared_socket
-from todosync.views import Views
-from todosync.writes import Batch, Inbox, Writer
+from todosync.views import Readers, Views
+from todosync.writes import Author, Batch, Inbox, Writer
 
 if TYPE_CHECKING:
     from todosync.production import StatusBoard
@@ -51,7 +68,12 @@ RETRY_INTERVAL = 1.0
 log = logging.getLogger(__name__)
 
 
-def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -> SyncServer:
+def setup(
+    settings: Settings | None = None,
+    *,
+    streams: Iterable[Stream] = (),
+    current_user: Callable[[Request], Any] | None = None,
+) -> SyncServer:
     """Put todosync into the NiceGUI app: the browser's part, and the parts that run from start to stop.
 
     Call it before ``ui.run()``. Importing ``todosync`` alone changes nothing. It may be called again. Until NiceGUI has
@@ -60,6 +82,9 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
 
     :param settings: the settings (default: from the environment)
     :param streams: the tables to keep in sync; a table that no migration makes is made from its model
+    :param current_user: takes the request of a page or of the API and returns who sends it, ``None`` for nobody: a
+        text or a number, or an object with an ``id``; it must not block. If it is given, each stream can be read only
+        by those to whom its ``may_read`` allows it (default: everybody may read everything)
     :return: the server, with all its parts
     :raises pydantic.ValidationError: a setting is wrong
     :raises TypeError: what is given is no settings, or no streams
@@ -77,7 +102,7 @@ def setup(settings: Settings | None = None, *, streams: Iterable[Stream] = ()) -
         raise TypeError('the settings come first; give the rest by name, as in setup(settings, streams=[NOTES])')
     with suppress(RuntimeError):  # there is none before the first call
         current_server().remove_routes()
-    server = SyncServer(settings or Settings(), streams)
+    server = SyncServer(settings or Settings(), streams, current_user)
     set_current_server(server)
     share_socket(tabs_per_socket=server.settings.tabs_per_socket, reconnect_timeout=server.settings.reconnect_timeout)
     server.add_routes(make_health_router(server))
@@ -122,6 +147,7 @@ class SyncServer:
 
     :param settings: the settings
     :param streams: the tables to keep in sync
+    :param current_user: tells who sends a request, see :func:`setup`
 
     Example::
 
@@ -129,7 +155,12 @@ class SyncServer:
         print(server.health())
     """
 
-    def __init__(self, settings: Settings, streams: Iterable[Stream] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        streams: Iterable[Stream] = (),
+        current_user: Callable[[Request], Any] | None = None,
+    ) -> None:
         self.settings = settings
         self.streams = [streams] if isinstance(streams, Stream) else list(streams)
         check_names(self.streams)
@@ -149,17 +180,26 @@ class SyncServer:
             self.jobs.add_recurring(run.__name__, run, cron)
         self.local_jobs = LocalJobs(self.jobs.failed)
         self.broadcaster = Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, self.streams)
-        self.commits = self.database.commit_signal(settings.poll_interval, self.broadcaster.broadcast_later)
-        self.log_watch = LogWatch(self.database, [stream.log_table for stream in self.streams])
+        self.commits = self.database.commit_signal(settings.poll_interval, self._on_commit)
+        self.rights = Rights(current_user)
+        self.rights_watch = RightsWatch(self.database, self.streams if self.rights.are_asked else (), self._ask_again)
+        self.log_watch = LogWatch(
+            self.database, [*(stream.log_table for stream in self.streams), *self.rights_watch.logs]
+        )
         self.views = Views()
         self._socket = shared_socket()
         # `tabs` is no attribute, because each call of share_socket() makes another object
         self.channels = Channels(
-            map(self._make_channel, self.streams),
+            [self._make_channel(stream) for stream in self.streams if not stream.scope],
+            scopes=[self._make_scopes(stream) for stream in self.streams if stream.scope],
+            rights=self.rights,
+            user_of=self._user_of,
             is_connected=lambda sid: core.sio.manager.is_connected(sid, '/'),
             may_subscribe=self._socket.is_leader,
         )
-        self.inbox = Inbox(self.writer, self.streams, may_write=self._socket.is_leader)
+        self.readers = Readers(self.rights, self.channels, self.views)
+        self.inbox = Inbox(self.writer, self.streams, may_write=self._socket.is_leader, author_of=self._author_of)
+        self._socket.person_of = self._person_of
         self._routes = ApiRoutes()
         self.parts: list[Part] = []
         """Further parts, which start after all others and stop before them."""
@@ -224,13 +264,51 @@ class SyncServer:
         """
         self.add_routes(make_export_router(self, streams))
 
+    def author(self, request: Request) -> Author:
+        """Return who writes by a request, for :class:`Writer`.
+
+        :param request: the request of a page or of the API
+
+        Example::
+
+            await server.writer.in_thread(server.writer.delete, NOTES, note_id, author=server.author(request))
+        """
+        return self._author(self.rights.user_of(request))
+
+    async def may_read(self, request: Request, stream: Stream, scope: ScopeValue | None = None) -> bool:
+        """Return whether who sends a request may read a stream; for routes that serve its rows.
+
+        :param request: the request
+        :param stream: the stream
+        :param scope: its scope, if it has scopes
+        :raises DatabaseUnavailableError: it cannot be told now
+
+        Example::
+
+            if not await server.may_read(request, NOTES, project_id):
+                raise RefusedError(HTTPStatus.FORBIDDEN, 'You may not read this')
+        """
+        return await asyncio.to_thread(self.rights.may_read, self.rights.user_of(request), stream, scope)
+
     def channel(self, stream: Stream) -> Channel:
-        """Return a stream's channel.
+        """Return the channel of a stream without scopes.
 
         :param stream: a stream that was given to ``setup()``
-        :raises RuntimeError: it was not
+        :raises RuntimeError: it was not, or it has scopes
         """
         return self.channels.of(stream)
+
+    def source(self, stream: Stream, scope: ScopeValue | None = None) -> Source:
+        """Return what reads a stream, through the cache.
+
+        :param stream: a stream that was given to ``setup()``
+        :param scope: its scope, if it has scopes
+        :raises RuntimeError: ``setup()`` was not given the stream
+        :raises ValueError: the stream has no such scope
+        """
+        if not stream.scope:
+            return self.channel(stream).source
+        return Source(stream, self.database, self.cache, read_scope(stream, scope))
 
     async def start(self) -> None:
         """Open everything, load the rows, and begin to broadcast. Later calls wait until the first has ended."""
@@ -250,6 +328,7 @@ class SyncServer:
         core.sio.on('todosync_fetch', self._socket.guard.wrap(self.channels.answer_fetch, checked(Fetch)))
         if self._is_writable:
             core.sio.on('todosync_write', self._socket.guard.wrap(self.inbox.receive, Batch.model_validate))
+        await self.rights_watch.start()
         self.commits.start()
         self.log_watch.start()
         for part in self.parts:
@@ -265,6 +344,7 @@ class SyncServer:
             await asyncio.to_thread(part.stop)
         await asyncio.to_thread(self.log_watch.stop)
         await asyncio.to_thread(self.commits.stop)
+        await self.rights_watch.stop()
         if self.views.set_role in self._socket.role_listeners:
             self._socket.role_listeners.remove(self.views.set_role)
         self._socket.entries -= {STREAMS_MODULE, WRITES_MODULE}
@@ -331,10 +411,12 @@ class SyncServer:
         self.database.migrate()
         for stream in self.streams:
             self.database.install_change_log(stream.log_table)
+        for table in self.rights_watch.logs:
+            self.database.install_change_log(table)
         if self._is_writable:
             self.writer.prepare()
 
-    def _make_channel(self, stream: Stream) -> Channel:
+    def _make_channel(self, stream: Stream, scope: ScopeValue | None = None) -> Channel:
         limit = self.settings.embed_limit
         channel = Channel(
             stream,
@@ -344,12 +426,34 @@ class SyncServer:
             core.sio,
             embed_limit=limit,
             prepare=self._prepare_database,
+            scope=scope,
+            gate=self.rights_watch.look if stream.rights and self.rights.are_asked else None,
         )
-        channel.on_change(partial(self.views.refresh, stream.name))
+        channel.on_change(partial(self.views.refresh, channel.key))
         return channel
+
+    def _make_scopes(self, stream: Stream) -> Scopes:
+        return Scopes(stream, self.database, self.cable, partial(self._make_channel, stream))
 
     def _on_commit(self) -> None:
         self.broadcaster.broadcast_later()
+        self.rights_watch.wake()
+
+    async def _ask_again(self, streams: list[Stream]) -> None:
+        await self.readers.ask_again(streams, await self.channels.ask_again(streams))
+
+    def _user_of(self, sid: str) -> Any:
+        client = self.tabs.client_of(sid)
+        return None if client is None else self.rights.user_of(client.request)
+
+    def _author_of(self, sid: str) -> Author:
+        return self._author(self._user_of(sid))
+
+    def _author(self, user: Any) -> Author:
+        return Author(user, partial(self.rights.may_read, user)) if self.rights.are_asked else Author()
+
+    def _person_of(self, request: Request) -> str:
+        return person(self.rights.user_of(request))
 
     def on_connect(self, client: Client) -> None:
         """Note that a page is connected, over its own socket or over that of another tab.

@@ -11,7 +11,7 @@ from nicegui import app
 
 if TYPE_CHECKING:
     from todosync.assembly import SyncServer
-    from todosync.streams import Row, Stream
+    from todosync.streams import Row, ScopeValue, Stream
 
 
 def current_server() -> SyncServer:
@@ -78,12 +78,13 @@ def enqueue(run: Callable[..., Any], *arguments: Any, at: datetime | None = None
     return current_server().jobs.enqueue(run, *arguments, at=at, job_id=job_id)
 
 
-def read_rows(stream: Stream) -> list[Row]:
+def read_rows(stream: Stream, scope: ScopeValue | None = None) -> list[Row]:
     """Return a stream's rows in their order, through the cache. They are never older than the last commit.
 
     This call blocks, so call it in a thread.
 
     :param stream: a stream that was given to ``todosync.setup()``
+    :param scope: its scope, if it has scopes
     :return: the rows, as dicts of JSON values
     :raises RuntimeError: the call comes from an event loop, or ``setup()`` was not called with this stream
 
@@ -91,5 +92,5 @@ def read_rows(stream: Stream) -> list[Row]:
 
         notes = await asyncio.to_thread(todosync.read_rows, NOTES)
     """
-    snapshot = current_server().channel(stream).source.read()
+    snapshot = current_server().source(stream, scope).read()
     return cast('list[Row]', orjson.loads(snapshot.value)[stream.name])

@@ -2,9 +2,12 @@
 /** Brings the streams to all tabs: the leader gets them from the server and passes them on to those that follow. */
 
 import { isObject } from "../tabs/messages.js";
+import { keyOf } from "./store.js";
 
 /**
  * @typedef {import("./store.js").Store} Store
+ * @typedef {import("./store.js").StreamState} StreamState
+ * @typedef {import("./store.js").Scope} Scope
  * @typedef {import("../tabs/log.js").EventLog} EventLog
  * @typedef {import("../tabs/tab.js").Line} Line
  * @typedef {import("../tabs/tab.js").Post} Post
@@ -38,15 +41,18 @@ export class StreamRelay {
     this.line = line;
     this.subscribed.clear();
     this.asking.clear();
-    for (const name of Object.keys(this.store.versions())) this.#subscribe(name);
+    for (const state of [...this.store.streams.values()]) this.#subscribe(state);
   }
 
   /** @param {string} event @param {any} data */
   fromServer(event, data) {
     if (event !== "todosync_data" && event !== "todosync_answer") return false;
-    const waiting = event === "todosync_answer" ? this.asking.get(data.stream) : undefined;
-    if (waiting) this.asking.delete(data.stream);
-    this.#onData(data);
+    const name = keyOf(data.stream, data.scope);
+    const waiting = event === "todosync_answer" || data.refused ? this.asking.get(name) : undefined;
+    if (waiting) this.asking.delete(name);
+    if (data.ended) this.#askAnew(data);
+    else if (data.refused) this.#refuse(data);
+    else this.#onData(data);
     for (const run of waiting ?? []) run();
     return true;
   }
@@ -60,99 +66,158 @@ export class StreamRelay {
     else if (message.type === "ask") this.#answer(message, reply);
   }
 
+  /**
+   * Ask anew for what was refused. @param {string} stream @param {Scope} scope
+   * @param {import("../tabs/tab.js").Tab} tab
+   */
+  ask(stream, scope, tab) {
+    const state = this.store.stream(stream, undefined, scope);
+    const { leader } = tab.election;
+    if (tab.carrier) this.#subscribe(state);
+    else if (leader) tab.post({ type: "ask", to: leader.id, ...state.head, version: state.version });
+  }
+
   /** @param {Message} message of the leader @param {Post} reply */
   #follow({ payload, to }, reply) {
-    const { stream } = payload;
+    const name = keyOf(payload.stream, payload.scope);
+    if (payload.refused) {
+      this.#tell(payload);
+      this.asked.delete(name);
+      return;
+    }
     const result = this.#apply(payload);
-    if (to || result === "applied") this.asked.delete(stream);
-    if (result !== "gap" || this.asked.has(stream)) return;
-    this.asked.add(stream);
-    reply("ask", { stream, version: this.store.stream(stream).version });
+    if (to || result === "applied") this.asked.delete(name);
+    if (result !== "gap" || this.asked.has(name)) return;
+    this.asked.add(name);
+    const state = this.store.of(payload);
+    reply("ask", { ...state.head, version: state.version });
+  }
+
+  /** Nothing more comes of a subscription, but a page of this browser may still show it. @param {StreamMessage} message */
+  #askAnew(message) {
+    const name = keyOf(message.stream, message.scope);
+    const waiting = this.asking.get(name) ?? [];
+    this.asking.delete(name);
+    this.#subscribe(this.store.of(message));
+    this.asking.get(name)?.push(...waiting);
+  }
+
+  /** The server has ended a subscription. @param {StreamMessage} message */
+  #refuse(message) {
+    this.subscribed.delete(keyOf(message.stream, message.scope));
+    this.#tell(message);
+    this.line?.post("data", { payload: message });
+  }
+
+  /** @param {StreamMessage} message */
+  #tell({ stream, scope, refused = "" }) {
+    this.store.stream(stream, undefined, scope).refuse(refused);
+    this.log.add("broadcast", `${keyOf(stream, scope)}: ${refused}`);
   }
 
   /** @param {StreamMessage} message */
   #onData(message) {
     const result = this.#apply(message);
-    if (result === "gap") this.#fetch(message.stream);
+    if (result === "gap") this.#fetch(this.store.of(message));
     else if (result === "applied") this.line?.post("data", { payload: message });
   }
 
   /** A tab is carried from now on. @param {Message} message @param {Post} reply */
   #join({ streams }, reply) {
-    for (const [name, { version, order }] of Object.entries(streams ?? {})) {
-      this.store.stream(name, order);
-      if (!this.subscribed.has(name)) this.#subscribe(name);
-      this.#bring(name, version, reply);
+    for (const [name, { version, order, stream = name, scope }] of Object.entries(streams ?? {})) {
+      const state = this.store.stream(stream, order, scope);
+      if (!this.subscribed.has(name)) this.#subscribe(state);
+      this.#bring(state, version, reply);
     }
   }
 
   /** @param {Message} message a follower's question @param {Post} reply */
-  #answer({ stream, version }, reply) {
-    if (this.store.stream(stream).holds(version)) this.#fetch(stream);
-    else this.#bring(stream, version, reply);
+  #answer({ stream, scope, version }, reply) {
+    const state = this.store.stream(stream, undefined, scope);
+    if (!this.subscribed.has(keyOf(stream, scope))) this.#subscribe(state);
+    if (state.holds(version)) this.#fetch(state);
+    else this.#bring(state, version, reply);
   }
 
   /**
    * Have a follower hold what this tab holds. Of a version that this tab has never held nobody can tell from its number
    * whether it is of another history, or one that this tab has yet to hear of; when the server has answered, this tab has.
-   * @param {string} stream @param {Version | null} version @param {Post} reply
+   * @param {StreamState} held @param {Version | null} version @param {Post} reply
    */
-  #bring(stream, version, reply) {
-    const held = this.store.stream(stream);
-    const give = () => this.#give(stream, version, reply);
-    if (!this.asking.has(stream) && held.version && (version === null || held.knows(version))) give();
+  #bring(held, version, reply) {
+    const name = keyOf(held.name, held.scope);
+    const give = () => this.#give(held, version, reply);
+    if (!this.asking.has(name) && held.version && (version === null || held.knows(version))) give();
     else {
-      this.#fetch(stream);
-      this.asking.get(stream)?.push(give);
+      this.#fetch(held);
+      this.asking.get(name)?.push(give);
     }
   }
 
-  /** @param {string} stream @param {Version | null} version @param {Post} reply */
-  #give(stream, version, reply) {
-    const held = this.store.stream(stream);
+  /** @param {StreamState} held @param {Version | null} version @param {Post} reply */
+  #give(held, version, reply) {
     if (held.version === null || held.holds(version)) return;
     reply("data", { payload: { ...held.snapshot(), ...(held.knows(version) ? {} : { replaces: true }) } });
   }
 
   /** @param {StreamMessage} message */
   #apply(message) {
-    const { version: before } = this.store.stream(message.stream).view;
+    const { version: before } = this.store.of(message).view;
     const result = this.store.apply(message);
     if (result === "applied") {
-      this.log.add("broadcast", `${message.stream}: version ${before} → ${message.version[0]}${summary(message)}`);
+      this.log.add(
+        "broadcast",
+        `${keyOf(message.stream, message.scope)}: version ${before} → ${message.version[0]}${summary(message)}`,
+      );
     }
     return result;
   }
 
-  /** @param {string} name */
-  #subscribe(name) {
-    this.subscribed.add(name);
-    this.#fetch(name);
+  /** @param {StreamState} state */
+  #subscribe(state) {
+    this.subscribed.add(keyOf(state.name, state.scope));
+    this.#fetch(state);
   }
 
   /**
    * Ask the server, once until it answers: whatever comes before the answer is part of it, and what comes after it
-   * continues it. @param {string} name
+   * continues it. @param {StreamState} state
    */
-  #fetch(name) {
+  #fetch(state) {
+    const name = keyOf(state.name, state.scope);
     if (!this.line || this.asking.has(name)) return;
     this.asking.set(name, []);
-    this.line.request("todosync_fetch", { stream: name, version: this.store.stream(name).version }, ({ ok }) => {
-      if (!ok) this.asking.delete(name);
+    this.line.request("todosync_fetch", { ...state.head, version: state.version }, ({ ok }) => {
+      if (!ok) this.#giveUp(name);
     });
+  }
+
+  /** No page of the server shows this: those of this browser that did are gone, or soon will be. @param {string} name */
+  #giveUp(name) {
+    this.asking.delete(name);
+    const state = this.store.streams.get(name);
+    if (state?.scope === undefined) return;
+    this.subscribed.delete(name);
+    if (!state.isShown) this.store.streams.delete(name);
   }
 }
 
 /** Whether a message of another tab has the shape of one of these. @param {Message} message @returns {boolean} */
-function isWellFormed({ type, streams, stream, version, payload }) {
+function isWellFormed({ type, streams, stream, scope, version, payload }) {
   if (type === "join") return streams === undefined || (isObject(streams) && Object.values(streams).every(isHeld));
-  if (type === "ask") return typeof stream === "string" && isHeldVersion(version);
+  if (type === "ask") return typeof stream === "string" && isScope(scope) && isHeldVersion(version);
   return type === "data" && isObject(payload) && isStreamMessage(payload);
 }
 
 /** @param {any} held */
 function isHeld(held) {
-  return isObject(held) && isHeldVersion(held.version) && typeof held.order === "string";
+  if (!isObject(held) || !isHeldVersion(held.version) || typeof held.order !== "string") return false;
+  return isScope(held.scope) && (held.stream === undefined || typeof held.stream === "string");
+}
+
+/** @param {any} scope undefined for none */
+function isScope(scope) {
+  return scope === undefined || typeof scope === "string" || Number.isSafeInteger(scope);
 }
 
 /** @param {any} version null for none */
@@ -167,8 +232,10 @@ function isVersion(version) {
 }
 
 /** @param {StreamMessage} message */
-function isStreamMessage({ stream, version, base, put = [], del = [], ...rest }) {
-  if (typeof stream !== "string" || !isVersion(version)) return false;
+function isStreamMessage({ stream, scope, version, base, put = [], del = [], ...rest }) {
+  if (typeof stream !== "string" || !isScope(scope)) return false;
+  if (rest.refused !== undefined) return typeof rest.refused === "string";
+  if (!isVersion(version)) return false;
   if (base === undefined) return areRows(rest[stream]);
   return isVersion(base) && areRows(put) && Array.isArray(del);
 }

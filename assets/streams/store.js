@@ -15,7 +15,8 @@ import { totalsAfter } from "./totals.js";
  * @typedef {[number, string]} Version a number, which rises, and a mark, which tells histories apart
  * @typedef {{ id: number } & Record<string, any>} Item
  * @typedef {{ stream: string, version: Version, base?: Version, put?: Item[], del?: number[], totals?: object,
- *   partial?: boolean, replaces?: boolean } & Record<string, any>} StreamMessage
+ *   partial?: boolean, replaces?: boolean, scope?: Scope, refused?: string } & Record<string, any>} StreamMessage
+ * @typedef {string | number | undefined} Scope of a stream with scopes the value whose rows these are
  * @typedef {{ action: string, id: number, values: Record<string, any>, version?: Version | null }} PendingWrite what is
  *   shown before the server shows it; `version` is what the server answered: the one that holds it
  */
@@ -26,9 +27,15 @@ export const REMEMBERED = 64; // versions that it held are known again, the last
 const NOTHING = [-1, ""];
 
 export class StreamState {
-  /** @param {string} name @param {string} order the field that orders the list, after "-" from the highest value down */
-  constructor(name, order) {
+  /**
+   * @param {string} name @param {string} order the field that orders the list, after "-" from the highest value down
+   * @param {Scope} [scope]
+   */
+  constructor(name, order, scope) {
     this.name = name;
+    this.scope = scope;
+    this.scopeField = ""; // told by the page that shows it, as what it shows is
+    this.isShown = false;
     this.order = order;
     this.isDescending = order.startsWith("-");
     this.field = order.replace("-", "");
@@ -58,6 +65,7 @@ export class StreamState {
       get totals() {
         return totals.value;
       },
+      refused: "", // why there are no rows, where this person may not read them
       /** The list itself, in its order, which changes in place: to copy a long one takes longer than a change. */
       get rows() {
         return rows.value;
@@ -91,16 +99,35 @@ export class StreamState {
     if (message.base) this.#change(message);
     else this.#reset(message);
     if (message.totals) this.counted.value = message.totals;
+    this.view.refused = "";
     this.#move(message);
     this.#settleWhatHasCome(message);
     return "applied";
+  }
+
+  /** Show none of the rows any more, and keep none. @param {string} reason a sentence for the person */
+  refuse(reason) {
+    this.pending.clear();
+    this.overlaid.clear();
+    this.byId = new Map();
+    this.rows.value = [];
+    this.version = null;
+    this.shown = -1;
+    this.known = [];
+    this.counted.value = {};
+    Object.assign(this.view, { version: -1, refused: reason });
+  }
+
+  /** Which rows these are, as messages say it. */
+  get head() {
+    return this.scope === undefined ? { stream: this.name } : { stream: this.name, scope: this.scope };
   }
 
   /** What the server has sent, without what is pending here. @returns {StreamMessage} */
   snapshot() {
     const items = this.overlaid.size ? this.view.items.slice() : this.view.items;
     for (const [id, shown] of this.overlaid) this.#replace(items, shown, this.byId.get(id));
-    return { stream: this.name, version: this.version ?? NOTHING, [this.name]: items, totals: this.counted.value };
+    return { ...this.head, version: this.version ?? NOTHING, [this.name]: items, totals: this.counted.value };
   }
 
   /** @param {number} id @returns {Item | undefined} the row as it is shown */
@@ -250,26 +277,55 @@ function written(row, { action, id, values }) {
 
 export class Store {
   constructor() {
-    /** @type {Map<string, StreamState>} */
+    /** @type {Map<string, StreamState>} by name and scope, see `keyOf` */
     this.streams = new Map();
   }
 
-  /** @param {string} name @param {string} [order] */
-  stream(name, order = "-id") {
-    let state = this.streams.get(name);
-    if (!state) this.streams.set(name, (state = new StreamState(name, order)));
+  /** @param {string} name @param {string} [order] @param {Scope} [scope] */
+  stream(name, order = "-id", scope = undefined) {
+    const whole = keyOf(name, scope);
+    let state = this.streams.get(whole);
+    if (!state) this.streams.set(whole, (state = new StreamState(name, order, scope)));
     return state;
+  }
+
+  /** What a message is about. @param {{ stream: string, scope?: Scope }} message */
+  of({ stream, scope }) {
+    return this.stream(stream, undefined, scope);
+  }
+
+  /**
+   * Where a row of a stream is shown, or would be, in whichever scope. @param {string} name @param {number} id
+   * @param {Record<string, any>} [values] of a new row @returns {StreamState | undefined}
+   */
+  find(name, id, values = {}) {
+    const states = [...this.streams.values()].filter((state) => state.name === name);
+    const has = states.find((state) => state.scope === undefined || state.row(id) || state.byId.has(id));
+    return has ?? states.find(({ scope, scopeField }) => scope === values[scopeField]);
   }
 
   /** @param {StreamMessage} message */
   apply(message) {
-    return this.stream(message.stream).apply(message);
+    return this.of(message).apply(message);
   }
 
-  /** What this tab holds, as it tells others. @returns {Record<string, { version: Version | null, order: string }>} */
+  /**
+   * What this tab holds, as it tells others. @returns {Record<string, { version: Version | null, order: string,
+   * stream?: string, scope?: Scope }>} with `stream` and `scope` where the name alone does not tell
+   */
   versions() {
-    return Object.fromEntries([...this.streams].map(([name, { version, order }]) => [name, { version, order }]));
+    return Object.fromEntries(
+      [...this.streams].map(([whole, { version, order, scope, head }]) => [
+        whole,
+        { version, order, ...(scope === undefined ? {} : head) },
+      ]),
+    );
   }
+}
+
+/** The name of a scope of a stream, the same as in Python. @param {string} stream @param {Scope} scope */
+export function keyOf(stream, scope) {
+  return scope === undefined ? stream : `${stream}[${JSON.stringify(scope)}]`;
 }
 
 /** @param {Version} version */

@@ -23,6 +23,7 @@ export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit in
  * @typedef {object} Shown a write that is shown before the server shows it
  * @property {Entry} entry
  * @property {import("../streams/store.js").PendingWrite} write
+ * @property {import("../streams/store.js").StreamState | undefined} state where it is shown, nowhere on some pages
  * @property {(outcome: Outcome) => void} decide
  * @property {Promise<Outcome>} decided
  * @property {boolean} explainsItself whether somebody else tells the person of a refusal

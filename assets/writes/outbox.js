@@ -144,12 +144,13 @@ export class Outbox {
   #showOne(entry, explainsItself = false) {
     const { stream, action, id, shows } = entry;
     const write = { action, id, values: shows };
-    this.#state(stream)?.show(write);
+    const state = this.store.find(stream, id, shows); // none on a page without the stream; but it may lead, and send
+    state?.show(write);
     setTimeout(() => this.#count(), LONG_MS);
     /** @type {(outcome: Outcome) => void} */
     let decide = () => {};
     const decided = new Promise((resolve) => (decide = resolve));
-    return { entry, write, decide, decided, explainsItself };
+    return { entry, write, state, decide, decided, explainsItself };
   }
 
   async #send() {
@@ -222,8 +223,7 @@ export class Outbox {
 
   /** @param {Shown} shown @param {Outcome | null} outcome null where nobody has told it */
   #settle(shown, outcome) {
-    const { entry, write, decide, explainsItself } = shown;
-    const state = this.#state(entry.stream);
+    const { entry, write, state, decide, explainsItself } = shown;
     this.shown.delete(entry.sequence);
     this.early.delete(entry.sequence);
     if (outcome?.state === "done" && outcome.version) {
@@ -236,11 +236,6 @@ export class Outbox {
     const isExplained = explainsItself && outcome.state === "refused" && !outcome.gone;
     if (entry.tab === this.tab.id && !isExplained) this.explain(entry, outcome);
     decide(outcome);
-  }
-
-  /** A page without the stream shows nothing of it; but it may lead, and send. @param {string} name */
-  #state(name) {
-    return this.store.streams.get(name);
   }
 
   /** Whether a write to a row has waited for long. @param {string} stream @param {number} id */

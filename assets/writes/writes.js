@@ -22,7 +22,10 @@ const scripts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAl
 const writable = new Map(
   [...scripts].map((script) => [script.dataset.stream ?? "", JSON.parse(script.textContent ?? "")]),
 );
-for (const [stream, { totals, texts }] of writable) store.stream(stream).declared = { totals, texts };
+for (const state of store.streams.values()) {
+  const { totals, texts } = writable.get(state.name) ?? {};
+  if (totals && texts) state.declared = { totals, texts };
+}
 const [first] = writable.values();
 const rowIds = new RowIds(first?.time ?? Date.now());
 const queue = new Queue(`todosync-writes-${PERSON}`);
@@ -52,7 +55,7 @@ const writes = {
       );
     if (!queue.isOpen || !known?.makesIds) return null;
     const shown = { ...known.defaults };
-    for (const [name, value] of Object.entries(shown)) if (value === NOW) shown[name] = newest(stream, name);
+    for (const [name, value] of Object.entries(shown)) if (value === NOW) shown[name] = newest(stream, name, values);
     return outbox.write(stream, "insert", rowIds.make(), values, { shows: { ...shown, ...values } });
   },
   /**
@@ -105,7 +108,7 @@ const writes = {
 
 /** @param {string} stream @param {number} id @returns {Record<string, any>} */
 function shownRow(stream, id) {
-  return store.stream(stream).row(id) ?? {};
+  return store.find(stream, id)?.row(id) ?? {};
 }
 
 /** What a person knows a row by. @param {string} stream @param {Record<string, any>} row @returns {string} */
@@ -113,9 +116,14 @@ function nameOf(stream, row) {
   return String(row[writable.get(stream)?.named_by ?? ""] ?? "");
 }
 
-/** A row that is new now comes after those that are known, whatever the clocks say. @param {string} stream @param {string} name */
-function newest(stream, name) {
-  const { field, isDescending, view } = store.stream(stream);
+/**
+ * A row that is new now comes after those that are known, whatever the clocks say.
+ * @param {string} stream @param {string} name @param {Record<string, any>} values
+ */
+function newest(stream, name, values) {
+  const state = store.find(stream, NaN, values);
+  if (!state) return timeOf(rowIds.now());
+  const { field, isDescending, view } = state;
   const last = name === field ? view.rows.at(isDescending ? 0 : -1) : undefined;
   return timeOf(Math.max(rowIds.now(), last ? Date.parse(last[name]) + 1 : 0));
 }
@@ -130,8 +138,10 @@ addEventListener("pagehide", () => fields.keep());
 
 /** Where somebody types; until all rows have come, any row may be one of them. @param {string} stream @param {number} id */
 function rowToType(stream, id) {
-  const state = store.stream(stream);
-  return state.view.version < 0 || !state.view.rows ? { id } : state.row(id);
+  const states = [...store.streams.values()].filter(({ name }) => name === stream);
+  // both are reactive: who asks is asked again when rows have come or gone
+  const lacking = states.filter(({ view }) => view.version < 0 || !view.rows);
+  return states.map((state) => state.row(id)).find((row) => row) ?? (lacking.length ? { id } : undefined);
 }
 
 function storageOfTab() {

@@ -166,6 +166,8 @@ class Database:
 
         def install(connection: Connection) -> None:
             log.source.create(connection, checkfirst=True)
+            if log.is_of_other_kind(connection):
+                connection.exec_driver_sql(f'DROP TABLE {log.name}')  # everybody gets all rows once
             marks = self._dialect.marks_ddl(log) if _is_without_marks(connection, log) else []
             for statement in (*marks, *self._dialect.change_log_ddl(log), *self._dialect.enforcement_ddl(log)):
                 connection.exec_driver_sql(statement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, inspect
+from sqlalchemy import Connection, Integer, Table, inspect
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,50 @@ class LogTable:
     :param source: the table
     :param name: the name of the log, a table that triggers write
     :param key: the name of the log's column that holds the id of the changed row
+    :param scope: the name of the table's column whose value the log notes with each change, under the name ``scope``:
+        of a row that moves, the one that it left and the one that it entered; empty if there is none
+    :param is_keyed: whether the table has an integer ``id``; without one the log tells only that something has changed
     """
 
     source: Table
     name: str
     key: str
+    scope: str = ''
+    is_keyed: bool = True
+
+    @property
+    def scope_ddl(self) -> str:
+        """The column of the log for the scope, to stand before others; empty if there is none."""
+        if not self.scope:
+            return ''
+        return f'scope {"bigint" if isinstance(self.source.c[self.scope].type, Integer) else "text"}, '
+
+    @property
+    def index_ddl(self) -> list[str]:
+        """The statement that has the changes of a scope found at once; none without scopes."""
+        name = f'{self.name}_by_scope'
+        return [f'CREATE INDEX IF NOT EXISTS {name} ON {self.name}(scope, version)'] if self.scope else []
+
+    @property
+    def columns(self) -> str:
+        """The columns of the log that triggers write."""
+        return f'{self.key}, op, scope' if self.scope else f'{self.key}, op'
+
+    def values(self, row: str, op: str) -> str:
+        """Return what is written to these columns.
+
+        :param row: what stands before the names of columns: ``NEW.``, ``OLD.``, or nothing
+        :param op: ``put`` or ``del``
+        """
+        found = [f'{row}id' if self.is_keyed else '0', f"'{op}'"]
+        return ', '.join([*found, f'{row}"{self.scope}"'] if self.scope else found)
+
+    def is_of_other_kind(self, connection: Connection) -> bool:
+        """Return whether there is a log of this name that has scopes where it should not, or lacks them."""
+        known = inspect(connection)
+        if not known.has_table(self.name):
+            return False
+        return bool(self.scope) != ('scope' in {column['name'] for column in known.get_columns(self.name)})
 
     def missing_columns(self, connection: Connection) -> str:
         """Say which columns the model has and its table lacks, and what to do; nothing where that is not so."""

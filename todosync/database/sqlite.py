@@ -82,25 +82,36 @@ class SqliteDialect:
         The mark is the column's default, not the triggers' business: those of an older release, which runs beside this
         one during an upgrade and may put its own in place, give marks as well.
         """
-        log, key, source = table.name, table.key, table.source.name
+        log, key, source, scope = table.name, table.key, table.source.name, table.scope
 
         def trigger(suffix: str, event_: str, row: str, op: str) -> list[str]:
             name = f'{log}_{suffix}'
-            write = f"INSERT INTO {log}({key}, op) VALUES ({row}.id, '{op}')"  # noqa: S608 - the program's own names
+            values = table.values(f'{row}.', op)
+            write = f'INSERT INTO {log}({table.columns}) VALUES ({values})'  # noqa: S608 - the program's own names
             return [f'DROP TRIGGER IF EXISTS {name}', f'CREATE TRIGGER {name} AFTER {event_} BEGIN {write}; END']
 
         return [
             f'CREATE TABLE IF NOT EXISTS {log} ('
-            f'version INTEGER PRIMARY KEY AUTOINCREMENT, {key} INTEGER NOT NULL, '
+            f'version INTEGER PRIMARY KEY AUTOINCREMENT, {table.scope_ddl}{key} INTEGER NOT NULL, '
             "op TEXT NOT NULL CHECK (op IN ('put', 'del')), "
             "at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')), "
             'mark TEXT NOT NULL DEFAULT (lower(hex(randomblob(8)))))',
+            *table.index_ddl,
             first_row_ddl(table),
             *trigger('on_insert', f'INSERT ON {source}', 'NEW', 'put'),
             *trigger('on_update', f'UPDATE ON {source}', 'NEW', 'put'),
-            *trigger('on_renumber', f'UPDATE OF id ON {source} WHEN OLD.id <> NEW.id', 'OLD', 'del'),
+            *(
+                trigger('on_renumber', f'UPDATE OF id ON {source} WHEN OLD.id <> NEW.id', 'OLD', 'del')
+                if table.is_keyed
+                else []
+            ),
+            *(
+                trigger('on_move', f'UPDATE ON {source} WHEN OLD."{scope}" IS NOT NEW."{scope}"', 'OLD', 'del')
+                if scope
+                else []
+            ),
             *trigger('on_delete', f'DELETE ON {source}', 'OLD', 'del'),
-            *self._replacement_ddl(table),
+            *(self._replacement_ddl(table) if table.is_keyed else []),
         ]
 
     def enforcement_ddl(self, table: LogTable) -> list[str]:
@@ -145,16 +156,18 @@ class SqliteDialect:
         turning it on would reach this program's connections only, and would have triggers of a team's own call
         themselves. A row that is noted and stays costs a few bytes: a delta has the rows' states.
         """
-        log, key, source = table.name, table.key, table.source.name
-        same = ' OR '.join(
-            f'({" AND ".join(f"{name} = NEW.{name}" for name in names)})' for names in _unique_columns(table.source)
-        )
+        log, source = table.name, table.source.name
+        unique = _unique_columns(table.source)
+        if table.scope:
+            unique.append(['id'])  # the row that is replaced may have been of another scope
+        same = ' OR '.join(f'({" AND ".join(f"{name} = NEW.{name}" for name in names)})' for names in unique)
         statements = []
         for event_, others in (('INSERT', ''), ('UPDATE', 'AND id <> OLD.id')):
             name = f'{log}_before_{event_.lower()}'
             statements.append(f'DROP TRIGGER IF EXISTS {name}')
             if same:
-                note = f"INSERT INTO {log}({key}, op) SELECT id, 'put' FROM {source} WHERE ({same}) {others}"  # noqa: S608
+                values = table.values('', 'put')
+                note = f'INSERT INTO {log}({table.columns}) SELECT {values} FROM {source} WHERE ({same}) {others}'  # noqa: S608
                 statements.append(f'CREATE TRIGGER {name} BEFORE {event_} ON {source} BEGIN {note}; END')
         return statements
 

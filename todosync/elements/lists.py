@@ -56,7 +56,8 @@ class LiveList(BrowserList):
     """A list with virtual scrolling, of a stream's rows. The elements put inside are the template of every row.
 
     Inside ``with``, ``row`` stands for each row, see :class:`RowFields`; :func:`bind_text` and the other functions of
-    that kind bind elements to it. The marker of the list is the name of its stream, so a test can find it.
+    that kind bind elements to it. The marker of the list is the name of its stream, with
+    its scope as in ``notes[7]``, so a test can find it.
 
     :param view: the page's view of the stream
     :param text: a further field that a test without a browser sees as a text of a row; it sees what is bound anyway
@@ -88,7 +89,7 @@ class LiveList(BrowserList):
         self._by: tuple[BrowserChoice, dict[str, Mapping[str, Any]]] | None = None
         self._condition = expression(value=True)
         self._search: tuple[ui.input, list[Expression]] | None = None
-        self.mark(view.stream.name)
+        self.mark(view.key)
 
     def __enter__(self) -> RowFields:  # type: ignore[override]  # what stands in a row needs the row, not the list
         super().__enter__()

@@ -85,7 +85,8 @@ def stream_expression(view: View) -> str:
 
         ui.element().props[':textContent'] = f'{stream_expression(view)}.rows.length'
     """
-    return f'todosync.stream({json.dumps(view.stream.name)})'
+    named = [view.stream.name] if view.scope is None else [view.stream.name, view.scope]
+    return f'todosync.stream({", ".join(map(json.dumps, named))})'
 
 
 def total_expression(view: View, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import logging
 import os
@@ -16,10 +17,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import orjson
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from todosync.streams import Row, Stream
+from todosync.streams import REFUSAL, Row, ScopeValue, Stream, read_scope
 
 from .refusals import RefusalRoute, RefusedError, allow_methods
 
@@ -50,10 +51,13 @@ def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
 
     def add_route(stream: Stream, format_: Format) -> None:
         @router.get(f'/{stream.name}/export.{format_}', name=f'export_{stream.name}_{format_}')
-        async def export() -> Response:
-            """Download all rows, in their order."""
+        async def export(request: Request) -> Response:
+            """Download all rows, in their order; of a stream with scopes those of the scope in the query."""
+            scope = _scope_of(stream, request)
+            if not await server.may_read(request, stream, scope):
+                raise RefusedError(HTTPStatus.FORBIDDEN, REFUSAL)
             try:
-                path, file = await to_thread.run_sync(open_export, server, stream, format_, limiter=writing)
+                path, file = await to_thread.run_sync(open_export, server, stream, format_, scope, limiter=writing)
             except OSError as error:
                 log.error('the export of the %s was refused: %s', stream.name, error)
                 reason = f'The export cannot be written now ({error.strerror}); try again later'
@@ -76,7 +80,9 @@ def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
     return router
 
 
-def open_export(server: SyncServer, stream: Stream, format_: Format) -> tuple[Path, BinaryIO]:
+def open_export(
+    server: SyncServer, stream: Stream, format_: Format, scope: ScopeValue | None = None
+) -> tuple[Path, BinaryIO]:
     """Open a file of the current rows. Blocks.
 
     :return: its path, and the open file, which can be read whatever becomes of the path; that stays for at least an
@@ -85,19 +91,21 @@ def open_export(server: SyncServer, stream: Stream, format_: Format) -> tuple[Pa
     """
     for _ in range(ATTEMPTS - 1):
         with suppress(FileNotFoundError):  # it was removed a moment ago
-            return _open(write_export(server, stream, format_))
-    return _open(write_export(server, stream, format_))
+            return _open(write_export(server, stream, format_, scope))
+    return _open(write_export(server, stream, format_, scope))
 
 
-def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
+def write_export(server: SyncServer, stream: Stream, format_: Format, scope: ScopeValue | None = None) -> Path:
     """Write the current rows to a file, unless there is a file of this version. Blocks.
 
-    :return: the file, which has the shape and the version of the rows in its name
+    :param scope: the scope, of a stream with scopes
+    :return: the file, which has the shape, the scope and the version of the rows in its name
     :raises OSError: the file cannot be written
     """
     directory = server.settings.exports_dir
-    entry = server.channel(stream).source.read()
-    path = directory / f'{stream.name}-{stream.shape}-{entry.version.text}.{format_}'
+    entry = server.source(stream, scope).read()
+    of_scope = '' if scope is None else f'-{hashlib.sha256(str(scope).encode()).hexdigest()[:16]}'
+    path = directory / f'{stream.name}-{stream.shape}{of_scope}-{entry.version.text}.{format_}'
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         rows: list[Row] = orjson.loads(entry.value)[stream.name]
@@ -108,6 +116,17 @@ def write_export(server: SyncServer, stream: Stream, format_: Format) -> Path:
             with suppress(FileExistsError):  # another request has written the same file
                 os.link(draft.name, path)
     return path
+
+
+def _scope_of(stream: Stream, request: Request) -> ScopeValue | None:
+    if not stream.scope:
+        return None
+    given = request.query_params.get(stream.scope, '')
+    try:
+        return read_scope(stream, int(given) if stream.is_scope_a_number else given)
+    except ValueError as error:
+        reason = f'Say which rows: add ?{stream.scope}=... to the address'
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, reason) from error
 
 
 def _open(path: Path) -> tuple[Path, BinaryIO]:

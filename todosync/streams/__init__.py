@@ -11,10 +11,14 @@ from .channels import Channels, check_names
 from .disk_cache import DiskCache
 from .embedding import escape_for_script
 from .fetch import Fetch
-from .messages import Delta, Row, Snapshot
+from .messages import Delta, Row, ScopeValue, Snapshot
 from .mistakes import check_texts, nearest, unknown
 from .reading import UnservableError
 from .replica import Replica
+from .rights import REFUSAL, Rights, RightsWatch, person
+from .scope import key_of, read_scope
+from .scopes import Scopes
+from .source import Source
 from .stream import Stream
 from .texts import Plural, plural
 from .totals import Total, count, total
@@ -22,6 +26,7 @@ from .version import NOTHING, Version
 
 __all__ = [
     'NOTHING',
+    'REFUSAL',
     'Broadcaster',
     'Cache',
     'CacheEntry',
@@ -33,8 +38,13 @@ __all__ = [
     'MemoryCache',
     'Plural',
     'Replica',
+    'Rights',
+    'RightsWatch',
     'Row',
+    'ScopeValue',
+    'Scopes',
     'Snapshot',
+    'Source',
     'Stream',
     'Total',
     'UnservableError',
@@ -43,9 +53,12 @@ __all__ = [
     'check_texts',
     'count',
     'escape_for_script',
+    'key_of',
     'make_cache',
     'nearest',
+    'person',
     'plural',
+    'read_scope',
     'total',
     'unknown',
 ]

@@ -37,6 +37,11 @@ class Answers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._is_failing = False
 
+    @property
+    def waiting(self) -> list[str]:
+        """The Socket.IO ids of the sockets that have asked and were not answered yet."""
+        return list(self._tasks)
+
     def ask(self, sid: str, version: Version) -> None:
         """Have a socket answered soon. Returns at once.
 

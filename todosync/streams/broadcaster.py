@@ -7,14 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import orjson
+from sqlmodel import Session
 
 from todosync.cable import Cable
 from todosync.database import Database, DatabaseUnavailableError, Outage
 from todosync.jobs import SAFETY_INTERVAL, FailedExecutions, LocalJobs
 
-from .messages import announcement
+from .messages import Delta, announcement
 from .stream import Stream
 from .version import Version
 
@@ -150,11 +152,9 @@ class Broadcaster:
     def _broadcast(self, stream: Stream) -> None:
         since = self._published[stream.name]
         with self._database.read() as session:
-            delta = stream.delta(session, since)
-            version = delta.version if delta else stream.version(session)
+            message, version = _changes(session, stream, since)
         if version == since:
             return
-        message = delta.message() if delta else announcement(stream.name, version)
         self._cable.publish(stream.topic, orjson.dumps(message))
         with self._lock:
             self._published[stream.name] = version
@@ -168,3 +168,17 @@ class Broadcaster:
             covers = base is None or base.number <= published.number
             if version and covers and version.number > published.number:
                 self._published[stream_name] = version
+
+
+def _changes(session: Session, stream: Stream, since: Version) -> tuple[dict[str, Any], Version]:
+    """Return the message that tells what has changed since a version, one for all scopes, and the version now."""
+    if not stream.scope:
+        delta = stream.delta(session, since)
+        version = delta.version if delta else stream.version(session)
+        return delta.message() if delta else announcement(stream.name, version), version
+    version = stream.version(session)
+    deltas = None if version == since else stream.deltas(session, since)
+    if deltas is None:
+        return announcement(stream.name, version), version
+    change = Delta(stream.name, since, version, [], [])
+    return {**change.message(), 'scopes': [delta.message() for delta in deltas]}, version

@@ -1,36 +1,42 @@
-"""The channel: brings a stream's changes from the cable to the browsers, to each first a snapshot and then deltas."""
+"""The channel: brings a stream's changes from the cable to the browsers, to each first a snapshot and then deltas.
+
+The module is long because the order in which versions are read, applied, sent and refused matters: it stands here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import orjson
 import socketio
 
 from todosync.cable import Cable
-from todosync.database import Database
+from todosync.database import Database, DatabaseUnavailableError
 
 from .burst import Burst
 from .cache import Cache
 from .catching_up import CatchingUp
 from .embedding import Embedding
 from .fanout import Fanout
-from .messages import Delta, Snapshot, replacing
+from .messages import Delta, ScopeValue, Snapshot, head, refusal, replacing
 from .recent import Recent
 from .replica import Replica
+from .scope import key_of
 from .source import Source, Whole
 from .stream import Stream
-from .version import Version
+from .version import NOTHING, Version
 from .watch import Watch
 
 EVENT = 'todosync_data'
 ANSWER_EVENT = 'todosync_answer'
 BURST_INTERVAL = 0.01
 """Seconds between two messages to the browsers. A single change is sent at once, many in a row once per interval."""
+GATE_INTERVAL = 0.25
+"""Seconds until it is asked again who may read a change, after a database that could not be read."""
 ATTEMPTS = 3
 """How often a subscriber's version is looked up while others write; past that the replica itself is the answer."""
 
@@ -54,6 +60,10 @@ class Channel:
     :param burst_interval: seconds between two messages to the browsers, see :data:`BURST_INTERVAL`
     :param clock: returns the time in seconds
     :param prepare: makes what the database lacks, where it was replaced by one of an older release; called in a thread
+    :param scope: the scope whose rows these are, of a stream with scopes; then :class:`Scopes` brings it the messages,
+        and looks after it
+    :param gate: awaited before each change that was committed before goes on: it returns when those who have lost the
+        right to read it get nothing any more (default: nobody loses a right)
     """
 
     def __init__(
@@ -68,19 +78,29 @@ class Channel:
         burst_interval: float = BURST_INTERVAL,
         clock: Callable[[], float] = time.monotonic,
         prepare: Callable[[], None] = lambda: None,
+        scope: ScopeValue | None = None,
+        gate: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.stream = stream
+        self.scope = scope
+        self.key = key_of(stream.name, scope)
         self.replica = Replica(stream)
-        self.source = Source(stream, database, cache)
+        self.source = Source(stream, database, cache, scope)
         self._cable = cable
+        self._sio = sio
+        self._gate = gate
+        self._before_gate: list[dict[str, Any]] = []
+        self._passing: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._readers: dict[str, Any] | None = None
         self._clock = clock
         self._recent = Recent()
-        self._catching_up = CatchingUp(stream.name, self._read_newer)
+        self._catching_up = CatchingUp(self.key, self._read_newer)
         self._watch = Watch(self.replica, self.source, self.catch_up, prepare)
         self._burst = Burst(burst_interval)
         self._flush_timer: asyncio.TimerHandle | None = None
-        self._fanout = Fanout(sio, EVENT, lambda: Delta.nothing(stream.name, self._burst.sent_version).message())
-        self._embedding = Embedding(self.replica, embed_limit)
+        self._fanout = Fanout(sio, EVENT, lambda: Delta.nothing(stream.name, self._burst.sent_version, scope).message())
+        self._embedding = Embedding(self.replica, embed_limit, scope)
         self._shared_snapshot = b''
         self._listeners: list[Callable[[], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -94,6 +114,9 @@ class Channel:
     async def start(self) -> None:
         """Subscribe to the cable, load the rows, and look after them from then on."""
         self._loop = asyncio.get_running_loop()
+        if self.scope is not None:
+            await self.catch_up()
+            return
         self._unsubscribe = self._cable.subscribe(self.stream.topic, self._receive)
         await self._read_newer()
         self._watch.start()
@@ -103,6 +126,9 @@ class Channel:
         self._unsubscribe()
         self._fanout.stop()
         self._cancel_flush()
+        if self._passing is not None:
+            self._passing.cancel()
+            await asyncio.gather(self._passing, return_exceptions=True)
         await self._watch.stop()
         await self._catching_up.stop()
 
@@ -121,7 +147,53 @@ class Channel:
 
     async def answer(self, sid: str, version: Version) -> None:
         """Add a socket, and send it what :meth:`subscribe` returns. Ends when the socket has taken it, or is gone."""
-        await self._fanout.send_to(sid, ANSWER_EVENT, await self.subscribe(sid, version))
+        if self._readers is not None:  # what it may read begins with the moment in which it was asked
+            await self.catch_up()
+            self.flush()
+            if sid not in self._readers:
+                return
+        answer = await self.subscribe(sid, version)
+        if self._readers is not None and sid not in self._readers:  # it has lost its right meanwhile
+            await self._fanout.remove(sid)
+            return
+        await self._fanout.send_to(sid, ANSWER_EVENT, answer)
+
+    def admit(self, sid: str, user: Any) -> None:
+        """Note whose socket is about to subscribe. From the first call on only such sockets get anything."""
+        self._readers = {} if self._readers is None else self._readers
+        self._readers[sid] = user
+
+    def readers(self) -> dict[str, Any]:
+        """Return the users of the sockets that have been admitted, by Socket.IO id, and forget those that are gone."""
+        is_connected = self._sio.manager.is_connected
+        self._readers = {sid: user for sid, user in (self._readers or {}).items() if is_connected(sid, '/')}
+        return dict(self._readers)
+
+    async def dismiss(self, sid: str, reason: str) -> None:
+        """Send a socket nothing more but why that is so; safe to call twice.
+
+        :param sid: its Socket.IO id
+        :param reason: a sentence for its user
+        """
+        (self._readers or {}).pop(sid, None)
+        await self._fanout.remove(sid)
+        message = orjson.dumps(refusal(self.stream.name, self.scope, reason))
+        self._run(self._fanout.send_to(sid, EVENT, message))  # a slow socket holds up nobody
+
+    def tell_end(self) -> None:
+        """Tell all sockets that nothing more comes from here. If a page still shows the rows, its browser asks anew."""
+        self._fanout.send(self._ended)
+
+    async def tell_end_to(self, sid: str) -> None:
+        """Tell a socket the same that is not subscribed yet.
+
+        :param sid: its Socket.IO id
+        """
+        await self._fanout.send_to(sid, EVENT, orjson.dumps(self._ended))
+
+    @property
+    def _ended(self) -> dict[str, Any]:
+        return {**head(self.stream.name, self.scope), 'ended': True}
 
     async def subscribe(self, sid: str, version: Version) -> bytes:
         """Add a socket and return what it lacks, as JSON. A browser that missed changes subscribes again.
@@ -131,6 +203,8 @@ class Channel:
         :param sid: the Socket.IO id
         :param version: the version that the browser has
         """
+        if self.replica.version == NOTHING:
+            await self.catch_up()
         # first the socket, then the answer, and nothing in between: the next message continues the answer
         await self._fanout.add(sid)
         if answer := self._continue(version):
@@ -142,7 +216,9 @@ class Channel:
             if answer := self._completed(missed):
                 return answer
         self.flush()
-        rows = Snapshot(self.stream.name, self.replica.version, list(self.replica.rows), self.replica.totals)
+        rows = Snapshot(
+            self.stream.name, self.replica.version, list(self.replica.rows), self.replica.totals, self.scope
+        )
         return self._share(replacing(orjson.dumps(rows.message())))
 
     async def catch_up(self) -> None:
@@ -176,7 +252,36 @@ class Channel:
             log.debug('the event loop is gone, the app is stopping')
 
     def _take(self, encoded: bytes) -> None:
-        message = orjson.loads(encoded)
+        self.take(orjson.loads(encoded))
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Take a message of the cable."""
+        if self._gate is None:
+            self._take_now(message)
+            return
+        self._before_gate.append(message)
+        if self._passing is None or self._passing.done():
+            self._passing = self._run(self._pass_gate(self._gate))
+
+    async def _pass_gate(self, gate: Callable[[], Awaitable[None]]) -> None:
+        while self._before_gate:
+            count = len(self._before_gate)
+            try:
+                await gate()
+            except DatabaseUnavailableError:  # who reads or writes says so
+                await asyncio.sleep(GATE_INTERVAL)
+                continue
+            messages, self._before_gate = self._before_gate[:count], self._before_gate[count:]
+            for message in messages:
+                self._take_now(message)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _take_now(self, message: dict[str, Any]) -> None:
         if self.replica.knows(Version(*message['version'])):
             return
         delta = Delta.from_message(message)
@@ -192,7 +297,7 @@ class Channel:
         if not since and version != self.replica.version:
             return None
         self.flush()
-        delta = Delta.joined([before or Delta.nothing(self.stream.name, version), *since])
+        delta = Delta.joined([before or Delta.nothing(self.stream.name, version, self.scope), *since])
         return orjson.dumps(delta.message(self.replica.totals))
 
     def _completed(self, missed: Delta | Whole) -> bytes | None:
@@ -208,6 +313,8 @@ class Channel:
         is_read = False
         while not is_read:  # again, if meanwhile a message has led elsewhere
             missed = await asyncio.to_thread(self.source.read_since, self.replica.version)
+            if self._gate is not None:
+                await self._gate()
             is_read = self._apply(missed) if isinstance(missed, Delta) else self._replace(missed)
 
     def _replace(self, whole: Whole) -> bool:
@@ -252,4 +359,4 @@ class Channel:
             try:
                 listener()
             except Exception:  # an error in one page must not keep the change from other pages
-                log.exception('a listener of the %s failed', self.stream.name)
+                log.exception('a listener of the %s failed', self.key)

@@ -1,20 +1,31 @@
-"""The channels of a process, by the names of their streams. They answer when a browser's leader asks for rows."""
+"""The channels of a process. They answer when a browser's leader asks for rows."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
+
+from todosync.database import DatabaseUnavailableError
 
 from .answers import Answers
 from .channel import Channel
+from .messages import ScopeValue
+from .rights import REFUSAL, RETRY_INTERVAL, Rights, person
+from .scope import read_scope
+from .scopes import Scopes
 from .stream import Stream
 from .version import NOTHING, Version
 
 
 class Channels:
-    """All channels of a process. Iterating gives them one by one.
+    """All channels of a process. Iterating gives those of the streams without scopes one by one.
 
-    :param channels: the channels
+    :param channels: the channels of the streams without scopes
+    :param scopes: the streams with scopes, and their channels
+    :param rights: tells who may read what
+    :param user_of: returns the user of the socket with a Socket.IO id
     :param is_connected: returns whether the socket with a Socket.IO id is still there
     :param may_subscribe: returns whether the socket with a Socket.IO id may subscribe
     """
@@ -23,29 +34,60 @@ class Channels:
         self,
         channels: Iterable[Channel],
         *,
+        scopes: Iterable[Scopes] = (),
+        rights: Rights | None = None,
+        user_of: Callable[[str], Any] = lambda sid: None,
         is_connected: Callable[[str], bool],
         may_subscribe: Callable[[str], bool],
     ) -> None:
         self._by_name = {channel.stream.name: channel for channel in channels}
-        self._answers = {channel: Answers(channel.stream.name, channel.answer, is_connected) for channel in self}
+        self._scopes = {each.stream.name: each for each in scopes}
+        self._rights = rights or Rights(None)
+        self._user_of = user_of
+        self._is_connected = is_connected
+        self._answers: dict[Channel, Answers] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        for each in self._scopes.values():
+            each.on_end = self._forget
         self._may_subscribe = may_subscribe
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._by_name.values())
 
     def of(self, stream: Stream) -> Channel:
-        """Return a stream's channel.
+        """Return the channel of a stream without scopes.
 
-        :raises RuntimeError: ``setup()`` was not given the stream
+        :raises RuntimeError: ``setup()`` was not given the stream, or it has scopes
         """
+        if stream.name in self._scopes:
+            raise RuntimeError(f'the stream {stream.name!r} has a channel for each {stream.scope!r}; say which')
         if (channel := self._by_name.get(stream.name)) is None:
             raise RuntimeError(f'the stream {stream.name!r} is unknown; give it to todosync.setup(streams=[...])')
         return channel
+
+    def watch(self, stream: Stream, scope: ScopeValue | None) -> tuple[Channel, Callable[[], None]]:
+        """Return the channel of a scope, and what to call once when it is not needed any more.
+
+        :param stream: the stream
+        :param scope: the scope, ``None`` for a stream without scopes
+        :raises RuntimeError: ``setup()`` was not given the stream
+        """
+        scopes = self._scopes.get(stream.name)
+        if scopes is None or scope is None:
+            return self.of(stream), lambda: None
+        return scopes.watch(scope), partial(scopes.leave, scope)
+
+    def now_of(self, stream: Stream) -> list[Channel]:
+        """Return the channels that a stream has now, as many as there are scopes that somebody watches."""
+        scopes = self._scopes.get(stream.name)
+        return [self.of(stream)] if scopes is None else list(scopes)
 
     async def start(self) -> None:
         """Load the rows of all streams and listen to the cable."""
         for channel in self:
             await channel.start()
+        for scopes in self._scopes.values():
+            await scopes.start()
 
     async def stop(self) -> None:
         """Stop all channels; safe to call twice."""
@@ -53,19 +95,79 @@ class Channels:
             await answers.stop()
         for channel in self:
             await channel.stop()
+        for scopes in self._scopes.values():
+            await scopes.stop()
 
     async def answer_fetch(self, sid: str, data: dict[str, Any]) -> dict[str, Any]:
         """Answer ``todosync_fetch``: subscribe a leader's socket to a stream, and have it sent what it lacks.
 
         :param sid: the Socket.IO id of the leader
-        :param data: ``stream``, the name, and ``version``, what the browser holds (``None`` if nothing)
-        :return: ``ok``; if it is true, a snapshot or a delta comes as ``todosync_answer``
+        :param data: ``stream``, the name, ``scope``, and ``version``, what the browser holds (``None`` if nothing)
+        :return: ``ok``; if it is true, a snapshot or a delta comes as ``todosync_answer``, or a message that says why
+            it is refused. If it is false, no page of this process shows this, or the socket does not lead
         """
-        channel = self._by_name.get(str(data['stream']))
+        channel = self._find(str(data['stream']), data.get('scope'))
         if channel is None or not self._may_subscribe(sid):
             return {'ok': False}
+        if await self._is_refused(sid, channel):
+            await channel.dismiss(sid, REFUSAL)
+            return {'ok': True}
+        if self._find(str(data['stream']), channel.scope) is not channel:
+            return {'ok': False}  # it has ended meanwhile
+        if channel not in self._answers:
+            self._answers[channel] = Answers(channel.key, channel.answer, self._is_connected)
         self._answers[channel].ask(sid, Version.from_message(data.get('version')) or NOTHING)
         return {'ok': True}
+
+    async def ask_again(self, streams: Iterable[Stream]) -> set[tuple[str, str]]:
+        """End the subscriptions of sockets whose users may not read something any more.
+
+        :param streams: whose rights have changed
+        :return: the keys of the channels and the persons whose subscriptions have been ended
+        """
+        dismissed = set()
+        for channel in [channel for stream in streams for channel in self.now_of(stream)]:
+            readers = channel.readers()
+            refused = await asyncio.to_thread(self._refused, channel, list(readers.values()))
+            for sid, user in readers.items():
+                if person(user) in refused:
+                    await channel.dismiss(sid, REFUSAL)
+                    dismissed.add((channel.key, person(user)))
+        return dismissed
+
+    def _find(self, stream_name: str, scope: Any) -> Channel | None:
+        scopes = self._scopes.get(stream_name)
+        if scopes is None:
+            return self._by_name.get(stream_name) if scope is None else None
+        try:
+            return scopes.get(read_scope(scopes.stream, scope))
+        except ValueError:
+            return None
+
+    async def _is_refused(self, sid: str, channel: Channel) -> bool:
+        if not self._rights.are_asked:
+            return False
+        user = self._user_of(sid)
+        channel.admit(sid, user)  # before it is asked: a right that is lost meanwhile ends this, too
+        while self._is_connected(sid):
+            try:
+                return bool(await asyncio.to_thread(self._refused, channel, [user]))
+            except DatabaseUnavailableError:
+                await asyncio.sleep(RETRY_INTERVAL)
+        return True
+
+    def _refused(self, channel: Channel, users: Iterable[Any]) -> set[str]:
+        by_person = {person(user): user for user in users}
+        may_read = partial(self._rights.may_read, stream=channel.stream, scope=channel.scope)
+        return {name for name, user in by_person.items() if not may_read(user)}
+
+    def _forget(self, channel: Channel) -> None:
+        """Answer nobody for a channel that has ended."""
+        if answers := self._answers.pop(channel, None):
+            for work in (*map(channel.tell_end_to, answers.waiting), answers.stop()):
+                task = asyncio.create_task(work)
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
 
 
 def check_names(streams: Iterable[Stream]) -> None:

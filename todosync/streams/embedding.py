@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from .messages import ScopeValue, head
 from .replica import Replica
 from .version import NOTHING
 
@@ -26,9 +27,10 @@ class Embedding:
     :param limit: the largest size in bytes; of more rows only the first ones are given, and the message has ``partial``
     """
 
-    def __init__(self, replica: Replica, limit: int) -> None:
+    def __init__(self, replica: Replica, limit: int, scope: ScopeValue | None = None) -> None:
         self._replica = replica
         self._limit = limit
+        self._scope = scope
         self._version = NOTHING
         self._text = ''
 
@@ -36,11 +38,11 @@ class Embedding:
     def text(self) -> str:
         """The JSON at the replica's version."""
         if self._version != self._replica.version:
-            self._version, self._text = self._replica.version, encode_for_page(self._replica, self._limit)
+            self._version, self._text = self._replica.version, encode_for_page(self._replica, self._limit, self._scope)
         return self._text
 
 
-def encode_for_page(replica: Replica, limit: int) -> str:
+def encode_for_page(replica: Replica, limit: int, scope: ScopeValue | None = None) -> str:
     """Return the rows as JSON for a script element, see :class:`Embedding`."""
     rows, size = [], 0
     for row in replica.rows:
@@ -51,7 +53,7 @@ def encode_for_page(replica: Replica, limit: int) -> str:
         rows.append(encoded)
     name = replica.stream.name
     message: dict[str, Any] = {
-        'stream': name,
+        **head(name, scope),
         'version': replica.version.message(),
         name: orjson.Fragment(b'[' + b','.join(rows) + b']'),
         'totals': replica.totals,

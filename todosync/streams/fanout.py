@@ -71,6 +71,17 @@ class Fanout:
         else:
             await self._sio.enter_room(sid, self._room)
 
+    async def remove(self, sid: str) -> None:
+        """Send a socket no further messages; safe to call twice.
+
+        :param sid: its Socket.IO id
+        """
+        if connection := find_connection(self._sio, sid):
+            self._connections.discard(connection)
+            if announcing := self._behind.pop(connection, None):
+                announcing.cancel()
+        await self._sio.leave_room(sid, self._room)
+
     def send(self, message: Any) -> None:
         """Send a JSON-like message to every socket. Returns at once."""
         frame = self._frame(message)

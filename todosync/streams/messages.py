@@ -8,6 +8,9 @@ from typing import Any, Self
 
 from .version import Version
 
+ScopeValue = int | str
+"""The value of a scope's column. A stream without scopes has one channel, whose scope is ``None``."""
+
 Row = dict[str, Any]
 """One row as it travels: JSON values by field name, always with an ``id``."""
 
@@ -20,11 +23,12 @@ class Snapshot:
     version: Version
     rows: list[Row]
     totals: dict[str, Any]
+    scope: ScopeValue | None = None
 
     def message(self) -> dict[str, Any]:
         """Return the message as browsers receive it."""
         return {
-            'stream': self.stream,
+            **head(self.stream, self.scope),
             'version': self.version.message(),
             self.stream: self.rows,
             'totals': self.totals,
@@ -47,6 +51,7 @@ class Delta:
     version: Version
     put: list[Row]
     deleted: list[int]
+    scope: ScopeValue | None = None
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self | None:
@@ -54,7 +59,7 @@ class Delta:
         base, version = Version.from_message(message.get('base')), Version.from_message(message['version'])
         if base is None or version is None:
             return None
-        return cls(message['stream'], base, version, message['put'], message['del'])
+        return cls(message['stream'], base, version, message['put'], message['del'], message.get('scope'))
 
     @classmethod
     def joined(cls, deltas: Iterable[Self]) -> Self:
@@ -68,12 +73,12 @@ class Delta:
             states.update(dict.fromkeys(delta.deleted))
         put = [row for row in states.values() if row is not None]
         deleted = [row_id for row_id, row in states.items() if row is None]
-        return cls(first.stream, first.base, others[-1].version, put, deleted)
+        return cls(first.stream, first.base, others[-1].version, put, deleted, first.scope)
 
     @classmethod
-    def nothing(cls, stream: str, version: Version) -> Self:
+    def nothing(cls, stream: str, version: Version, scope: ScopeValue | None = None) -> Self:
         """Return a delta without rows. It tells a browser with another version that it missed changes, so it asks."""
-        return cls(stream, version, version, [], [])
+        return cls(stream, version, version, [], [], scope)
 
     def message(self, totals: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the message as the cable and browsers carry it.
@@ -81,13 +86,28 @@ class Delta:
         :param totals: the stream's totals at ``version``, for browsers
         """
         message = {
-            'stream': self.stream,
+            **head(self.stream, self.scope),
             'base': self.base.message(),
             'version': self.version.message(),
             'put': self.put,
             'del': self.deleted,
         }
         return message if totals is None else {**message, 'totals': totals}
+
+
+def head(stream: str, scope: ScopeValue | None) -> dict[str, Any]:
+    """Return the fields by which every message says what it is about; ``scope`` where the stream has scopes."""
+    return {'stream': stream} if scope is None else {'stream': stream, 'scope': scope}
+
+
+def refusal(stream: str, scope: ScopeValue | None, reason: str) -> dict[str, Any]:
+    """Return the message that ends a subscription: browsers show none of the rows any more.
+
+    :param stream: the name of the stream
+    :param scope: the scope
+    :param reason: a sentence that says why
+    """
+    return {**head(stream, scope), 'refused': reason}
 
 
 def announcement(stream: str, version: Version) -> dict[str, Any]:

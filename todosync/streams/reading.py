@@ -58,20 +58,26 @@ class RowReader:
         self._lock = threading.Lock()
 
     def read(
-        self, session: Session, ids: Sequence[int] | None = None, order: Sequence[ColumnElement[Any]] = ()
+        self,
+        session: Session,
+        ids: Sequence[int] | None = None,
+        order: Sequence[ColumnElement[Any]] = (),
+        where: ColumnElement[bool] | None = None,
     ) -> tuple[list[Row], dict[int, str]]:
         """Read rows, and log each row that is left out, once.
 
         :param session: a read transaction
         :param ids: the ids of the rows to read (default: all rows)
         :param order: the order of the rows, as SQLAlchemy expressions
+        :param where: which of them, as a SQLAlchemy expression (default: all)
         :return: the rows, and for each row that was left out the reason, by id
         """
         refused: dict[int, str] = {}
         try:
-            rows = self._read(session, ids, order)
+            rows = self._read(session, ids, order, where)
         except UnservableError:
             query = select(self._id).order_by(*order)
+            query = query if where is None else query.where(where)
             found = session.connection().scalars(query if ids is None else query.where(self._id.in_(ids))).all()
             rows = []
             for start in range(0, len(found), CHUNK):
@@ -96,8 +102,15 @@ class RowReader:
                 raise UnservableError(f'{field} is {problem}')
         return row
 
-    def _read(self, session: Session, ids: Sequence[int] | None, order: Sequence[ColumnElement[Any]]) -> list[Row]:
+    def _read(
+        self,
+        session: Session,
+        ids: Sequence[int] | None,
+        order: Sequence[ColumnElement[Any]],
+        where: ColumnElement[bool] | None = None,
+    ) -> list[Row]:
         query = select(*self._wire).order_by(*order)
+        query = query if where is None else query.where(where)
         try:
             result = session.connection().execute(query if ids is None else query.where(self._id.in_(ids)))
             rows = [dict(zip(self._fields, row, strict=True)) for row in result]

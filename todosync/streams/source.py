@@ -9,7 +9,8 @@ import orjson
 from todosync.database import Database
 
 from .cache import Cache, CacheEntry
-from .messages import Delta, replacing
+from .messages import Delta, ScopeValue, replacing
+from .scope import key_of
 from .stream import Stream
 from .version import NOTHING, Version
 
@@ -43,10 +44,12 @@ class Source:
     :param stream: the stream
     :param database: has the stream's table and its change log
     :param cache: keeps the JSON of the last snapshot
+    :param scope: the scope that is read, of a stream with scopes
     """
 
-    def __init__(self, stream: Stream, database: Database, cache: Cache) -> None:
+    def __init__(self, stream: Stream, database: Database, cache: Cache, scope: ScopeValue | None = None) -> None:
         self.stream = stream
+        self.scope = scope
         self._database = database
         self._cache = cache
 
@@ -56,7 +59,7 @@ class Source:
         It is never older than the last commit: only the rows come from the cache. The version is read from the database
         each time, which costs next to nothing.
         """
-        return self._cache.fetch(self.stream.topic, self.version(), self._compute)
+        return self._cache.fetch(key_of(self.stream.topic, self.scope), self.version(), self._compute)
 
     def read_since(self, version: Version) -> Delta | Whole:
         """Return what has changed since a version, or all rows if the change log does not tell.
@@ -66,19 +69,19 @@ class Source:
         if version == NOTHING:
             return Whole(self.read(), replaces=True)
         with self._database.read() as session:
-            delta = self.stream.delta(session, version)
+            delta = self.stream.delta(session, version, self.scope)
             is_known = delta is not None or self.stream.has_held(session, version)
         return delta or Whole(self.read(), replaces=not is_known)
 
     def version(self) -> Version:
         """Return the version of what is committed by now."""
         with self._database.read() as session:
-            return self.stream.version(session)
+            return self.stream.version(session, self.scope)
 
     def count(self) -> tuple[Version, int]:
         """Return the version and the number of rows of one moment."""
         with self._database.read() as session:
-            return self.stream.version(session), self.stream.count(session)
+            return self.stream.version(session, self.scope), self.stream.count(session)
 
     def renew(self) -> None:
         """Have everybody who holds any version get the whole list."""
@@ -86,5 +89,5 @@ class Source:
 
     def _compute(self) -> CacheEntry:
         with self._database.read() as session:
-            snapshot = self.stream.snapshot(session)
+            snapshot = self.stream.snapshot(session, self.scope)
         return CacheEntry(snapshot.version, orjson.dumps(snapshot.message()))

@@ -17,6 +17,7 @@ import orjson
 from sqlalchemy import (
     DateTime,
     Engine,
+    Integer,
     String,
     Table,
     asc,
@@ -31,10 +32,11 @@ from sqlmodel import Session, SQLModel
 from todosync.database import LogTable, by_code_points, instant
 
 from .declared import Declared, Rule, Verb
-from .messages import Delta, Row, Snapshot
+from .messages import Delta, Row, ScopeValue, Snapshot
 from .mistakes import check_declaration, check_kinds, check_writable, refuse
 from .protocol import topic
 from .reading import RowReader, is_time, plain_type
+from .scope import check_scope
 from .texts import Texts, shown_texts, told_texts
 from .totals import Total
 from .version import Version
@@ -59,6 +61,12 @@ class Stream:
     :param name: the name in messages, and the key of a snapshot's list (default: the name of the table)
     :param change_log: the name of the table in which triggers note the changes (default: ``<name>_changes``)
     :param change_key: the name of its column that holds the row's id
+    :param scope: the column whose values divide the rows into channels: a page shows the rows of one value, and the
+        server sends it no others; a column of whole numbers or of texts, with an index (default: all rows together)
+    :param may_read: takes a user, as ``setup(current_user=...)`` tells it, and a value of the scope (of a stream
+        without scopes only the user), and returns whether they may read that; it runs in a thread and may look at the
+        database. Without it nobody may, if ``setup()`` is given ``current_user``; else everybody
+    :param rights: the models of the tables at which ``may_read`` looks; after a change in one of them it is asked again
     :raises ValueError: it cannot work like this; the message names the stream, the field and the remedy
 
     Example::
@@ -74,6 +82,9 @@ class Stream:
     name: str = ''
     change_log: str = ''
     change_key: str = 'record_id'
+    scope: str = ''
+    may_read: Callable[..., bool] | None = None
+    rights: tuple[type[SQLModel], ...] = ()
     declared: Declared = field(default_factory=Declared, init=False, repr=False)
     """What may be written, see :meth:`writable`."""
 
@@ -87,6 +98,7 @@ class Stream:
             if not getattr(self, attribute):
                 object.__setattr__(self, attribute, default)
         check_declaration(self)
+        check_scope(self)
 
     def writable(self, *fields: str) -> None:
         """Allow rows to be inserted, updated and deleted, and these fields to be set; nothing else can be written.
@@ -158,7 +170,7 @@ class Stream:
     @property
     def log_table(self) -> LogTable:
         """The table that the change log is about, and the names in the log."""
-        return LogTable(self.table, self.change_log, self.change_key)
+        return LogTable(self.table, self.change_log, self.change_key, self.scope)
 
     @property
     def topic(self) -> str:
@@ -170,13 +182,18 @@ class Stream:
         """What tells apart the rows and totals of two releases whose stream has the same name, as a short word."""
         fields = [(name, repr(self.table.c[name].type)) for name in self.fields]
         totals = [(name, total.field, total.is_sum) for name, total in self.totals.items()]
-        described = [fields, self.order_by, totals, self.shown_totals(self.total(()))]
+        described = [fields, self.order_by, totals, self.shown_totals(self.total(())), *filter(None, [self.scope])]
         return hashlib.sha256(orjson.dumps(described)).hexdigest()[:8]
 
     @property
     def order_field(self) -> str:
         """The field that orders the list."""
         return self.order_by.removeprefix('-')
+
+    @property
+    def is_scope_a_number(self) -> bool:
+        """Whether the values of the scope are whole numbers, and not texts."""
+        return bool(self.scope) and isinstance(plain_type(self.table.c[self.scope]), Integer)
 
     @property
     def is_descending(self) -> bool:
@@ -215,13 +232,23 @@ class Stream:
                 totals[name] += kind.of(row)
         return totals
 
-    def version(self, session: Session) -> Version:
+    def version(self, session: Session, scope: ScopeValue | None = None, until: int | None = None) -> Version:
         """Return the current version: the last row of the change log.
 
         :param session: a transaction of the database that has the table
+        :param scope: the scope whose last row of the log is meant (default: that of all); what happens in others leaves
+            its version as it is
+        :param until: the number of the row of the log after which nothing counts
         """
         log = self._log
         newest = select(log.c.version, log.c.mark).order_by(log.c.version.desc()).limit(1)
+        if scope is not None:  # rows without a scope are about all of them
+            last = [
+                select(func.max(log.c.version)).where(about) for about in (log.c.scope == scope, log.c.scope.is_(None))
+            ]
+            if until is not None:
+                last = [query.where(log.c.version <= until) for query in last]
+            newest = newest.where(log.c.version.in_([query.scalar_subquery() for query in last]))
         row = session.connection().execute(newest).first()
         return Version(int(row[0]), row[1] or '') if row else Version(0, '')
 
@@ -251,39 +278,90 @@ class Stream:
         log = self._log
         newest = select(func.max(log.c.version)).scalar_subquery()
         old = (log.c.at < before.astimezone(UTC)) & (log.c.version < newest)
+        if self.scope:
+            old &= log.c.version.not_in(select(func.max(log.c.version)).group_by(log.c.scope))
         session.connection().execute(delete(log).where(old))
 
-    def snapshot(self, session: Session) -> Snapshot:
+    def snapshot(self, session: Session, scope: ScopeValue | None = None) -> Snapshot:
         """Read all rows and their version.
 
         :param session: a read transaction, so that rows and version are of the same moment
+        :param scope: whose rows (default: those of all)
         """
-        version = self.version(session)
-        rows, _ = self._reader.read(session, order=self._order())
-        return Snapshot(self.name, version, rows, self.shown_totals(self.total(rows)))
+        version = self.version(session, scope)
+        rows, _ = self._reader.read(session, order=self._order(), where=self._is_in(scope))
+        return Snapshot(self.name, version, rows, self.shown_totals(self.total(rows)), scope)
 
-    def delta(self, session: Session, since: Version) -> Delta | None:
+    def delta(self, session: Session, since: Version, scope: ScopeValue | None = None) -> Delta | None:
         """Read what has changed after a version.
 
         :param session: a read transaction
         :param since: the version that the caller has
+        :param scope: where (default: anywhere); a row that has left it counts as deleted
         :return: the delta, which has no rows if nothing has changed. ``None`` if the caller needs a snapshot: the
             change log does not have this version with its mark, or more than :data:`DELTA_MAX_ROWS` rows have changed
         """
         if not self.has_held(session, since):
             return None
-        log, newest = self._log, self.version(session)
+        log, newest = self._log, self.version(session, scope)
         if since == newest:
-            return Delta.nothing(self.name, since)
+            return Delta.nothing(self.name, since, scope)
         changed = (
             select(log.c[self.change_key]).where(log.c.version > since.number).distinct().limit(DELTA_MAX_ROWS + 1)
         )
+        if scope is not None:
+            if self._is_about_all(session, since):
+                return None
+            changed = changed.where(log.c.scope == scope)
         ids = [found for found in session.connection().scalars(changed) if isinstance(found, int)]  # SQLite keeps any
         if len(ids) > DELTA_MAX_ROWS:
             return None
-        put, _ = self._reader.read(session, ids)
+        put, _ = self._reader.read(session, ids, where=self._is_in(scope))
         found = {row['id'] for row in put}
-        return Delta(self.name, since, newest, put, [id_ for id_ in ids if id_ not in found])
+        return Delta(self.name, since, newest, put, [id_ for id_ in ids if id_ not in found], scope)
+
+    def deltas(self, session: Session, since: Version) -> list[Delta] | None:
+        """Read what has changed after a version in each scope in which something has, in one moment.
+
+        The cost grows with the changes, and not with the number of scopes.
+
+        :param session: a read transaction
+        :param since: a version of the stream as a whole
+        :return: a delta for each scope, from its own version then to its own now; ``None`` as in :meth:`delta`
+        """
+        if not self.has_held(session, since) or self._is_about_all(session, since):
+            return None
+        log = self._log
+        changed = select(log.c.scope, log.c[self.change_key]).where(log.c.version > since.number).distinct()
+        changes = [tuple(row) for row in session.connection().execute(changed.limit(DELTA_MAX_ROWS + 1))]
+        if len(changes) > DELTA_MAX_ROWS:
+            return None
+        ids: dict[ScopeValue, list[int]] = {}
+        for scope, row_id in changes:
+            if isinstance(row_id, int):  # SQLite keeps any
+                ids.setdefault(scope, []).append(row_id)
+        rows, _ = self._reader.read(session, sorted({row_id for _, row_id in changes if isinstance(row_id, int)}))
+        by_id = {row['id']: row for row in rows}
+        deltas = []
+        for scope, of_scope in ids.items():
+            put = [by_id[id_] for id_ in of_scope if id_ in by_id and by_id[id_][self.scope] == scope]
+            found = {row['id'] for row in put}
+            base, newest = self.version(session, scope, since.number), self.version(session, scope)
+            deleted = [id_ for id_ in of_scope if id_ not in found]
+            deltas.append(Delta(self.name, base, newest, put, deleted, scope))
+        return deltas
+
+    def scope_of(self, session: Session, row_id: int) -> ScopeValue | None:
+        """Return the scope in which a row is; ``None`` if there is no such row, or if there are no scopes.
+
+        :param session: a transaction of the database that has the table
+        :param row_id: the row's ``id``
+        """
+        if not self.scope:
+            return None
+        query = select(self.table.c[self.scope]).where(self.table.c.id == row_id)
+        found: ScopeValue | None = session.connection().scalar(query)
+        return found
 
     def row_to_write(self, session: Session, row_id: int) -> Any:
         """Return a row, locked against others, or ``None`` if there is none.
@@ -326,7 +404,17 @@ class Stream:
     @cached_property
     def _log(self) -> Any:
         at = column('at', DateTime(timezone=True))
-        return table(self.change_log, column('version'), column(self.change_key), at, column('mark'))
+        names = 'version', self.change_key, 'mark', *(['scope'] if self.scope else [])
+        return table(self.change_log, at, *map(column, names))
+
+    def _is_in(self, scope: ScopeValue | None) -> ColumnElement[bool] | None:
+        return None if scope is None else self.table.c[self.scope] == scope
+
+    def _is_about_all(self, session: Session, since: Version) -> bool:
+        """Return whether the log has something about all scopes after a version: nobody knows then what has changed."""
+        log = self._log
+        query = select(log.c.version).where(log.c.scope.is_(None) & (log.c.version > since.number)).limit(1)
+        return session.connection().scalar(query) is not None
 
     @cached_property
     def _left_out(self) -> WeakKeyDictionary[Engine, tuple[Any, dict[int, str]]]:

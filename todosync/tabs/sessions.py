@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from base64 import b64decode
+from collections.abc import Callable
 from typing import Any, cast
 
 from nicegui import Client, app
@@ -36,9 +37,13 @@ class Sessions:
     the former one. This happens when another app on the host has overwritten the cookie, when the secret was lost, or
     when a clock was set back. The new session then counts as the former one. Our own cookie tells that it is the same
     browser; it is used for nothing else.
+
+    :param person_of: returns who sends a request, as a text; pages of different persons share nothing, also where one
+        has signed out and another in within a session
     """
 
-    def __init__(self) -> None:
+    def __init__(self, person_of: Callable[[Request], str] = lambda request: '') -> None:
+        self._person_of = person_of
         self._moved: dict[str, str] = {}
         self._former: dict[str, str] = {}
         """The former session, by the id of the session that has replaced it."""
@@ -69,7 +74,7 @@ class Sessions:
         ask which session the browser has kept.
         """
         is_known = not _is_fresh(client) or _session_id(client.request) in self._former
-        return _tag(self.id_of(client)) if is_known else ''
+        return self._tag(client) if is_known else ''
 
     def mark_browser(self, request: Request, response: Response) -> None:
         """Give the browser a cookie that tells that its pages belong together, unless it has one.
@@ -95,16 +100,24 @@ class Sessions:
         own, kept_session_id = self.id_of(client), self._counted(_session_id(request))
         if own is not None and kept_session_id is not None and _are_twins(own, kept_session_id):
             self._moved[client_id] = kept_session_id
-        return _tag(self.id_of(client))
+        return self._tag(client)
 
     def are_same(self, client: Client, other: Client) -> bool:
         """Return whether two pages belong to the same session. A page without a session belongs to none."""
         session_id = self.id_of(client)
-        return session_id is not None and session_id == self.id_of(other)
+        if session_id is None or session_id != self.id_of(other):
+            return False
+        return self._person_of(client.request) == self._person_of(other.request)
 
     def forget(self, client: Client) -> None:
         """Forget a page that NiceGUI has deleted."""
         self._moved.pop(client.id, None)
+
+    def _tag(self, client: Client) -> str:
+        session_id = self.id_of(client)
+        if session_id is None:
+            return ''
+        return hashlib.sha256((session_id + self._person_of(client.request)).encode()).hexdigest()[:TAG_LENGTH]
 
     def _counted(self, session_id: str | None) -> str | None:
         """Return the former session if this one has replaced it, otherwise this one."""
@@ -167,7 +180,3 @@ def _cookie_name(request: Request) -> str:
         return BROWSER_COOKIE
     middleware = next((m for m in app.user_middleware if cast(Any, m.cls) is SessionMiddleware), None)
     return 'session' if middleware is None else str(middleware.kwargs.get('session_cookie', 'session'))
-
-
-def _tag(session_id: str | None) -> str:
-    return '' if session_id is None else hashlib.sha256(session_id.encode()).hexdigest()[:TAG_LENGTH]

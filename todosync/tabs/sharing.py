@@ -97,6 +97,8 @@ class SharedSocket:
         """How many tabs a socket may carry besides its own, and the seconds for which a page waits for its browser."""
         self.guard = Guard(core.sio)
         """Stands before all socket handlers."""
+        self.person_of: Callable[[Request], str] = lambda request: ''
+        """Returns who sends a request, see :class:`Sessions`."""
         self._renew()
 
     def configure(self, tabs_per_socket: int | None, reconnect_timeout: float | None) -> None:
@@ -160,7 +162,7 @@ class SharedSocket:
 
     def _renew(self) -> None:
         tabs_per_socket, reconnect_timeout = self.limits
-        self.sessions = Sessions()
+        self.sessions = Sessions(self._person)
         self.tabs = Tabs(
             core.sio,
             self.sessions,
@@ -169,6 +171,9 @@ class SharedSocket:
             reconnect_timeout=reconnect_timeout,
             on_role=self._tell_role,
         )
+
+    def _person(self, request: Request) -> str:
+        return self.person_of(request)
 
     def _wrap(self, build_response: Callable[..., Response]) -> Callable[..., Response]:
         """Make each page load the browser's modules, from the address under which its request reaches the server."""

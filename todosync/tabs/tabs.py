@@ -137,6 +137,11 @@ class Tabs:
         socket = self._connections.find_socket(sid)
         return socket is not None and socket.leading_page_id is not None
 
+    def client_of(self, sid: str) -> Client | None:
+        """Return the client whose tab leads with a socket, ``None`` if none does."""
+        socket = self._connections.find_socket(sid)
+        return Client.instances.get(socket.leading_page_id or '') if socket else None
+
     def role(self, client: Client) -> Role:
         """Return what a client's tab is now."""
         page = self._connections.find_page(client.id)

@@ -13,7 +13,7 @@ from nicegui.testing import User
 
 from todosync.ids import new_id
 from todosync.runtime import current_server
-from todosync.streams import Row, Stream, nearest, unknown
+from todosync.streams import Row, ScopeValue, Stream, key_of, nearest, unknown
 from todosync.writes import Batch, Inbox, makes_ids
 
 TIMEOUT = 10.0
@@ -26,6 +26,7 @@ class RowUser:
 
     :param user: NiceGUI's ``User``, who has opened the page
     :param stream: the stream of the list, or its name, which is that of the table unless the stream has another one
+    :param scope: its scope, if the stream has scopes
     :raises ValueError: the app has no stream of this name; the message names those that it has
 
     Example::
@@ -34,11 +35,13 @@ class RowUser:
         await notes.trigger('delete-note', 'click', notes.row(text='Call Ann')['id'])
     """
 
-    def __init__(self, user: User, stream: Stream | str) -> None:
+    def __init__(self, user: User, stream: Stream | str, scope: ScopeValue | None = None) -> None:
         self.user = user
         self.stream = stream if isinstance(stream, Stream) else _stream_of(stream)
         self._queue = secrets.token_hex(16)
         self._sequences = count(1)
+        self.scope = scope
+        self._key = key_of(self.stream.name, scope)
 
     def rows(self) -> list[Row]:
         """Return the rows that the page shows, in their order.
@@ -47,7 +50,7 @@ class RowUser:
 
             assert [note['text'] for note in notes.rows()] == ['Call Ann']
         """
-        rows: list[Row] = self.element(self.stream.name).shown
+        rows: list[Row] = self.element(self._key).shown
         return rows
 
     def row(self, **fields: Any) -> Row:
@@ -135,7 +138,9 @@ class RowUser:
         }
         server = current_server()
         # there is no socket here, and so no leader; everything else is as for a browser
-        inbox = Inbox(server.writer, server.streams, may_write=lambda sid: True)
+        assert self.user.client is not None, 'the person has opened no page'
+        author = server.author(self.user.client.request)
+        inbox = Inbox(server.writer, server.streams, may_write=lambda sid: True, author_of=lambda sid: author)
         answer = await inbox.receive('test', Batch.model_validate({'queue': self._queue, 'writes': [write]}))
         assert answer['ok'], f'the write was not decided: {answer["reason"]}'
         await self.settle()
@@ -153,14 +158,17 @@ class RowUser:
             await todos.settle()
         """
         server = current_server()
-
-        source, replica = server.channel(self.stream).source, server.channel(self.stream).replica
+        channel, release = server.channels.watch(self.stream, self.scope)
+        source, replica = channel.source, channel.replica
         committed = await asyncio.to_thread(source.version)
 
         async def has_arrived() -> bool:
             return replica.knows(committed) or replica.version == await asyncio.to_thread(source.version)
 
-        await _until(has_arrived, f'version {committed.number} of the {self.stream.name} did not arrive')
+        try:
+            await _until(has_arrived, f'version {committed.number} of the {self._key} did not arrive')
+        finally:
+            release()
 
     def element(self, marker: str) -> Any:
         """Return the page's first element with a marker.

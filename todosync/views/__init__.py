@@ -5,8 +5,9 @@ Imports ``access``, ``database``, ``runtime``, ``streams``, ``tabs`` and ``write
 
 from .event_log import LogEntry
 from .live import Live
+from .readers import Readers
 from .use import use_stream, use_view
 from .view import Rows, View
 from .views import Views
 
-__all__ = ['Live', 'LogEntry', 'Rows', 'View', 'Views', 'use_stream', 'use_view']
+__all__ = ['Live', 'LogEntry', 'Readers', 'Rows', 'View', 'Views', 'use_stream', 'use_view']

@@ -1,8 +1,12 @@
-"""A view: the values of a stream that a page can read and bind to."""
+"""A view: the values of a stream that a page can read and bind to.
+
+The module is long because it is the one place for what a page can do with a stream, with an example of each.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -12,14 +16,28 @@ from typing import Any
 from nicegui import Client, binding
 
 from todosync.database import Database
-from todosync.streams import Channel, Row, Stream
+from todosync.streams import Channel, Replica, Row, ScopeValue, Stream, key_of
 from todosync.tabs import Role
-from todosync.writes import RowOrId, Writer
+from todosync.writes import Author, RowOrId, Writer
 
 from .event_log import Category, EventLog, LogEntry
 from .live import Live
 
 log = logging.getLogger(__name__)
+
+
+class Withheld:
+    """What a view shows in place of a channel whose rows its user may not read, or not yet: no rows.
+
+    :param stream: the stream
+    :param scope: its scope
+    """
+
+    def __init__(self, stream: Stream, scope: ScopeValue | None) -> None:
+        self.stream = stream
+        self.scope = scope
+        self.key = key_of(stream.name, scope)
+        self.replica = Replica(stream)
 
 
 class Rows(Sequence[Row]):
@@ -32,7 +50,7 @@ class Rows(Sequence[Row]):
         note = view.rows.get(note_id)
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel | Withheld) -> None:
         self._channel = channel
 
     def __getitem__(self, index: Any) -> Any:
@@ -63,6 +81,7 @@ class View:
     :ivar version: the version of the rows, a whole number that rises with each change, and is another where the
         database was replaced
     :ivar totals: the stream's totals, and the texts that are made of them, a dict by name
+    :ivar refused: why there are no rows: a sentence if the page's user may not read them, else an empty text
     :ivar role: ``leader``, ``follower``, ``alone`` or ``none``, see :data:`Role`
     :ivar is_leader: whether this tab has a socket of its own, shared with other tabs or not
     :ivar connected: whether the server can reach the tab
@@ -78,23 +97,28 @@ class View:
     rows = Live[Rows](lambda view: Rows(view._channel))
     version = Live[int](lambda view: view._channel.replica.version.number)
     totals = Live[dict[str, Any]](lambda view: view._channel.replica.totals)
+    refused = Live[str](lambda view: view._refused)
     role = Live[Role](lambda view: view._role)
     is_leader = Live[bool](lambda view: view._role in {'leader', 'alone'})
     connected = Live[bool](lambda view: view._role != 'none')
     events = Live[tuple[LogEntry, ...]](lambda view: view._log.entries)
 
-    _of_rows: tuple[Live[Any], ...] = (rows, version, totals)
+    _of_rows: tuple[Live[Any], ...] = (rows, version, totals, refused)
     _of_role: tuple[Live[Any], ...] = (role, is_leader, connected)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._of_rows = (*cls._of_rows, *(value for value in vars(cls).values() if isinstance(value, Live)))
 
-    def __init__(self, channel: Channel, database: Database, writer: Writer, client: Client) -> None:
+    def __init__(self, channel: Channel | Withheld, database: Database, writer: Writer, client: Client) -> None:
         self.database = database
         self._writer = writer
         self._turn = asyncio.Lock()
         self._channel = channel
+        self._refused = ''
+        self._author: Callable[[], Author] = Author
+        self._release: Callable[[], None] = lambda: None
+        self.is_closed = False
         self._client: Client = weakref.proxy(client)  # a strong reference would keep a deleted page in memory
         self._role: Role = 'none'
         self._seen_version = self.version
@@ -107,6 +131,21 @@ class View:
     def stream(self) -> Stream:
         """The stream."""
         return self._channel.stream
+
+    @property
+    def scope(self) -> ScopeValue | None:
+        """The scope whose rows these are, ``None`` for a stream without scopes."""
+        return self._channel.scope
+
+    @property
+    def key(self) -> str:
+        """The name of what is shown, the same as in browsers: ``notes`` or ``notes[7]``."""
+        return self._channel.key
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether there are no rows here, because the page's user may not read them, or not yet."""
+        return isinstance(self._channel, Withheld)
 
     async def insert(self, **values: Any) -> Any:
         """Add a row to the stream.
@@ -170,7 +209,7 @@ class View:
 
     async def _write(self, write: Callable[..., Any], *args: Any) -> Any:
         async with self._turn:  # a page's writes are done in the order in which it asks for them
-            return await self._writer.in_thread(write, self.stream, *args)
+            return await self._writer.in_thread(write, self.stream, *args, author=self._author())
 
     def on_change(self, listener: Callable[[], Any]) -> None:
         """Have a function called in the page's context whenever rows have changed.
@@ -198,10 +237,49 @@ class View:
     def refresh(self) -> None:
         """Note that the rows have changed. The server calls this after each change, for each tab: it must be cheap."""
         before, self._seen_version = self._seen_version, self.version
-        self._note('broadcast', '%s: version %d → %d', self.stream.name, before, self._seen_version)
+        self._note('broadcast', '%s: version %d → %d', self.key, before, self._seen_version)
         self._update(self._of_rows)
         for listener in self._listeners:
             self._client.safe_invoke(listener)
+
+    def hold(self, release: Callable[[], None]) -> None:
+        """Note what to call once when the rows are not needed any more.
+
+        :param release: the function
+        """
+        self._release = release
+
+    def write_as(self, author: Callable[[], Author]) -> None:
+        """Note who writes through this view.
+
+        :param author: returns who it is, each time anew
+        """
+        self._author = author
+
+    def show(self, channel: Channel, release: Callable[[], None]) -> None:
+        """Show the rows of a channel. The server calls this when it knows that the page's user may read them.
+
+        :param channel: the channel
+        :param release: called once when they are not needed any more
+        """
+        self._release()
+        self._channel, self._release, self._refused = channel, release, ''
+        self.refresh()
+
+    def withhold(self, reason: str) -> None:
+        """Show no rows. The server calls this when the page's user may not read them, or no longer.
+
+        :param reason: a sentence that says why
+        """
+        self._let_go()
+        self._channel, self._refused = Withheld(self.stream, self.scope), reason
+        self.refresh()
+
+    def ask_browser(self) -> None:
+        """Have the browser ask for the rows, which it was refused before."""
+        asked = json.dumps([self.stream.name, self.scope])
+        with suppress(ReferenceError):  # the page is gone
+            self._client.run_javascript(f'todosync.ask(...{asked})')
 
     def set_role(self, role: Role) -> None:
         """Note the tab's role. The server calls this when the tab's connection has changed.
@@ -221,15 +299,21 @@ class View:
 
     def close(self) -> None:
         """Remove all bindings to this view. The server calls this when the page is deleted."""
+        self.is_closed = True
+        self._let_go()
         self._listeners.clear()
         binding.remove([self])
+
+    def _let_go(self) -> None:
+        release, self._release = self._release, lambda: None
+        release()
 
     def _update(self, attributes: Iterable[Live[Any]]) -> None:
         try:
             for attribute in attributes:
                 attribute.update(self)
         except Exception:  # an error in one page must not keep the change from other pages
-            log.exception('a binding to the %s failed', self.stream.name)
+            log.exception('a binding to the %s failed', self.key)
 
     def _note(self, category: Category, text: str, *values: object) -> None:
         self._log.note(category, text, *values)

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 
 from nicegui import Client
 
+from todosync.streams import Stream
 from todosync.tabs import Role
 
 from .view import View
 
 
 class Views:
-    """The views of each page, by the names of their streams. They are forgotten with their page."""
+    """The views of each page, by what they show, see :func:`key_of`. They are forgotten with their page."""
 
     def __init__(self) -> None:
         self._by_client_id: dict[str, dict[str, View]] = {}
+        self._by_key: dict[str, dict[str, View]] = {}
 
     def __len__(self) -> int:
         """Return how many pages have a view."""
@@ -25,14 +27,19 @@ class Views:
         """Return the views of a page."""
         return self._by_client_id.get(client.id, {})
 
-    def add(self, client: Client, view: View) -> None:
-        """Give a page a view; it has at most one of each stream."""
-        self._by_client_id.setdefault(client.id, {})[view.stream.name] = view
+    def of_stream(self, stream: Stream) -> list[View]:
+        """Return all views of a stream, whatever their scope."""
+        return [view for views in self._by_key.values() for view in views.values() if view.stream is stream]
 
-    def refresh(self, stream_name: str) -> None:
-        """Tell all views of a stream that its rows have changed."""
-        for views in list(self._by_client_id.values()):
-            if view := views.get(stream_name):
+    def add(self, client: Client, view: View) -> None:
+        """Give a page a view; it has at most one of each scope of a stream."""
+        self._by_client_id.setdefault(client.id, {})[view.key] = view
+        self._by_key.setdefault(view.key, {})[client.id] = view
+
+    def refresh(self, key: str) -> None:
+        """Tell all views of a scope of a stream that its rows have changed."""
+        for view in list(self._by_key.get(key, {}).values()):
+            if not view.is_withheld:
                 view.refresh()
 
     def set_role(self, client: Client, role: Role) -> None:
@@ -42,7 +49,10 @@ class Views:
 
     def forget(self, client: Client) -> None:
         """End the views of a page that NiceGUI has deleted; safe to call twice."""
-        for view in self._by_client_id.pop(client.id, {}).values():
+        for key, view in self._by_client_id.pop(client.id, {}).items():
+            self._by_key[key].pop(client.id, None)
+            if not self._by_key[key]:
+                del self._by_key[key]
             view.close()
 
     def clear(self) -> None:
@@ -51,3 +61,4 @@ class Views:
             for view in views.values():
                 view.close()
         self._by_client_id.clear()
+        self._by_key.clear()

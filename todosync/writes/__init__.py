@@ -3,6 +3,7 @@
 Imports ``database``, ``ids`` and ``streams``.
 """
 
+from .author import Author
 from .effects import RowOrId
 from .inbox import Inbox
 from .queues import Batch
@@ -12,6 +13,7 @@ from .write import Write
 from .writer import Writer
 
 __all__ = [
+    'Author',
     'Batch',
     'Inbox',
     'RefusedWriteError',

@@ -8,8 +8,9 @@ from typing import Any
 from sqlmodel import Session, SQLModel
 
 from todosync.ids import ID_MAX
-from todosync.streams import Row, Stream, UnservableError, unknown
+from todosync.streams import Row, ScopeValue, Stream, UnservableError, unknown
 
+from .author import PROGRAM, Author
 from .deleted import Deleted
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError
 from .shapes import Values, check_values, insert_shape, update_shape
@@ -33,7 +34,7 @@ class Effect:
         self.carry_out = carry_out
 
 
-def insertion(stream: Stream, values: Values, row_id: int | None = None) -> Effect:
+def insertion(stream: Stream, values: Values, row_id: int | None = None, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of an insert.
 
     :param row_id: the id that the row gets (default: one that is made here)
@@ -44,15 +45,16 @@ def insertion(stream: Stream, values: Values, row_id: int | None = None) -> Effe
     given = check_values(insert_shape(stream), values)
 
     def add(session: Session) -> Any:
-        write = _checked(stream, Write('insert', None, given, session))
+        write = _checked(stream, Write('insert', None, given, session, author.user), author)
         row = _new_row(stream, write.values, session) if row_id is None else _row_with_id(stream, row_id, write)
         session.add(row)
+        _refuse_unreadable(stream, row, author)
         return row
 
     return Effect([stream.name, 'insert', given], add)
 
 
-def change(stream: Stream, row: RowOrId, values: Values) -> Effect:
+def change(stream: Stream, row: RowOrId, values: Values, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of an update.
 
     :raises RefusedWriteError: the values do not fit the fields, or there are none
@@ -64,14 +66,15 @@ def change(stream: Stream, row: RowOrId, values: Values) -> Effect:
         raise RefusedWriteError(f'Nothing to change: give {_either(stream.declared.fields)}')
 
     def carry_out(session: Session) -> Any:
-        write = _checked(stream, Write('update', stored(stream, row, session), given, session))
+        write = _checked(stream, Write('update', stored(stream, row, session), given, session, author.user), author)
         write.row.sqlmodel_update(write.values)
+        _refuse_unreadable(stream, write.row, author)
         return write.row
 
     return Effect([stream.name, 'update', id_of(row), given], carry_out)
 
 
-def deletion(stream: Stream, row: RowOrId, kept: Deleted | None = None) -> Effect:
+def deletion(stream: Stream, row: RowOrId, kept: Deleted | None = None, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of a delete.
 
     :param kept: where the row is kept, to be put back
@@ -79,7 +82,7 @@ def deletion(stream: Stream, row: RowOrId, kept: Deleted | None = None) -> Effec
     _refuse_undeclared(stream)
 
     def remove(session: Session) -> None:
-        write = _checked(stream, Write('delete', stored(stream, row, session), {}, session))
+        write = _checked(stream, Write('delete', stored(stream, row, session), {}, session, author.user), author)
         if kept is not None:
             kept.keep(stream, write.row, session)
         session.delete(write.row)
@@ -87,7 +90,7 @@ def deletion(stream: Stream, row: RowOrId, kept: Deleted | None = None) -> Effec
     return Effect([stream.name, 'delete', id_of(row)], remove)
 
 
-def restoration(stream: Stream, row_id: int, kept: Deleted) -> Effect:
+def restoration(stream: Stream, row_id: int, kept: Deleted, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of putting a deleted row back as it was. A row that is there stays as it is.
 
     :param kept: where the row was kept
@@ -101,14 +104,15 @@ def restoration(stream: Stream, row_id: int, kept: Deleted) -> Effect:
         values = kept.find(stream, row_id, session)
         if values is None:
             raise RefusedWriteError('This was deleted too long ago to be put back')
-        write = _checked(stream, Write('restore', stream.model.model_validate(values), {}, session))
+        row = stream.model.model_validate(values)
+        write = _checked(stream, Write('restore', row, {}, session, author.user), author)
         session.add(write.row)
         return write.row
 
     return Effect([stream.name, 'restore', row_id], put_back)
 
 
-def deed(stream: Stream, verb: str, row: RowOrId) -> Effect:
+def deed(stream: Stream, verb: str, row: RowOrId, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of a verb.
 
     :raises RefusedWriteError: the stream has no such verb
@@ -118,8 +122,9 @@ def deed(stream: Stream, verb: str, row: RowOrId) -> Effect:
         raise RefusedWriteError(f'The stream {stream.name!r} has no verb {verb!r}')
 
     def do_it(session: Session) -> Any:
-        write = _checked(stream, Write(verb, stored(stream, row, session), {}, session))
+        write = _checked(stream, Write(verb, stored(stream, row, session), {}, session, author.user), author)
         act(session, write.row)
+        _refuse_unreadable(stream, write.row, author)
         return write.row
 
     return Effect([stream.name, verb, id_of(row)], do_it)
@@ -138,8 +143,13 @@ def stored(stream: Stream, row: RowOrId, session: Session) -> Any:
         refusal = f'The {name} {row_id} is not shown and cannot be changed here ({error}); correct it in the database'
         raise RefusedWriteError(refusal) from error
     if found is None:
-        raise RowGoneError(f'There is no {name} {row_id}; it may have been deleted')
+        raise gone(stream, row_id)
     return found
+
+
+def gone(stream: Stream, row_id: int) -> RowGoneError:
+    """Return the refusal for a row that is not there, or that its author may not know of."""
+    return RowGoneError(f'There is no {stream.model.__name__.lower()} {row_id}; it may have been deleted')
 
 
 def id_of(row: RowOrId) -> int:
@@ -186,11 +196,25 @@ def _refuse_unknown(stream: Stream, values: Values) -> None:
             raise RefusedWriteError(sentence, fields={str(name): sentence})
 
 
-def _checked(stream: Stream, write: Write) -> Write:
-    """Return a write that has passed the rules of its stream."""
+def _checked(stream: Stream, write: Write, author: Author) -> Write:
+    """Return a write that has passed the rules of its stream. What its author may not read is not there for them."""
+    if write.row is not None and not author.may_read(stream, _scope(stream, write.row)):
+        raise gone(stream, write.row.id)
     for rule in stream.declared.rules:
         rule(write)
     return write
+
+
+def _refuse_unreadable(stream: Stream, row: Any, author: Author) -> None:
+    """Refuse a row that would be where its author may not read."""
+    scope = _scope(stream, row)
+    if not author.may_read(stream, scope):
+        sentence = 'You may not write here; ask somebody who may to let you in'
+        raise RefusedWriteError(sentence, fields={stream.scope: sentence} if stream.scope else {})
+
+
+def _scope(stream: Stream, row: Any) -> ScopeValue | None:
+    return getattr(row, stream.scope) if stream.scope else None
 
 
 def _either(names: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from todosync.database import DatabaseUnavailableError
 from todosync.streams import Stream
 
+from .author import PROGRAM, Author
 from .queues import AnotherQueueError, Batch, QueueRecord, by_name
 from .writer import Writer
 
@@ -20,13 +21,22 @@ class Inbox:
 
     :param writer: whose database and threads do the writes
     :param streams: the streams of the server
+    :param author_of: returns who writes with the socket with a Socket.IO id
     :param may_write: returns whether the socket with a Socket.IO id may send writes
     """
 
-    def __init__(self, writer: Writer, streams: Iterable[Stream], *, may_write: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        streams: Iterable[Stream],
+        *,
+        may_write: Callable[[str], bool],
+        author_of: Callable[[str], Author] = lambda sid: PROGRAM,
+    ) -> None:
         self._writer = writer
         self._streams = by_name(streams)
         self._may_write = may_write
+        self._author_of = author_of
         self._busy: set[str] = set()
 
     async def receive(self, sid: str, batch: Batch) -> dict[str, Any]:
@@ -43,7 +53,7 @@ class Inbox:
             return {'ok': False, 'reason': 'leader'}
         self._busy.add(sid)
         try:
-            return {'ok': True, 'outcomes': await self._writer.in_thread(self._decide, batch)}
+            return {'ok': True, 'outcomes': await self._writer.in_thread(self._decide, batch, self._author_of(sid))}
         except DatabaseUnavailableError:
             return {'ok': False, 'reason': 'unavailable'}
         except AnotherQueueError:
@@ -54,9 +64,9 @@ class Inbox:
         finally:
             self._busy.discard(sid)
 
-    def _decide(self, batch: Batch) -> list[dict[str, Any]]:
+    def _decide(self, batch: Batch, author: Author) -> list[dict[str, Any]]:
         with self._writer.database.write() as session:
-            record = QueueRecord(session, batch.queue, self._streams)
+            record = QueueRecord(session, batch.queue, self._streams, author)
             record.confirm(batch.confirmed)
             decided = [record.decide(write) for write in batch.writes]
             record.note()

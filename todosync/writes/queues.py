@@ -22,6 +22,7 @@ from todosync.database import DatabaseUnavailableError, explained
 from todosync.ids import GIVEN_ID_MAX, is_of_the_future
 from todosync.streams import Stream
 
+from .author import PROGRAM, Author
 from .deleted import Deleted
 from .effects import Effect, change, deed, deletion, insertion, restoration
 from .once import request_hash
@@ -109,9 +110,11 @@ class QueueRecord:
     :param session: the transaction
     :param queue: the id of the queue
     :param streams: the streams that can be written, by name
+    :param author: who writes
     """
 
-    def __init__(self, session: Session, queue: str, streams: Mapping[str, Stream]) -> None:
+    def __init__(self, session: Session, queue: str, streams: Mapping[str, Stream], author: Author = PROGRAM) -> None:
+        self._author = author
         self._session = session
         self._queue = queue
         self._streams = streams
@@ -176,11 +179,15 @@ class QueueRecord:
             if stream is None:
                 raise RefusedWriteError(f'There is no stream {write.stream!r}')
             with explained(), self._session.begin_nested():
-                effect = _effect(stream, write, self._deleted)
+                scope = stream.scope_of(self._session, write.id)  # of a row that moves: where its author saw it
+                effect = _effect(stream, write, self._deleted, self._author)
                 conflicts = self._conflicts(stream, write)
                 effect.carry_out(self._session)
                 self._session.flush()
-            return {'state': 'done', 'version': stream.version(self._session).message(), 'conflicts': conflicts}
+            if scope is None:
+                scope = stream.scope_of(self._session, write.id)
+            version = stream.version(self._session, scope).message()
+            return {'state': 'done', 'version': version, 'conflicts': conflicts}
         except IdTakenError:
             self._taken.add((write.stream, write.id))
             return {'state': 'taken'}
@@ -219,19 +226,19 @@ def by_name(streams: Iterable[Stream]) -> dict[str, Stream]:
     return {stream.name: stream for stream in streams if stream.is_writable}
 
 
-def _effect(stream: Stream, write: QueuedWrite, kept: Deleted) -> Effect:
+def _effect(stream: Stream, write: QueuedWrite, kept: Deleted, author: Author) -> Effect:
     values = json.dumps(write.values).encode()
     if write.action == 'insert':
         if not 0 < write.id <= GIVEN_ID_MAX or is_of_the_future(write.id, FUTURE_LIMIT):
             raise RefusedWriteError('The clock of this device is wrong; set it, and try again')
-        return insertion(stream, values, write.id)
+        return insertion(stream, values, write.id, author=author)
     if write.action == 'update':
-        return change(stream, write.id, values)
+        return change(stream, write.id, values, author=author)
     if write.action == 'delete':
-        return deletion(stream, write.id, kept)
+        return deletion(stream, write.id, kept, author=author)
     if write.action == 'restore':
-        return restoration(stream, write.id, kept)
-    return deed(stream, write.action, write.id)
+        return restoration(stream, write.id, kept, author=author)
+    return deed(stream, write.action, write.id, author=author)
 
 
 def _refusal(error: RefusedWriteError) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Write:
     :ivar row: the row as it is stored, an object of the stream's model; ``None`` before an insert; before a restore the
         row as it was deleted
     :ivar values: the fields that an insert or an update sets, by name; a rule may change them, and add others
+    :ivar user: who writes, as ``setup(current_user=...)`` tells it; ``None`` for nobody, and for the program itself
     :ivar session: the session of the transaction, to look at other rows or to write them. A transaction may be tried
         again, and then its rules run again; so a rule must change nothing outside of this session, nor send a mail
 
@@ -33,6 +34,7 @@ class Write:
     row: Any
     values: dict[str, Any]
     session: Session
+    user: Any = None
 
     def refuse(self, sentence: str, field: str = '') -> NoReturn:
         """Refuse the write. Its whole transaction is undone.

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from todosync.database import Database
 from todosync.streams import Stream
 
+from .author import PROGRAM, Author
 from .deleted import deleted, forget_deleted
 from .effects import Effect, RowOrId, change, deed, deletion, insertion
 from .once import Once, done, forget
@@ -80,12 +81,13 @@ class Writer:
         """
         return await to_thread.run_sync(partial(write, *args, **options), limiter=self._limiter)
 
-    def insert(self, stream: Stream, values: Values, *, key: str | None = None) -> Any:
+    def insert(self, stream: Stream, values: Values, *, key: str | None = None, author: Author = PROGRAM) -> Any:
         """Add a row.
 
         :param stream: the stream
         :param values: its fields by name, or JSON of them
         :param key: a random value that the sender chose; a write that is sent again with the same key is done once
+        :param author: who writes (default: the program itself, which may write everywhere)
         :return: the row, an object of the stream's model
         :raises RefusedWriteError: the write was refused
         :raises DatabaseUnavailableError: the database cannot be written to now; nothing was written
@@ -94,15 +96,18 @@ class Writer:
 
             note = writer.insert(NOTES, {'text': 'Buy milk'})
         """
-        return self._transaction(stream, insertion(stream, values), key)
+        return self._transaction(stream, insertion(stream, values, author=author), key)
 
-    def update(self, stream: Stream, row: RowOrId, values: Values, *, key: str | None = None) -> Any:
+    def update(
+        self, stream: Stream, row: RowOrId, values: Values, *, key: str | None = None, author: Author = PROGRAM
+    ) -> Any:
         """Change fields of a row; the others stay as they are.
 
         :param stream: the stream
         :param row: the row, as an object of the model or of a view's ``rows``, or its id
         :param values: fields by name, or JSON of them
         :param key: a random value that the sender chose; a write that is sent again with the same key is done once
+        :param author: who writes (default: the program itself, which may write everywhere)
         :return: the row after the write, an object of the stream's model
         :raises RowGoneError: the row does not exist
         :raises RefusedWriteError: the write was refused
@@ -112,14 +117,15 @@ class Writer:
 
             writer.update(NOTES, note, {'urgent': True})
         """
-        return self._transaction(stream, change(stream, row, values), key)
+        return self._transaction(stream, change(stream, row, values, author=author), key)
 
-    def delete(self, stream: Stream, row: RowOrId, *, key: str | None = None) -> None:
+    def delete(self, stream: Stream, row: RowOrId, *, key: str | None = None, author: Author = PROGRAM) -> None:
         """Delete a row.
 
         :param stream: the stream
         :param row: the row, as an object of the model or of a view's ``rows``, or its id
         :param key: a random value that the sender chose; a write that is sent again with the same key is done once
+        :param author: who writes (default: the program itself, which may write everywhere)
         :raises RowGoneError: the row does not exist
         :raises RefusedWriteError: the write was refused
         :raises DatabaseUnavailableError: the database cannot be written to now; nothing was written
@@ -128,15 +134,16 @@ class Writer:
 
             writer.delete(NOTES, note)
         """
-        self._transaction(stream, deletion(stream, row), key)
+        self._transaction(stream, deletion(stream, row, author=author), key)
 
-    def do(self, stream: Stream, verb: str, row: RowOrId, *, key: str | None = None) -> Any:
+    def do(self, stream: Stream, verb: str, row: RowOrId, *, key: str | None = None, author: Author = PROGRAM) -> Any:
         """Do what a verb of the stream does to a row.
 
         :param stream: the stream
         :param verb: the name of the verb
         :param row: the row, as an object of the model or of a view's ``rows``, or its id
         :param key: a random value that the sender chose; a write that is sent again with the same key is done once
+        :param author: who writes (default: the program itself, which may write everywhere)
         :return: the row after the write, an object of the stream's model
         :raises RowGoneError: the row does not exist
         :raises RefusedWriteError: the write was refused, or the stream has no such verb
@@ -146,7 +153,7 @@ class Writer:
 
             writer.do(NOTES, 'archive', note)
         """
-        return self._transaction(stream, deed(stream, verb, row), key)
+        return self._transaction(stream, deed(stream, verb, row, author=author), key)
 
     def _transaction(self, stream: Stream, effect: Effect, key: str | None) -> Any:
         try:

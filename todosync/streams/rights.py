@@ -1,0 +1,169 @@
+"""Rights: who may read what, asked of the app's own functions."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy.sql.expression import column, select, table
+from starlette.requests import Request
+
+from todosync.database import Database, DatabaseUnavailableError, LogTable
+
+from .messages import ScopeValue
+from .stream import Stream
+
+REFUSAL = 'You may not read this, or no longer; ask somebody who may to let you in'
+LOOK_INTERVAL = 0.25
+"""Seconds between two looks whether a table of rights has changed. The commits of this process are noticed at once."""
+RETRY_INTERVAL = 0.25
+"""Seconds until it is asked again who may read what, after a database that could not be read."""
+
+log = logging.getLogger(__name__)
+
+
+class Rights:
+    """Tells who somebody is and what they may read.
+
+    :param current_user: takes a request and returns who sends it; ``None`` if everybody may read everything
+    """
+
+    def __init__(self, current_user: Callable[[Request], Any] | None) -> None:
+        self._current_user = current_user
+
+    @property
+    def are_asked(self) -> bool:
+        """Whether there are users at all."""
+        return self._current_user is not None
+
+    def user_of(self, request: Request) -> Any:
+        """Return who sends a request; ``None`` for nobody, and where there are no users.
+
+        :param request: the request of a page or of the API
+        """
+        return None if self._current_user is None else self._current_user(request)
+
+    def may_read(self, user: Any, stream: Stream, scope: ScopeValue | None) -> bool:
+        """Return whether somebody may read a scope of a stream. Blocks, because the app may look at the database.
+
+        :param user: who it is, as ``current_user`` has told
+        :param stream: the stream
+        :param scope: the scope, ``None`` for a stream without scopes
+        :raises DatabaseUnavailableError: the app cannot tell now
+        """
+        if not self.are_asked:
+            return True
+        if stream.may_read is None:
+            return False
+        try:
+            return bool(stream.may_read(user) if scope is None else stream.may_read(user, scope))
+        except DatabaseUnavailableError:
+            raise
+        except Exception:  # who cannot be told to be allowed is not
+            log.exception('may_read of the stream %s failed', stream.name)
+            return False
+
+
+def person(user: Any) -> str:
+    """Return what tells users apart: the ``id`` of the object, or the text or number that it is; empty for nobody."""
+    return '' if user is None else f'{type(user).__name__} {getattr(user, "id", user)}'
+
+
+def rights_log(model: Any) -> LogTable:
+    """Return the change log of a table of rights, which tells only that something has changed."""
+    return LogTable(model.__table__, f'{model.__table__.name}_rights', 'record_id', is_keyed=False)
+
+
+class RightsWatch:
+    """Notices that tables of rights have changed, whichever program wrote. Belongs to the event loop.
+
+    :param database: has the tables
+    :param streams: the streams whose rights they are
+    :param ask_again: called with the streams whose rights have changed
+    """
+
+    def __init__(
+        self, database: Database, streams: Iterable[Stream], ask_again: Callable[[list[Stream]], Awaitable[None]]
+    ) -> None:
+        self._database = database
+        self._ask_again = ask_again
+        self._streams = [stream for stream in streams if stream.rights]
+        self.logs = list({model: rights_log(model) for stream in self._streams for model in stream.rights}.values())
+        """The change logs of the tables."""
+        self._seen: dict[str, Any] = {}
+        self._woken = asyncio.Event()
+        self._ticks = itertools.count(1)
+        self._began = 0
+        self._turn = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to look; safe to call twice."""
+        if self._task is None and self.logs:
+            self._loop = asyncio.get_running_loop()
+            self._seen = await asyncio.to_thread(self._read)
+            self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Look no more; safe to call twice."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def wake(self) -> None:
+        """Look now. Any thread may call this; it returns at once."""
+        if self._task is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def _run(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LOOK_INTERVAL)
+            self._woken.clear()
+            try:
+                await self.look()
+            except DatabaseUnavailableError as error:  # who reads or writes says so
+                log.debug('the rights cannot be read: %s', error)
+                await asyncio.sleep(RETRY_INTERVAL)
+            except Exception:
+                log.exception('the rights cannot be read')
+                await asyncio.sleep(RETRY_INTERVAL)
+
+    async def look(self) -> None:
+        """Return when nobody reads any more what they had lost the right to read before this call.
+
+        Looks that are asked for at the same time are one.
+
+        :raises DatabaseUnavailableError: it cannot be told now
+        """
+        asked = next(self._ticks)
+        async with self._turn:
+            if self._began < asked:
+                self._began = next(self._ticks)
+                await self._look_once()
+
+    async def _look_once(self) -> None:
+        found = await asyncio.to_thread(self._read)
+        changed = {name for name, version in found.items() if self._seen.get(name) != version}
+        if changed:
+            logs = {model: rights_log(model).name for stream in self._streams for model in stream.rights}
+            concerned = [stream for stream in self._streams if any(logs[model] in changed for model in stream.rights)]
+            await self._ask_again(concerned)
+            self._seen = found  # only now: what could not be asked is asked again
+
+    def _read(self) -> dict[str, Any]:
+        with self._database.read() as session:
+            return {log_table.name: _newest(session, log_table) for log_table in self.logs}
+
+
+def _newest(session: Any, log_table: LogTable) -> tuple[Any, ...] | None:
+    changes = table(log_table.name, column('version'), column('mark'))
+    newest = select(changes.c.version, changes.c.mark).order_by(changes.c.version.desc()).limit(1)
+    row = session.connection().execute(newest).first()
+    return None if row is None else tuple(row)

@@ -1,0 +1,173 @@
+"""The channels of a stream with scopes: each begins with its first watcher, and ends with its last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from todosync.cable import Cable
+from todosync.database import Database, DatabaseUnavailableError
+
+from .channel import Channel
+from .messages import Delta, ScopeValue
+from .stream import Stream
+from .version import Held, Version
+from .watch import LOOK_INTERVAL
+
+log = logging.getLogger(__name__)
+
+
+class Scopes:
+    """The channels of a stream that somebody of this process watches, by scope. Belongs to the event loop.
+
+    One message on the cable tells what has changed in all scopes, in one moment. It is taken apart here, and each part
+    goes to the channel of its scope: what a change costs does not grow with the number of scopes.
+
+    :param stream: the stream
+    :param database: has the stream's table and its change log
+    :param cable: brings the messages of all processes
+    :param make_channel: makes the channel of a scope
+    """
+
+    def __init__(
+        self, stream: Stream, database: Database, cable: Cable, make_channel: Callable[[ScopeValue], Channel]
+    ) -> None:
+        self.stream = stream
+        self._database = database
+        self._cable = cable
+        self._make_channel = make_channel
+        self.on_end: Callable[[Channel], None] = lambda channel: None
+        """Called with a channel that has ended."""
+        self._channels: dict[ScopeValue, Channel] = {}
+        self._watchers: dict[ScopeValue, int] = {}
+        self._held = Held()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._looking: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reading = asyncio.Lock()
+
+    def __iter__(self) -> Iterator[Channel]:
+        return iter(list(self._channels.values()))
+
+    def __len__(self) -> int:
+        return len(self._channels)
+
+    def get(self, scope: ScopeValue | None) -> Channel | None:
+        """Return the channel of a scope, ``None`` if nobody of this process watches it."""
+        return None if scope is None else self._channels.get(scope)
+
+    async def start(self) -> None:
+        """Listen to the cable, and look after the database from then on."""
+        self._loop = asyncio.get_running_loop()
+        self._unsubscribe = self._cable.subscribe(self.stream.topic, self._receive)
+        await self._read_newer()
+        self._looking = asyncio.create_task(self._look())
+
+    async def stop(self) -> None:
+        """Stop all channels; safe to call twice."""
+        self._unsubscribe()
+        tasks = [*self._tasks, *([self._looking] if self._looking else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for channel in self:
+            await channel.stop()
+        self._channels.clear()
+        self._watchers.clear()
+
+    def watch(self, scope: ScopeValue) -> Channel:
+        """Return the channel of a scope, which is made for the first watcher. Call :meth:`leave` as often.
+
+        Its rows come soon, and are told like a change.
+        """
+        self._watchers[scope] = self._watchers.get(scope, 0) + 1
+        channel = self._channels.get(scope)
+        if channel is None:
+            channel = self._channels[scope] = self._make_channel(scope)
+            self._run(channel.start())
+        return channel
+
+    def leave(self, scope: ScopeValue) -> None:
+        """End a watch. The channel ends with its last one."""
+        if scope not in self._watchers:
+            return
+        self._watchers[scope] -= 1
+        if not self._watchers[scope]:
+            del self._watchers[scope]
+            channel = self._channels.pop(scope)
+            channel.tell_end()
+            self.on_end(channel)
+            self._run(channel.stop())
+
+    def _run(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _receive(self, encoded: bytes) -> None:
+        """Take a message from the cable, in any thread."""
+        assert self._loop is not None
+        with suppress(RuntimeError):  # the event loop is gone, the app is stopping
+            self._loop.call_soon_threadsafe(self._take, encoded)
+
+    def _take(self, encoded: bytes) -> None:
+        message = orjson.loads(encoded)
+        base, version = Version.from_message(message.get('base')), Version(*message['version'])
+        if self._held.knows(version):
+            return
+        if base == self._held.version:
+            self._held.move_on(version)
+            for change in message['scopes']:
+                self._give(change)
+        else:
+            self._run(self._read_patiently())
+
+    def _give(self, change: dict[str, Any]) -> None:
+        if channel := self._channels.get(change['scope']):
+            channel.take(change)
+
+    async def _look(self) -> None:
+        """Look again and again, so that a database that was put back or replaced does not wait for a message."""
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL)
+            await self._read_patiently()
+
+    async def _read_patiently(self) -> None:
+        try:
+            await self._read_newer()
+        except DatabaseUnavailableError as error:  # who reads or writes says so
+            log.debug('the version of the %s cannot be read: %s', self.stream.name, error)
+        except Exception:
+            log.exception('the version of the %s cannot be read', self.stream.name)
+
+    async def _read_newer(self) -> None:
+        """Bring all channels to what is committed now."""
+        async with self._reading:
+            while True:
+                before = self._held.version
+                version, deltas = await asyncio.to_thread(self._read, before)
+                if self._held.version == before:  # otherwise a message was faster
+                    break
+            if version == before:
+                return
+            if deltas is None:  # what has happened since is not known, or too much
+                self._held.start_anew(version)
+                for channel in self:
+                    self._run(channel.catch_up())
+            else:
+                self._held.move_on(version)
+                for delta in deltas:
+                    self._give(orjson.loads(orjson.dumps(delta.message())))
+
+    def _read(self, since: Version) -> tuple[Version, list[Delta] | None]:
+        with self._database.read() as session:
+            version = self.stream.version(session)
+            if version == since:
+                return version, []
+            return version, self.stream.deltas(session, since)

@@ -1,0 +1,98 @@
+"""Gives each view its rows when it is known that the page's user may read them, and takes them away again."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from nicegui import background_tasks
+from starlette.requests import Request
+
+from todosync.database import DatabaseUnavailableError
+from todosync.streams import REFUSAL, Channel, Channels, Rights, ScopeValue, Stream, person
+
+from .view import View
+from .views import Views
+
+RETRY_INTERVAL = 1.0
+"""Seconds until it is asked again what somebody may read, after a database that could not be read."""
+
+
+class Readers:
+    """Asks for each view whether its page's user may read what it shows. Belongs to the event loop.
+
+    :param rights: tells who may read what
+    :param channels: have the rows
+    :param views: the views
+    """
+
+    def __init__(self, rights: Rights, channels: Channels, views: Views) -> None:
+        self._rights = rights
+        self._channels = channels
+        self._views = views
+        self._requests: weakref.WeakKeyDictionary[View, Request] = weakref.WeakKeyDictionary()
+        self._questions: weakref.WeakKeyDictionary[View, object] = weakref.WeakKeyDictionary()
+        """The latest question for each view whose answer counts."""
+
+    def begin(self, view: View, request: Request, channel: Channel, release: Callable[[], None]) -> None:
+        """Have a view show a channel's rows as soon as it is known that its user may read them.
+
+        :param view: the view
+        :param request: the request of its page
+        :param channel: the channel
+        :param release: called when the channel is not needed any more
+        """
+        self._requests[view] = request
+        question = self._questions[view] = object()
+        background_tasks.create(self._admit(view, request, question, channel, release))
+
+    async def ask_again(self, streams: Iterable[Stream], dismissed: Collection[tuple[str, str]]) -> None:
+        """Ask again for the views of streams, because their rights have changed.
+
+        :param streams: the streams
+        :param dismissed: whose browsers have been refused what: the keys of channels, and persons
+        """
+        for view in [view for stream in streams for view in self._views.of_stream(stream)]:
+            request = self._requests.get(view)
+            if request is None:
+                continue
+            user = self._rights.user_of(request)
+            may_read = await self._may_read(user, view.stream, view.scope)
+            if view.is_closed:
+                continue
+            if not may_read:
+                self._questions.pop(view, None)  # an earlier answer counts no more
+                if not view.refused:
+                    view.withhold(REFUSAL)
+            elif view.refused:
+                self.begin(view, request, *self._channels.watch(view.stream, view.scope))
+            elif (view.key, person(user)) in dismissed:
+                view.ask_browser()
+
+    async def _admit(
+        self, view: View, request: Request, question: object, channel: Channel, release: Callable[[], None]
+    ) -> None:
+        user = self._rights.user_of(request)
+        while True:
+            try:
+                may_read = await self._may_read(user, view.stream, view.scope)
+                break
+            except DatabaseUnavailableError:
+                await asyncio.sleep(RETRY_INTERVAL)
+        if may_read:
+            await channel.catch_up()  # what they may read begins with the moment in which it was asked
+        was_refused = bool(view.refused)
+        if view.is_closed or self._questions.get(view) is not question:
+            release()
+        elif may_read:
+            view.show(channel, release)
+            if was_refused:
+                view.ask_browser()
+        else:
+            release()
+            view.withhold(REFUSAL)
+
+    async def _may_read(self, user: Any, stream: Stream, scope: ScopeValue | None) -> bool:
+        return await asyncio.to_thread(self._rights.may_read, user, stream, scope)
