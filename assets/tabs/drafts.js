@@ -38,7 +38,7 @@ export function keepDrafts() {
 export function restoreDrafts() {
   const kept = takeKept();
   if (!kept) return;
-  const { path, editing, fields, scrolled, focus } = JSON.parse(kept);
+  const { path, editing = [], fields, scrolled, focus } = JSON.parse(kept); // an earlier build knew no editors
   if (path !== location.pathname) return;
   for (const [where, top] of scrolled) attempt(() => scroll(find(where), top));
   for (const id of editing) attempt(() => edit(document.getElementById(id)));
