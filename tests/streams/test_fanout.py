@@ -99,6 +99,15 @@ async def test_a_connection_is_found_behind_a_middleware_that_reads_what_comes(
         assert connection.scope['client'][1] == sockets[1].port
 
 
+async def test_a_connection_that_ends_is_found_no_more(sio: socketio.AsyncServer, server: uvicorn.Server) -> None:
+    """Python-socketio knows its socket for a while longer, but nothing can be written to it."""
+    socket, _ = await open_socket(server)
+    connection = find_connection(sio, socket.sid)
+    assert connection is not None
+    connection.transport.close()
+    assert find_connection(sio, socket.sid) is None
+
+
 async def test_every_socket_gets_a_message(server: uvicorn.Server, fanout: Fanout) -> None:
     sockets = [await open_socket(server) for _ in range(5)]
     for socket, _ in sockets:

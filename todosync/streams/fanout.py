@@ -177,4 +177,6 @@ def _has_scope(candidate: Any, scope: Any) -> bool:
 
 def _takes_frames(connection: Any) -> bool:
     writable, transport = getattr(connection, 'writable', None), getattr(connection, 'transport', None)
-    return isinstance(writable, asyncio.Event) and hasattr(transport, 'write') and hasattr(transport, 'is_closing')
+    if transport is None or not (hasattr(transport, 'write') and hasattr(transport, 'is_closing')):
+        return False
+    return isinstance(writable, asyncio.Event) and not transport.is_closing()
