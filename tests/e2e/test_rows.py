@@ -9,33 +9,26 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browser import Chromium, Tabs, eventually
+from tests.e2e.browser import Tabs, eventually
 from tests.server import ROOT, RunningServer, running_server
 
 
 @pytest.fixture
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with running_server(tmp_path_factory.mktemp('rows'), main=ROOT / 'tests' / 'apps' / 'rows.py') as server:
-        run(server, "INSERT INTO tasks(name, note, count, level, stars, state, done) VALUES "
-                    "('Buy milk', '', 2, 1, 1, 'open', 0), ('Call Ann', '', 3, 1, 1, 'open', 0)")  # fmt: skip
+        server.execute("INSERT INTO tasks(name, note, count, level, stars, state, done) VALUES "
+                       "('Buy milk', '', 2, 1, 1, 'open', 0), ('Call Ann', '', 3, 1, 1, 'open', 0)")  # fmt: skip
         yield server
 
 
-@pytest.fixture
-def tabs(chromium: Chromium, app: RunningServer) -> Iterator[Tabs]:
-    context = chromium.fresh_context()
-    yield Tabs(context, app)
-    context.close()
-
-
-def run(server: RunningServer, statement: str) -> list[Any]:
+def select(server: RunningServer, statement: str) -> list[Any]:
     database = server.storage / 'development.sqlite3'
     with sqlite3.connect(database) as connection:
         return connection.execute(statement).fetchall()
 
 
 def stored(server: RunningServer, field: str, name: str = 'Buy milk') -> Any:
-    [[value]] = run(server, f"SELECT {field} FROM tasks WHERE name = '{name}'")
+    [[value]] = select(server, f"SELECT {field} FROM tasks WHERE name = '{name}'")
     return value
 
 
@@ -43,7 +36,7 @@ def row(page: Page, number: int = 0) -> Locator:
     return page.locator('[role=listitem]').nth(number)
 
 
-def test_each_element_shows_its_field_in_two_tabs_and_writes_what_is_set(tabs: Tabs, app: RunningServer) -> None:
+def test_each_element_shows_its_field_in_two_tabs_and_writes_what_is_set(tabs: Tabs, server: RunningServer) -> None:
     page, other = tabs.open_many(2)
     page.bring_to_front()  # a person acts in a tab that they see; choices close in one that loses the focus
     here, there = row(page), row(other)
@@ -54,7 +47,7 @@ def test_each_element_shows_its_field_in_two_tabs_and_writes_what_is_set(tabs: T
     expect(there.locator('.q-toggle')).to_have_attribute('aria-checked', 'true')
     expect(there.locator('.summary')).to_have_class(r'summary line-through')
     expect(there.locator('.many')).to_be_hidden()
-    eventually(lambda: stored(app, 'done') == 1)
+    eventually(lambda: stored(server, 'done') == 1)
 
     here.locator('input.q-field__native').first.fill('Buy bread')
     page.keyboard.press('Enter')
@@ -64,12 +57,12 @@ def test_each_element_shows_its_field_in_two_tabs_and_writes_what_is_set(tabs: T
     here.locator('textarea').focus()
     expect(there.locator('textarea')).to_have_value('from the baker')
     expect(there.locator('.summary')).to_have_text('5 x Buy bread')
-    eventually(lambda: stored(app, 'count', 'Buy bread') == 5)
+    eventually(lambda: stored(server, 'count', 'Buy bread') == 5)
 
     here.locator('.q-rating__icon').nth(3).click()
-    eventually(lambda: stored(app, 'stars', 'Buy bread') == 4)
+    eventually(lambda: stored(server, 'stars', 'Buy bread') == 4)
     here.locator('.q-slider').click(position={'x': 50, 'y': 10})
-    eventually(lambda: stored(app, 'level', 'Buy bread') == 5)
+    eventually(lambda: stored(server, 'level', 'Buy bread') == 5)
 
     here.locator('.q-select').click()
     page.get_by_role('option', name='Closed').click()
@@ -90,7 +83,7 @@ def test_each_element_shows_its_field_in_two_tabs_and_writes_what_is_set(tabs: T
     expect(row(other).locator('.summary')).to_have_text('3 x Call Ann')
     page.get_by_role('button', name='Undo').click()
     expect(row(other).locator('.summary')).to_have_text('1 x Buy bread')
-    eventually(lambda: stored(app, 'level', 'Buy bread') == 5)
+    eventually(lambda: stored(server, 'level', 'Buy bread') == 5)
 
 
 def test_no_id_stands_twice_in_the_document(tabs: Tabs) -> None:
@@ -100,12 +93,12 @@ def test_no_id_stands_twice_in_the_document(tabs: Tabs) -> None:
     assert [found for found in set(ids) if ids.count(found) > 1] == []
 
 
-def test_what_is_being_typed_stays_whatever_others_write_and_over_a_reload(tabs: Tabs, app: RunningServer) -> None:
+def test_what_is_being_typed_stays_whatever_others_write_and_over_a_reload(tabs: Tabs, server: RunningServer) -> None:
     page = tabs.open()
     note = row(page).locator('textarea')
     note.focus()
     page.keyboard.type('half a sent')
-    run(app, "UPDATE tasks SET note = 'by another', count = 7 WHERE name = 'Buy milk'")
+    server.execute("UPDATE tasks SET note = 'by another', count = 7 WHERE name = 'Buy milk'")
     expect(row(page).locator('.summary')).to_have_text('7 x Buy milk')
     expect(note).to_have_value('half a sent')
     page.keyboard.type('ence')
@@ -113,21 +106,21 @@ def test_what_is_being_typed_stays_whatever_others_write_and_over_a_reload(tabs:
     expect(note).to_have_value('half a sentence')
     note.focus()
     note.blur()
-    eventually(lambda: stored(app, 'note') == 'half a sentence')
+    eventually(lambda: stored(server, 'note') == 'half a sentence')
     expect(page.get_by_text('Somebody else had meanwhile written “by another”')).to_be_visible()
 
 
-def test_esc_takes_back_what_was_typed(tabs: Tabs, app: RunningServer) -> None:
+def test_esc_takes_back_what_was_typed(tabs: Tabs, server: RunningServer) -> None:
     page = tabs.open()
     name = row(page).locator('input.q-field__native').first
     name.fill('Buy')
     page.keyboard.press('Escape')
     expect(name).to_have_value('Buy milk')
     name.blur()
-    assert [found for [found] in run(app, 'SELECT name FROM tasks ORDER BY name')] == ['Buy milk', 'Call Ann']
+    assert [found for [found] in select(server, 'SELECT name FROM tasks ORDER BY name')] == ['Buy milk', 'Call Ann']
 
 
-def test_a_refusal_stands_beside_the_field_with_what_was_typed(tabs: Tabs, app: RunningServer) -> None:
+def test_a_refusal_stands_beside_the_field_with_what_was_typed(tabs: Tabs, server: RunningServer) -> None:
     page = tabs.open()
     name = row(page).locator('input.q-field__native').first
     name.fill('')
@@ -139,41 +132,41 @@ def test_a_refusal_stands_beside_the_field_with_what_was_typed(tabs: Tabs, app: 
     name.fill('Buy cheese')
     name.blur()
     expect(row(page).get_by_role('alert')).to_be_hidden()
-    eventually(lambda: stored(app, 'count', 'Buy cheese') == 2)
+    eventually(lambda: stored(server, 'count', 'Buy cheese') == 2)
 
 
-def test_a_choice_that_is_refused_is_taken_back_and_told(tabs: Tabs, app: RunningServer) -> None:
+def test_a_choice_that_is_refused_is_taken_back_and_told(tabs: Tabs, server: RunningServer) -> None:
     page = tabs.open()
     stars = row(page).locator('.q-rating__icon--active')
     expect(stars).to_have_count(1)
     row(page).locator('.q-rating__icon').nth(4).click()
     page.get_by_text('Nothing has five stars').wait_for()
     expect(stars).to_have_count(1)
-    assert stored(app, 'stars') == 1
+    assert stored(server, 'stars') == 1
 
 
-def test_what_was_typed_into_a_row_that_is_deleted_is_told(tabs: Tabs, app: RunningServer) -> None:
+def test_what_was_typed_into_a_row_that_is_deleted_is_told(tabs: Tabs, server: RunningServer) -> None:
     page = tabs.open()
     row(page).locator('textarea').fill('important')
-    run(app, "DELETE FROM tasks WHERE name = 'Buy milk'")
+    server.execute("DELETE FROM tasks WHERE name = 'Buy milk'")
     expect(page.get_by_text('You had written “important”')).to_be_visible()
 
 
-def test_without_a_server_what_is_set_shows_and_is_done_later(tabs: Tabs, app: RunningServer) -> None:
+def test_without_a_server_what_is_set_shows_and_is_done_later(tabs: Tabs, server: RunningServer) -> None:
     page, other = tabs.open_many(2)
-    app.kill()
+    server.kill()
     row(page).locator('.q-checkbox').click()
     expect(row(other).locator('.q-checkbox')).to_have_attribute('aria-checked', 'true')
     row(page).get_by_role('button', name='Double').click()
     expect(row(other).locator('.summary')).to_have_text('4 x Buy milk')
     expect(row(other).locator('.waits')).to_be_visible()
-    app.start()
-    eventually(lambda: stored(app, 'count') == 4 and stored(app, 'done') == 1)
+    server.start()
+    eventually(lambda: stored(server, 'count') == 4 and stored(server, 'done') == 1)
     expect(row(other).locator('.waits')).to_be_hidden()
 
 
 def test_rows_are_found_as_a_person_types_also_without_a_server_and_shown_by_a_condition(
-    tabs: Tabs, app: RunningServer
+    tabs: Tabs, server: RunningServer
 ) -> None:
     page = tabs.open()
     summaries = page.locator('.summary')
@@ -183,32 +176,32 @@ def test_rows_are_found_as_a_person_types_also_without_a_server_and_shown_by_a_c
     expect(summaries).to_have_text(['3 x Call Ann'])
     page.get_by_role('button', name='All').click()
     expect(summaries).to_have_text(['2 x Buy milk', '3 x Call Ann'])
-    app.kill()
+    server.kill()
     page.get_by_label('Search').fill('ANN')
     expect(summaries).to_have_text(['3 x Call Ann'])
     page.get_by_label('Search').fill('')
     expect(summaries).to_have_text(['2 x Buy milk', '3 x Call Ann'])
 
 
-def test_choices_stay_open_while_others_change_the_row(tabs: Tabs, app: RunningServer) -> None:
+def test_choices_stay_open_while_others_change_the_row(tabs: Tabs, server: RunningServer) -> None:
     page = tabs.open()
     row(page).locator('.q-select').click()
     expect(page.get_by_role('option')).to_have_count(2)
     for count in range(3, 8):
-        run(app, f"UPDATE tasks SET count = {count} WHERE name = 'Buy milk'")
+        server.execute(f"UPDATE tasks SET count = {count} WHERE name = 'Buy milk'")
         expect(row(page).locator('.summary')).to_have_text(f'{count} x Buy milk')
         expect(page.get_by_role('option')).to_have_count(2)
     page.get_by_role('option', name='Closed').click()
     expect(row(page).locator('.state')).to_have_text('Closed')
 
 
-def test_a_verb_shows_at_once_and_is_done_when_the_server_is_back(tabs: Tabs, app: RunningServer) -> None:
+def test_a_verb_shows_at_once_and_is_done_when_the_server_is_back(tabs: Tabs, server: RunningServer) -> None:
     page = tabs.open()
     expect(row(page).locator('.summary')).to_have_text('2 x Buy milk')
-    app.kill()
+    server.kill()
     row(page).get_by_role('button', name='Reset').click()
     expect(row(page).locator('.summary')).to_have_text('1 x Buy milk')
-    assert stored(app, 'count') == 2, 'nobody has written it yet'
-    app.start()
-    eventually(lambda: stored(app, 'count') == 1)
+    assert stored(server, 'count') == 2, 'nobody has written it yet'
+    server.start()
+    eventually(lambda: stored(server, 'count') == 1)
     expect(row(page).locator('.summary')).to_have_text('1 x Buy milk')

@@ -205,9 +205,9 @@ def _action(view: View, stream: str, action: Action, undo: Expression) -> tuple[
         options = f'{{ undo: {undo.javascript} ?? undefined }}'
         return view.delete, f'todosync.writes.delete({stream}, props.row.id, {options}) ?? '
     if action in view.stream.declared.verbs.values():
-        name = next(name for name, verb in view.stream.declared.verbs.items() if verb == action)
-        script = f'todosync.writes.do({stream}, props.row.id, {json.dumps(name)}) ?? '
-        return lambda row: view.do(cast(Any, action), row), script
+        verb = cast(Any, action)
+        script = f'todosync.writes.do({stream}, props.row.id, {json.dumps(verb.__name__)}) ?? '
+        return lambda row: view.do(verb, row), script
     return action, ''
 
 
