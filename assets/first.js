@@ -5,8 +5,8 @@
  */
 (() => {
   const ASK_AGAIN_MS = 1000;
-  const RELOAD_AGAIN_MS = 300000; // a part that is missing after a reload, too, is not missing because of the server
-  const KEY = "todosync-reloaded:parts";
+  const LONGEST_WAIT_MS = 60000; // before the next of several reloads in vain
+  const KEY = "todosync-reloads-in-vain"; // how many, one after the other
   const NO_STORAGE =
     "This page needs the browser's storage. Allow cookies for this site, or open it in a window of its own: it may be in " +
     "a frame that allows none.";
@@ -19,11 +19,16 @@
     return;
   }
   let isComplete = true;
+  const loaded = new Promise((resolve) => addEventListener("load", resolve));
   addEventListener("error", ({ target }) => isPart(target) && loadAgain(), { capture: true });
-  addEventListener("load", () => {
-    if (!document.getElementById("app")?.hasChildNodes()) loadAgain();
+  loaded.then(() => {
+    if (!hasStarted()) loadAgain();
     else if (isComplete) sessionStorage.removeItem(KEY);
   });
+
+  function hasStarted() {
+    return document.getElementById("app")?.hasChildNodes() ?? false;
+  }
 
   /** @param {EventTarget | null} target @returns {boolean} whether the page does not work without it */
   function isPart(target) {
@@ -40,22 +45,33 @@
   async function loadAgain() {
     if (!isComplete) return;
     isComplete = false;
-    const age = Date.now() - Number(sessionStorage.getItem(KEY));
-    if (age >= 0 && age < RELOAD_AGAIN_MS) return;
-    const wait = setTimeout(say, ASK_AGAIN_MS);
-    while (!(await serverAnswers())) await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
-    clearTimeout(wait);
-    sessionStorage.setItem(KEY, String(Date.now()));
+    const inVain = Number(sessionStorage.getItem(KEY));
+    if (inVain) {
+      await loaded;
+      if (hasStarted()) return; // it works without that part, which is not missing because of the server
+    }
+    const telling = setTimeout(say, ASK_AGAIN_MS);
+    if (inVain) await sleep(Math.min(ASK_AGAIN_MS * 4 ** (inVain - 1), LONGEST_WAIT_MS));
+    while (!(await serverAnswers())) await sleep(ASK_AGAIN_MS);
+    clearTimeout(telling);
+    sessionStorage.setItem(KEY, String(inVain + 1));
     location.reload();
   }
 
   async function serverAnswers() {
-    const module = /** @type {HTMLScriptElement} */ (document.querySelector('script[src*="/_nicegui/todosync/"]'));
+    /** @type {HTMLScriptElement | null} */
+    const module = document.querySelector('script[src*="/_nicegui/todosync/"]');
     try {
-      return (await fetch(module.src, { cache: "no-store" })).status < 500;
+      // a page that broke off has no module; that the server refuses to send its head alone is an answer, too
+      return (await fetch(module?.src ?? location.href, { method: "HEAD", cache: "no-store" })).status < 500;
     } catch {
       return false;
     }
+  }
+
+  /** @param {number} milliseconds */
+  function sleep(milliseconds) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
 
   function say() {

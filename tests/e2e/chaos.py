@@ -400,7 +400,10 @@ class Chaos:
             self._bring_online(tab)
         if not tab.page.url.startswith(self._url):  # it was opened or reloaded while the server was away
             tab.page.goto(self._url, wait_until='commit')
-        eventually(lambda: status(tab.page))
+        try:
+            eventually(lambda: status(tab.page))
+        except AssertionError as error:
+            raise ViolationError(f'{tab.name} has not started: {error}\n{tab.page.content()[-3000:]}') from error
 
     def _continue(self, tab: ChaosTab) -> None:
         assert tab.stopped_pid is not None

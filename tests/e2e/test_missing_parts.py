@@ -50,15 +50,54 @@ def test_it_is_loaded_again_once_the_server_answers(context: BrowserContext, app
     assert page.get_by_text(SENTENCE).count() == 0
 
 
-def test_a_part_that_is_missing_for_good_does_not_load_it_for_ever(context: BrowserContext, app: RunningServer) -> None:
+def test_a_page_that_broke_off_is_loaded_again(context: BrowserContext, app: RunningServer) -> None:
     page = context.new_page()
-    times = loads(page)
-    questions: list[str] = []  # whether the server answers; each is put at once when a part is found missing
-    page.on('request', lambda request: request.resource_type == 'fetch' and questions.append(request.url))
-    page.route('**/nicegui.js', lambda route: route.fulfill(status=404))
+
+    def break_off(route: Route) -> None:
+        response = route.fetch()
+        begin, _, _ = response.text().partition('<meta name="todosync-session"')
+        route.fulfill(response=response, body=begin)
+
+    page.route(f'{app.url}/', break_off, times=1)
     page.goto(app.url)
-    eventually(lambda: page.evaluate('document.readyState') == 'complete' and len(times) == 2)
-    assert len(questions) == 1
+    eventually(lambda: status(page)['connected'])
+
+
+NOTE_WAITS = """
+const wait = setTimeout;
+globalThis.setTimeout = (then, milliseconds, ...values) => {
+  if (milliseconds > 1000) sessionStorage.waits = (sessionStorage.waits ?? "") + " " + milliseconds;
+  return wait(then, 0, ...values);
+};
+"""
+
+
+def test_a_page_that_does_not_start_is_loaded_again_less_and_less_often(
+    context: BrowserContext, app: RunningServer
+) -> None:
+    page = context.new_page()
+    page.route('**/nicegui.js', lambda route: route.fulfill(status=404))
+    page.add_init_script(NOTE_WAITS)
+    page.goto(app.url)
+    eventually(lambda: page.evaluate('sessionStorage.waits').split()[:4] == ['4000', '16000', '60000', '60000'])
+
+
+def test_a_page_that_works_without_a_part_of_its_own_is_loaded_again_once(
+    context: BrowserContext, app: RunningServer
+) -> None:
+    page = context.new_page()
+    asked: list[str] = []
+    page.on('request', lambda request: 'nowhere' in request.url and asked.append(request.url))
+
+    def add_a_part_that_is_nowhere(route: Route) -> None:
+        response = route.fetch()
+        link = '<link rel="stylesheet" href="/nowhere.css">'
+        route.fulfill(response=response, body=response.text().replace('</head>', f'{link}</head>'))
+
+    page.route(f'{app.url}/', add_a_part_that_is_nowhere)
+    page.goto(app.url)
+    eventually(lambda: status(page)['connected'] and len(asked) == 2)
+    assert page.evaluate('sessionStorage.getItem("todosync-reloads-in-vain")') == '1'
 
 
 def test_what_another_site_does_not_send_changes_nothing(context: BrowserContext, app: RunningServer) -> None:
@@ -74,5 +113,5 @@ def test_what_another_site_does_not_send_changes_nothing(context: BrowserContext
         })"""
     )
     assert failed
-    assert page.evaluate('sessionStorage.getItem("todosync-reloaded:parts")') is None
+    assert page.evaluate('sessionStorage.getItem("todosync-reloads-in-vain")') is None
     assert len(times) == 1
