@@ -8,23 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, ColumnElement, Integer, MetaData, Table, Text, delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 from sqlmodel import Session
 
 from todosync.streams import Stream
 
-_big = BigInteger().with_variant(Integer, 'sqlite')
-deleted = Table(
-    'todosync_deleted',
-    MetaData(),
-    Column('queue', Text, primary_key=True),
-    Column('stream', Text, primary_key=True),
-    Column('id', _big, primary_key=True),
-    Column('row', Text, nullable=False),
-    Column('at', _big, nullable=False, index=True),
-    sqlite_strict=True,
-)
-"""``row`` is JSON of all columns, ``at`` is in seconds since 1970."""
+from .tables import deleted, seconds
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +36,8 @@ class Deleted:
             return
         connection = session.connection()
         connection.execute(delete(deleted).where(self._is(stream, row.id)))
-        at = int(datetime.now(UTC).timestamp())
-        connection.execute(insert(deleted).values(queue=self._queue, stream=stream.name, id=row.id, row=kept, at=at))
+        values = {'id': row.id, 'row': kept, 'at': seconds(datetime.now(UTC))}
+        connection.execute(insert(deleted).values(queue=self._queue, stream=stream.name, **values))
 
     def find(self, stream: Stream, row_id: int, session: Session) -> Mapping[str, Any] | None:
         """Return a row that was kept, in JSON values, ``None`` if there is none."""
@@ -62,4 +51,4 @@ class Deleted:
 
 def forget_deleted(session: Session, before: datetime) -> None:
     """Forget the rows that were deleted before a time."""
-    session.connection().execute(delete(deleted).where(deleted.c.at < int(before.timestamp())))
+    session.connection().execute(delete(deleted).where(deleted.c.at < seconds(before)))

@@ -9,22 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, delete, insert, select
+from sqlalchemy import delete, insert, select
 from sqlmodel import Session
 
 from .refusals import RefusedWriteError
+from .tables import done, seconds
 
 KEY_MAX_LENGTH = 255
-done = Table(
-    'todosync_done',
-    MetaData(),
-    Column('key', Text, primary_key=True),
-    Column('request', Text, nullable=False),
-    Column('outcome', Text, nullable=False),
-    Column('at', BigInteger().with_variant(Integer, 'sqlite'), nullable=False, index=True),
-    sqlite_strict=True,
-)
-"""``request`` is a hash of the request, ``outcome`` is JSON, ``at`` is in seconds since 1970."""
 
 
 class Once:
@@ -63,7 +54,7 @@ class Once:
             'key': self.key,
             'request': self._request,
             'outcome': orjson.dumps(outcome).decode(),
-            'at': int(datetime.now(UTC).timestamp()),
+            'at': seconds(datetime.now(UTC)),
         }
         session.connection().execute(insert(done).values(values))
 
@@ -78,4 +69,4 @@ def request_hash(request: Any) -> str:
 
 def forget(session: Session, before: datetime) -> None:
     """Delete the outcomes of writes that were done before a time."""
-    session.connection().execute(delete(done).where(done.c.at < int(before.timestamp())))
+    session.connection().execute(delete(done).where(done.c.at < seconds(before)))

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlmodel import Session
 
@@ -27,6 +27,7 @@ from .deleted import Deleted
 from .effects import Effect, change, deed, deletion, insertion, restoration
 from .once import request_hash
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError, refusal_by_database
+from .tables import outcomes, queues, seconds
 
 BATCH_LIMIT = 50
 """How many writes travel, and are done in one transaction, at most."""
@@ -38,28 +39,6 @@ FUTURE_LIMIT = timedelta(days=1)
 
 Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
-
-_big = BigInteger().with_variant(Integer, 'sqlite')
-_metadata = MetaData()
-queues = Table(
-    'todosync_queues',
-    _metadata,
-    Column('queue', Text, primary_key=True),
-    Column('last_sequence', _big, nullable=False),
-    Column('at', _big, nullable=False, index=True),
-    sqlite_strict=True,
-)
-"""``last_sequence`` is the number of the last write that was decided, ``at`` its time in seconds since 1970."""
-outcomes = Table(
-    'todosync_outcomes',
-    _metadata,
-    Column('queue', Text, primary_key=True),
-    Column('sequence', _big, primary_key=True),
-    Column('request', Text, nullable=False),
-    Column('outcome', Text, nullable=False),
-    sqlite_strict=True,
-)
-"""``request`` is a hash of the write, ``outcome`` is JSON."""
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +103,8 @@ class QueueRecord:
 
     def confirm(self, sequence: int) -> None:
         """Forget the outcomes up to a number."""
-        done = (outcomes.c.queue == self._queue) & (outcomes.c.sequence <= sequence)
-        self._session.connection().execute(delete(outcomes).where(done))
+        confirmed = (outcomes.c.queue == self._queue) & (outcomes.c.sequence <= sequence)
+        self._session.connection().execute(delete(outcomes).where(confirmed))
 
     def decide(self, write: QueuedWrite) -> dict[str, Any]:
         """Do a write, unless it has been decided already, and return its outcome.
@@ -147,7 +126,7 @@ class QueueRecord:
 
     def note(self) -> None:
         """Note up to where the queue is decided. Call it once, after all writes of the batch."""
-        moved = {'last_sequence': self._last, 'at': _seconds(datetime.now(UTC))}
+        moved = {'last_sequence': self._last, 'at': seconds(datetime.now(UTC))}
         self._session.connection().execute(update(queues).where(queues.c.queue == self._queue).values(moved))
 
     def _lock(self) -> int:
@@ -155,9 +134,8 @@ class QueueRecord:
         query = select(queues.c.last_sequence).where(queues.c.queue == self._queue).with_for_update()
         last = connection.scalar(query)
         if last is None:
-            connection.execute(
-                insert(queues).values(queue=self._queue, last_sequence=-1, at=_seconds(datetime.now(UTC)))
-            )
+            begun = {'last_sequence': -1, 'at': seconds(datetime.now(UTC))}
+            connection.execute(insert(queues).values(queue=self._queue, **begun))
             return -1
         return int(last)
 
@@ -215,10 +193,10 @@ class QueueRecord:
 
 def forget_queues(session: Session, before: datetime) -> None:
     """Forget the queues that have brought nothing since a time, with what they have not confirmed."""
-    old = select(queues.c.queue).where(queues.c.at < _seconds(before))
+    old = select(queues.c.queue).where(queues.c.at < seconds(before))
     connection = session.connection()
     connection.execute(delete(outcomes).where(outcomes.c.queue.in_(old)))
-    connection.execute(delete(queues).where(queues.c.at < _seconds(before)))
+    connection.execute(delete(queues).where(queues.c.at < seconds(before)))
 
 
 def by_name(streams: Iterable[Stream]) -> dict[str, Stream]:
@@ -244,7 +222,3 @@ def _effect(stream: Stream, write: QueuedWrite, kept: Deleted, author: Author) -
 def _refusal(error: RefusedWriteError) -> dict[str, Any]:
     gone = isinstance(error, RowGoneError)
     return {'state': 'refused', 'errors': error.errors, 'fields': error.fields, 'gone': gone}
-
-
-def _seconds(time: datetime) -> int:
-    return int(time.timestamp())

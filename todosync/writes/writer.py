@@ -14,12 +14,13 @@ from todosync.database import Database
 from todosync.streams import Stream
 
 from .author import PROGRAM, Author
-from .deleted import deleted, forget_deleted
+from .deleted import forget_deleted
 from .effects import Effect, RowOrId, change, deed, deletion, insertion
-from .once import Once, done, forget
-from .queues import forget_queues, outcomes, queues
+from .once import Once, forget
+from .queues import forget_queues
 from .refusals import refusal_by_database
 from .shapes import Values
+from .tables import METADATA
 
 WRITER_THREADS = 4
 """How many threads write. More would not help, because writers wait for each other, and readers need threads, too."""
@@ -48,7 +49,7 @@ class Writer:
 
         :raises DatabaseUnavailableError: the database cannot be written to
         """
-        for table in (done, queues, outcomes, deleted):
+        for table in METADATA.sorted_tables:
             self.database.create_table(table)
 
     def forget(self, before: datetime) -> None:
