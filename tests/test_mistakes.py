@@ -55,7 +55,8 @@ def index():
     with notes:
         row = ui.element('span').props(':textContent="props.row.text.trim()" :title="props.row.toString()"')
         row.on('click', print, js_handler='() => emit(props.row.id, props.row["urgent"])')
-    notes.show_where(urgent=True)
+    shown = todosync.BrowserChoice('shown', ['Urgent'])
+    notes.show_by(shown, {'Urgent': {'urgent': True}})
 
 
 ui.run(**todosync.run_options(settings))
@@ -151,7 +152,7 @@ MISTAKES = {
     ),
     'total misspelt': ("view, 'summary'", "view, 'sumary'", "has no total 'sumary'; it has 'all', 'summary'"),
     'text misspelt': ("text='text'", "text='txt'", "has no field 'txt'; it has 'id', 'text', 'urgent'"),
-    'filter misspelt': ('urgent=True', 'urgnt=True', "has no field 'urgnt'; it has 'id', 'text', 'urgent'"),
+    'choice misspelt': ("{'urgent': True}", "{'urgnt': True}", "has no field 'urgnt'; it has 'id', 'text', 'urgent'"),
     'field of a row misspelt': (
         'props.row.text.trim()',
         'props.row.txet.trim()',

@@ -6,6 +6,8 @@
 
 import { shallowRef } from "vue";
 
+/** @typedef {Record<string, any>} Row */
+
 const query = shallowRef(location.search);
 addEventListener("popstate", () => (query.value = location.search));
 
@@ -24,10 +26,13 @@ export function choose(name, options, option) {
   query.value = url.search;
 }
 
-/** @param {Record<string, any>[]} rows @param {Record<string, any>} fields @returns {Record<string, any>[]} those that have them */
-export function where(rows, fields) {
-  const wanted = Object.entries(fields);
-  return wanted.length ? rows.filter((row) => wanted.every(([name, value]) => row[name] === value)) : rows;
+/**
+ * The rows for which all conditions hold; null is one that holds for each row.
+ * @param {Row[]} rows @param {(((props: { row: Row }) => boolean) | null)[]} conditions @returns {Row[]}
+ */
+export function where(rows, ...conditions) {
+  const asked = conditions.filter((condition) => condition !== null);
+  return asked.length ? rows.filter((row) => asked.every((holds) => holds({ row }))) : rows;
 }
 
 /** @param {string} option */

@@ -79,6 +79,8 @@ def index() -> None:
         on_click(ui.button('Tell').mark('tell'), lambda task: ui.notify(f'This is {task["name"]}'))
         on_click(ui.button('Delete').mark('delete'), view.delete, undo='Deleted ' + row.name)
     tasks.search(text, row.name, row.note)
+    shown = todosync.BrowserChoice('shown', ['Any', 'Unrated', 'Several']).mark('shown')
+    tasks.show_by(shown, {'Any': {}, 'Unrated': {'stars': 0}, 'Several': row.count > 2})
     ui.button('Missing', on_click=lambda: tasks.filter(~row.done))
     ui.button('All', on_click=lambda: tasks.filter(condition=True))
 

@@ -82,6 +82,9 @@ async def test_rows_are_found_by_what_is_typed_and_shown_by_a_condition(tasks: R
     assert tasks.rows() == []
     tasks.user.find('All').click()
     assert len(tasks.rows()) == 1
+    for option, count in {'Several': 0, 'Unrated': 1, 'Any': 1}.items():
+        tasks.user.find(option).click()
+        assert len(tasks.rows()) == count, option
 
 
 @pytest.fixture

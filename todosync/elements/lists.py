@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from nicegui import ui
@@ -17,6 +19,9 @@ from .live import stream_expression
 from .operations import contains, is_true
 from .operations import text as as_text
 from .template import finish_template
+
+Condition = Expression | None
+"""Which rows are shown; ``None`` for all."""
 
 
 class BrowserList(ui.element, component='browser_list.js'):
@@ -85,9 +90,8 @@ class LiveList(BrowserList):
         self.classes_of: dict[int, dict[str, Expression]] = {}
         """Which classes elements of the template have by expressions, by their ids."""
         self._fields = fields
-        self._where: Mapping[str, Any] = {}
-        self._by: tuple[BrowserChoice, dict[str, Mapping[str, Any]]] | None = None
-        self._condition = expression(value=True)
+        self._condition: Condition = None
+        self._by: tuple[BrowserChoice, dict[str, Condition]] | None = None
         self._search: tuple[ui.input, list[Expression]] | None = None
         self.mark(view.key)
 
@@ -111,7 +115,7 @@ class LiveList(BrowserList):
                 ...
             ui.button('Missing', on_click=lambda: items.filter(~row.bought))
         """
-        self._condition = expression(condition)
+        self._condition = None if condition is True else expression(condition)
         self.props['items'] = self.items_expression
 
     def search(self, text: ui.input, *parts: Any) -> None:
@@ -130,25 +134,12 @@ class LiveList(BrowserList):
         text.on('update:value', js_handler=f'(value) => todosync.searches.set({self.id}, value)')
         self.props['items'] = self.items_expression
 
-    def show_where(self, **fields: Any) -> None:
-        """Show only the rows whose fields have these values, in this tab only. Without arguments, show all rows.
-
-        :param fields: JSON values, by the names of the fields
-        :raises ValueError: the stream has no such field
-
-        Example::
-
-            notes.show_where(urgent=True)
-        """
-        self._check_fields(fields)
-        self._where = fields
-        self.props['items'] = self.items_expression
-
-    def show_by(self, choice: BrowserChoice, conditions: Mapping[str, Mapping[str, Any]]) -> None:
+    def show_by(self, choice: BrowserChoice, conditions: Mapping[str, Mapping[str, Any] | Expression]) -> None:
         """Show the rows that a choice in the browser selects; the server is not asked when it changes.
 
         :param choice: the choice
-        :param conditions: for each option, the JSON values that fields must have, by their names
+        :param conditions: for each option, an expression over the row, or the JSON values that fields must have, by
+            their names
         :raises ValueError: the stream has no such field
 
         Example::
@@ -156,46 +147,45 @@ class LiveList(BrowserList):
             shown = BrowserChoice('filter', ['All', 'Urgent'])
             notes.show_by(shown, {'All': {}, 'Urgent': {'urgent': True}})
         """
-        for fields in conditions.values():
-            self._check_fields(fields)
-        self._by = choice, {option: conditions[option] for option in choice.options}
+        self._by = choice, {option: self._condition_of(conditions[option]) for option in choice.options}
         self.props['items'] = self.items_expression
 
     @property
     def items_expression(self) -> str:
         """The JavaScript expression of the rows that are shown."""
-        conditions = [f'item[{json.dumps(name)}] === {json.dumps(value)}' for name, value in self._where.items()]
-        if self._condition.javascript != 'true':
-            conditions.append(_of_item(f'{RUNTIME}.is_true({self._condition.javascript})'))
-        if self._search:
-            found = [f'{RUNTIME}.contains({part.javascript}, text)' for part in self._search[1]]
-            conditions.append(f'((text) => !text || {_of_item(" || ".join(found))})(todosync.searches.get({self.id}))')
-        chosen = f'.filter((item) => {" && ".join(conditions)})' if conditions else ''
-        rows = f'{stream_expression(self.view)}.rows{chosen}'
-        if self._by is None:
-            return rows
-        choice, by_option = self._by
-        return f'todosync.where({rows}, {json.dumps(by_option)}[{choice.expression}])'
+        rows, conditions = f'{stream_expression(self.view)}.rows', []
+        if self._condition is not None:
+            conditions.append(_function(self._condition))
+        if self._by is not None:
+            choice, by_option = self._by
+            functions = (f'{json.dumps(option)}: {_function(condition)}' for option, condition in by_option.items())
+            conditions.append(f'{{{", ".join(functions)}}}[{choice.expression}]')
+        if self._search is not None:
+            found = ' || '.join(f'{RUNTIME}.contains({part.javascript}, text)' for part in self._search[1])
+            conditions.append(f'((text) => text ? (props) => {found} : null)(todosync.searches.get({self.id}))')
+        return f'todosync.where({rows}, {", ".join(conditions)})' if conditions else rows
 
     @property
     def shown(self) -> list[Row]:
         """The rows that are shown, in their order."""
-        where = {**self._where, **(self._by[1][self._by[0].value] if self._by else {})}
+        conditions = [self._condition, self._by and self._by[1][self._by[0].value]]
         return [
             row
             for row in self.view.rows
-            if all(row[k] == v for k, v in where.items())
-            and is_true(self._condition.evaluate(row))
+            if all(condition is None or is_true(condition.evaluate(row)) for condition in conditions)
             and self._is_found(row)
         ]
 
-    def _check_fields(self, names: Iterable[str]) -> None:
-        for name in names:
+    def _condition_of(self, wanted: Mapping[str, Any] | Expression) -> Condition:
+        if isinstance(wanted, Expression):
+            return wanted
+        for name in wanted:
             if name not in self.view.stream.fields:
                 raise ValueError(unknown(self.view.stream, 'field', name, self.view.stream.fields))
+        return reduce(and_, (self._fields[name] == value for name, value in wanted.items())) if wanted else None
 
     def _is_found(self, row: Row) -> bool:
-        if not self._search:
+        if self._search is None:
             return True
         field, parts = self._search
         return any(contains(part.evaluate(row), field.value) for part in parts)
@@ -205,6 +195,6 @@ class LiveList(BrowserList):
         return [*super()._displayed_contents(only_visible=only_visible), *texts]
 
 
-def _of_item(javascript: str) -> str:
-    """Return an expression over a row, for the variable ``item``."""
-    return f'((props) => {javascript})({{ row: item }})'
+def _function(condition: Condition) -> str:
+    """Return a JavaScript function that tells whether a row is shown; ``null`` where all are."""
+    return 'null' if condition is None else f'(props) => {RUNTIME}.is_true({condition.javascript})'
