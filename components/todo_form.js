@@ -5,11 +5,6 @@ import { h } from "vue";
 
 const KEEPING = "todosync-keeping-drafts"; // see assets/tabs/drafts.js
 
-/** Whether a key chooses a word of an input method. Safari tells that by the code only. @param {KeyboardEvent} event */
-function isOfInputMethod(event) {
-  return event.isComposing || event.keyCode === 229;
-}
-
 export default {
   /** @this {any} */
   mounted() {
@@ -40,8 +35,8 @@ export default {
      * @this {any} @param {KeyboardEvent | MouseEvent} event @param {(title: string) => void} send
      */
     submit(event, send) {
-      if ("key" in event && (event.repeat || isOfInputMethod(event))) return;
       const { socket, todosync } = /** @type {any} */ (window);
+      if ("key" in event && (event.repeat || todosync.isOfInputMethod(event))) return;
       const { connected, role } = todosync.status;
       const field = this.field();
       const title = field.value;

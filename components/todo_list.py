@@ -1,4 +1,4 @@
-"""The todos: rows to check, edit and delete, and a choice of which to show."""
+"""The todos: rows to check, edit and delete, and a choice of which to show, with `todo_list.js` for the browser."""
 
 from __future__ import annotations
 
@@ -10,73 +10,25 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from todos import TodoView
-from todosync import BrowserChoice, LiveElement, LiveList, RefusedWriteError, Row, RowGoneError
+from todosync import (
+    BrowserChoice,
+    LiveElement,
+    LiveList,
+    RefusedWriteError,
+    Row,
+    RowFields,
+    RowGoneError,
+    bind_classes,
+    bind_prop,
+)
 
 ROW_HEIGHT = 52
 UNDO_SECONDS = 8
 FILTERS: Mapping[str, Mapping[str, Any]] = {'All': {}, 'Active': {'completed': False}, 'Done': {'completed': True}}
 NOTHING_SHOWN = {'All': 'Nothing to do yet.', 'Active': 'All done.', 'Done': 'Nothing done yet.'}
 
-# What is written shows at once, and is kept until it is done. Where the browser cannot keep it, the server is told.
-TOGGLE = """(event) => {
-    const completed = event.target.checked;
-    todosync.writes.update('todos', props.row.id, { completed }) ?? emit(props.row.id, completed);
-}"""
-# Keys that an input method has for itself are none of the editor's; Safari tells them by their code only.
-# An editor is open while its row says so. The row's field is nobody's but the person's who types into it: what others
-# do to the todo meanwhile does not touch it. A title in which nothing was typed is not sent, since it would undo what
-# others have done to it.
-OPEN_EDITOR = """(event) => {
-    const row = event.currentTarget.closest('.todo');
-    const field = row.querySelector('.todo-edit');
-    row.dataset.editing = '';
-    field.dataset.was = field.value = props.row.title;
-    field.dataset.before = field.value; // a field of one line shows no line breaks
-    field.focus();
-    field.select();
-}"""
-CLOSE_EDITOR = """(event) => {
-    if (event.isComposing || event.keyCode === 229) return;
-    const row = event.currentTarget.closest('.todo');
-    delete row.dataset.editing;
-    row.querySelector('.icon-edit').focus();
-}"""
-SAVE = """(event) => {
-    if (event.isComposing || event.keyCode === 229) return;
-    event.preventDefault(); // of the key, which would press the button that gets the focus
-    event.currentTarget.closest('.todo').querySelector('.icon-edit').focus(); // the field loses the focus, and saves
-}"""
-SAVE_ON_BLUR = """(event) => {
-    const field = event.currentTarget;
-    const row = field.closest('.todo');
-    if (row?.dataset.editing === undefined) return;
-    delete row.dataset.editing;
-    const { id } = props.row;
-    const title = field.value;
-    if (title === field.dataset.before) return;
-    const written = todosync.writes.update('todos', id, { title }, { title: field.dataset.was });
-    if (written) written.then(({ state, gone }) => state === 'refused' && !gone && reopen());
-    else emit(id, title);
 
-    function reopen() {
-        const row = document.getElementById(`todo-${id}`);
-        if (!row || row.dataset.editing !== undefined) return;
-        row.dataset.editing = '';
-        row.querySelector('.todo-edit').value = title; // so it is not lost
-    }
-}"""
-# The focus goes to the neighbour, so that somebody without a mouse does not have to start from the top again. The
-# second click of a double click would hit the neighbour, which has moved under the pointer.
-DELETE = """(event) => {
-    if (event.detail > 1) return;
-    const row = event.currentTarget.closest('.todo');
-    (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('.icon-delete').focus();
-    const undo = `Deleted “${props.row.title}”`;
-    todosync.writes.delete('todos', props.row.id, { undo }) ?? emit(props.row);
-}"""
-
-
-class TodoList(ui.element):
+class TodoList(ui.element, component='todo_list.js'):
     """The todos, newest first, in a box that scrolls.
 
     :param view: the page's view of the todos
@@ -87,7 +39,7 @@ class TodoList(ui.element):
     """
 
     def __init__(self, view: TodoView) -> None:
-        super().__init__('section')
+        super().__init__()
         self.view = view
         self._undo: ui.notification | None = None
         self.classes('todo-list').props('aria-label=Todos')
@@ -97,33 +49,38 @@ class TodoList(ui.element):
             self.rows = LiveList(view, text='title', row_height=ROW_HEIGHT).classes('todo-rows')
             self.rows.show_by(self.filter, FILTERS)
             self.rows.row.classes('todo').props[':id'] = '`todo-${props.row.id}`'
-            with self.rows:
-                self._make_row()
+            with self.rows as row:
+                self._make_row(row)
             self.nothing = _NothingShown(self)
 
-    def _make_row(self) -> None:
+    def _make_row(self, row: RowFields) -> None:
         # elements of plain html: while a person scrolls, rows are rendered by the dozen
-        checkbox = ui.element('input').mark('todo-completed').classes('todo-checkbox')
-        checkbox.props('type=checkbox :checked=props.row.completed :aria-label=props.row.title')
-        checkbox.on('change', self._toggle, js_handler=TOGGLE)
+        open_editor = self._in_browser('openEditor(event, props.row)')
 
-        title = ui.element('span').mark('todo-title').props(':textContent=props.row.title dir=auto')
-        title.props[':class'] = "props.row.completed ? 'todo-title todo-title-done' : 'todo-title'"
-        title.on('dblclick', js_handler=OPEN_EDITOR)
+        checkbox = ui.element('input').mark('todo-completed').classes('todo-checkbox').props('type=checkbox')
+        bind_prop(bind_prop(checkbox, 'checked', row.completed), 'aria-label', row.title)
+        checkbox.on('change', self._toggle, js_handler=self._in_browser('toggle(event, props.row, emit)'))
+
+        title = ui.element('span').mark('todo-title').classes('todo-title').props('dir=auto')
+        bind_classes(bind_prop(title, 'textContent', row.title), {'todo-title-done': row.completed})
+        title.on('dblclick', js_handler=open_editor)
 
         field = ui.element('input').mark('todo-edit').classes('todo-edit')
         field.props('type=text dir=auto aria-label="New title" enterkeyhint=done autocomplete=off')
-        field.on('keydown.enter', self._edit, js_handler=SAVE)
-        field.on('blur', self._edit, js_handler=SAVE_ON_BLUR)
-        field.on('keydown.esc', js_handler=CLOSE_EDITOR)
+        field.on('keydown.enter', self._edit, js_handler=self._in_browser('leaveEditor(event)'))
+        field.on('blur', self._edit, js_handler=self._in_browser('save(event, props.row, emit)'))
+        field.on('keydown.esc', js_handler=self._in_browser('closeEditor(event)'))
 
         edit = ui.element('button').classes('icon icon-edit').props('type=button title=Edit')
-        edit.props[':aria-label'] = '`Edit ${props.row.title}`'
-        edit.on('click', js_handler=OPEN_EDITOR)
+        bind_prop(edit, 'aria-label', 'Edit ' + row.title).on('click', js_handler=open_editor)
 
         delete = ui.element('button').mark('todo-delete').classes('icon icon-delete').props('type=button title=Delete')
-        delete.props[':aria-label'] = '`Delete ${props.row.title}`'
-        delete.on('click', self._delete, js_handler=DELETE)
+        bind_prop(delete, 'aria-label', 'Delete ' + row.title)
+        delete.on('click', self._delete, js_handler=self._in_browser('remove(event, props.row, emit)'))
+
+    def _in_browser(self, call: str) -> str:
+        """Return the handler of an event that calls a method of `todo_list.js`."""
+        return f'(event) => getElement({self.id}).{call}'
 
     async def _toggle(self, e: GenericEventArguments) -> None:
         todo_id, completed = e.args

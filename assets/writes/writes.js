@@ -5,6 +5,7 @@ import { tab } from "../leader.js";
 import { store } from "../streams/streams.js";
 import { explain, notify, offerUndo, quoted } from "./explain.js";
 import { Fields } from "./fields.js";
+import { isOfInputMethod } from "./keys.js";
 import { RowIds, timeOf } from "./row_ids.js";
 import { Outbox } from "./outbox.js";
 import { PERSON, Queue } from "./queue.js";
@@ -152,4 +153,4 @@ function storageOfTab() {
   }
 }
 
-Object.assign(/** @type {any} */ (window).todosync, { writes, fields });
+Object.assign(/** @type {any} */ (window).todosync, { writes, fields, isOfInputMethod });

@@ -26,8 +26,7 @@ from .template import forget_own_value
 Bound = TypeVar('Bound', bound=Element)
 Action = Mapping[str, Any] | Callable[..., Awaitable[Any] | Any]
 
-COMPOSING = 'event.isComposing || event.keyCode === 229'
-"""Keys that an input method has for itself; Safari tells them by their code only."""
+COMPOSING = 'todosync.isOfInputMethod(event)'
 FIELDS = 'todosync.fields'
 
 
@@ -151,10 +150,10 @@ def bind_value(element: Bound, field: Field) -> Bound:
         chosen = f'(value) => {FIELDS}.set({place}, {kind.taken}, emit)'
         return element.on(kind.chosen_by or update, write, js_handler=chosen)
     for event in kind.typed_until:
-        unless = f'if (!({COMPOSING})) ' if event.startswith('keydown') else ''
+        unless = f'if (!{COMPOSING}) ' if event.startswith('keydown') else ''
         commit = f'{FIELDS}.commit({place}, emit, (value) => {kind.taken})'
         element.on(event, write, js_handler=f'(event) => {{ {unless}{commit}; }}')
-    element.on('keydown.esc', js_handler=f'(event) => {{ if (!({COMPOSING})) {FIELDS}.cancel({place}); }}')
+    element.on('keydown.esc', js_handler=f'(event) => {{ if (!{COMPOSING}) {FIELDS}.cancel({place}); }}')
     return element
 
 
