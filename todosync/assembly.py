@@ -427,7 +427,7 @@ class SyncServer:
             embed_limit=limit,
             prepare=self._prepare_database,
             scope=scope,
-            gate=self.rights_watch.look if stream.rights and self.rights.are_asked else None,
+            dismiss=self.rights_watch.look if stream.rights and self.rights.are_asked else None,
         )
         channel.on_change(partial(self.views.refresh, channel.key))
         return channel

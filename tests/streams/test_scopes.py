@@ -139,7 +139,7 @@ class Rooms:
             self.sio,
             embed_limit=2**20,
             scope=scope,
-            gate=self.watch.look,
+            dismiss=self.watch.look,
         )
 
     async def _ask_again(self, streams: list[Stream]) -> None:

@@ -8,26 +8,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 import socketio
 
 from todosync.cable import Cable
-from todosync.database import Database, DatabaseUnavailableError
+from todosync.database import Database
 
 from .burst import Burst
 from .cache import Cache
 from .catching_up import CatchingUp
 from .embedding import Embedding
 from .fanout import Fanout
+from .gate import Gate
+from .listening import listen
 from .messages import Delta, ScopeValue, Snapshot, head, refusal, replacing
 from .recent import Recent
 from .replica import Replica
 from .scope import key_of
 from .source import Source, Whole
 from .stream import Stream
+from .tasks import Tasks
 from .version import NOTHING, Version
 from .watch import Watch
 
@@ -35,8 +38,6 @@ EVENT = 'todosync_data'
 ANSWER_EVENT = 'todosync_answer'
 BURST_INTERVAL = 0.01
 """Seconds between two messages to the browsers. A single change is sent at once, many in a row once per interval."""
-GATE_INTERVAL = 0.25
-"""Seconds until it is asked again who may read a change, after a database that could not be read."""
 ATTEMPTS = 3
 """How often a subscriber's version is looked up while others write; past that the replica itself is the answer."""
 
@@ -62,8 +63,8 @@ class Channel:
     :param prepare: makes what the database lacks, where it was replaced by one of an older release; called in a thread
     :param scope: the scope whose rows these are, of a stream with scopes; then :class:`Scopes` brings it the messages,
         and looks after it
-    :param gate: awaited before each change that was committed before goes on: it returns when those who have lost the
-        right to read it get nothing any more (default: nobody loses a right)
+    :param dismiss: awaited before changes go on to replica and browsers, see :class:`Gate` (default: nobody loses a
+        right)
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Channel:
         clock: Callable[[], float] = time.monotonic,
         prepare: Callable[[], None] = lambda: None,
         scope: ScopeValue | None = None,
-        gate: Callable[[], Awaitable[None]] | None = None,
+        dismiss: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.stream = stream
         self.scope = scope
@@ -88,10 +89,8 @@ class Channel:
         self.source = Source(stream, database, cache, scope)
         self._cable = cable
         self._sio = sio
-        self._gate = gate
-        self._before_gate: list[dict[str, Any]] = []
-        self._passing: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._gate = Gate(dismiss, self._take)
+        self._tasks = Tasks()
         self._readers: dict[str, Any] | None = None
         self._clock = clock
         self._recent = Recent()
@@ -104,7 +103,6 @@ class Channel:
         self._shared_snapshot = b''
         self._listeners: list[Callable[[], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def behind(self) -> int:
@@ -113,11 +111,10 @@ class Channel:
 
     async def start(self) -> None:
         """Subscribe to the cable, load the rows, and look after them from then on."""
-        self._loop = asyncio.get_running_loop()
         if self.scope is not None:
             await self.catch_up()
             return
-        self._unsubscribe = self._cable.subscribe(self.stream.topic, self._receive)
+        self._unsubscribe = listen(self._cable, self.stream.topic, self.take)
         await self._read_newer()
         self._watch.start()
 
@@ -126,9 +123,7 @@ class Channel:
         self._unsubscribe()
         self._fanout.stop()
         self._cancel_flush()
-        if self._passing is not None:
-            self._passing.cancel()
-            await asyncio.gather(self._passing, return_exceptions=True)
+        await self._gate.stop()
         await self._watch.stop()
         await self._catching_up.stop()
 
@@ -178,7 +173,7 @@ class Channel:
         (self._readers or {}).pop(sid, None)
         await self._fanout.remove(sid)
         message = orjson.dumps(refusal(self.stream.name, self.scope, reason))
-        self._run(self._fanout.send_to(sid, EVENT, message))  # a slow socket holds up nobody
+        self._tasks.begin(self._fanout.send_to(sid, EVENT, message))  # a slow socket holds up nobody
 
     def tell_end(self) -> None:
         """Tell all sockets that nothing more comes from here. If a page still shows the rows, its browser asks anew."""
@@ -237,51 +232,17 @@ class Channel:
         """
         return self._embedding.text
 
+    def take(self, message: dict[str, Any]) -> None:
+        """Take a message of the cable, as soon as it may go on."""
+        self._gate.put(message)
+
     def _share(self, snapshot: bytes) -> bytes:
         """Return one copy of a snapshot for all sockets that ask at the same version, which saves memory."""
         if snapshot != self._shared_snapshot:
             self._shared_snapshot = snapshot
         return self._shared_snapshot
 
-    def _receive(self, encoded: bytes) -> None:
-        """Take a message from the cable, in any thread."""
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(self._take, encoded)
-        except RuntimeError:
-            log.debug('the event loop is gone, the app is stopping')
-
-    def _take(self, encoded: bytes) -> None:
-        self.take(orjson.loads(encoded))
-
-    def take(self, message: dict[str, Any]) -> None:
-        """Take a message of the cable."""
-        if self._gate is None:
-            self._take_now(message)
-            return
-        self._before_gate.append(message)
-        if self._passing is None or self._passing.done():
-            self._passing = self._run(self._pass_gate(self._gate))
-
-    async def _pass_gate(self, gate: Callable[[], Awaitable[None]]) -> None:
-        while self._before_gate:
-            count = len(self._before_gate)
-            try:
-                await gate()
-            except DatabaseUnavailableError:  # who reads or writes says so
-                await asyncio.sleep(GATE_INTERVAL)
-                continue
-            messages, self._before_gate = self._before_gate[:count], self._before_gate[count:]
-            for message in messages:
-                self._take_now(message)
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    def _take_now(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any]) -> None:
         if self.replica.knows(Version(*message['version'])):
             return
         delta = Delta.from_message(message)
@@ -313,8 +274,7 @@ class Channel:
         is_read = False
         while not is_read:  # again, if meanwhile a message has led elsewhere
             missed = await asyncio.to_thread(self.source.read_since, self.replica.version)
-            if self._gate is not None:
-                await self._gate()
+            await self._gate.wait()
             is_read = self._apply(missed) if isinstance(missed, Delta) else self._replace(missed)
 
     def _replace(self, whole: Whole) -> bool:
@@ -340,12 +300,11 @@ class Channel:
         return True
 
     def _flush_when_due(self) -> None:
-        assert self._loop is not None
         wait = self._burst.wait(self._clock())
         if not wait:
             self.flush()
         elif self._flush_timer is None:
-            self._flush_timer = self._loop.call_later(wait, self.flush)
+            self._flush_timer = asyncio.get_running_loop().call_later(wait, self.flush)
 
     def _cancel_flush(self) -> None:
         if self._flush_timer is not None:

@@ -16,6 +16,7 @@ from .rights import REFUSAL, RETRY_INTERVAL, Rights, person
 from .scope import read_scope
 from .scopes import Scopes
 from .stream import Stream
+from .tasks import Tasks
 from .version import NOTHING, Version
 
 
@@ -46,7 +47,7 @@ class Channels:
         self._user_of = user_of
         self._is_connected = is_connected
         self._answers: dict[Channel, Answers] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending = Tasks()
         for each in self._scopes.values():
             each.on_end = self._forget
         self._may_subscribe = may_subscribe
@@ -165,9 +166,7 @@ class Channels:
         """Answer nobody for a channel that has ended."""
         if answers := self._answers.pop(channel, None):
             for work in (*map(channel.tell_end_to, answers.waiting), answers.stop()):
-                task = asyncio.create_task(work)
-                self._ending.add(task)
-                task.add_done_callback(self._ending.discard)
+                self._ending.begin(work)
 
 
 def check_names(streams: Iterable[Stream]) -> None:

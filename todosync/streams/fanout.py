@@ -21,6 +21,8 @@ import orjson
 import socketio
 from nicegui import server as nicegui_server
 
+from .tasks import Tasks
+
 EVENT_PREFIX = b'42'
 """An Engine.IO message (4) that holds a Socket.IO event (2)."""
 FINAL_TEXT = 0x81
@@ -53,7 +55,7 @@ class Fanout:
         self._announcement = announcement
         self._connections: WeakSet[Connection] = WeakSet()
         self._behind: dict[Connection, asyncio.Task[None]] = {}
-        self._emits: set[asyncio.Task[None]] = set()
+        self._emits = Tasks()
         self._room = f'fanout:{id(self)}'
 
     @property
@@ -93,9 +95,7 @@ class Fanout:
             else:
                 self._behind[connection] = asyncio.create_task(self._announce_when_writable(connection))
         if any(True for _ in self._sio.manager.get_participants('/', self._room)):
-            emit = asyncio.create_task(self._sio.emit(self._event, message, room=self._room))
-            self._emits.add(emit)
-            emit.add_done_callback(self._emits.discard)
+            self._emits.begin(self._sio.emit(self._event, message, room=self._room))
 
     async def send_to(self, sid: str, event: str, message: bytes) -> None:
         """Send a message to one socket, and return when the socket has taken it or is gone.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -14,8 +13,10 @@ from todosync.cable import Cable
 from todosync.database import Database, DatabaseUnavailableError
 
 from .channel import Channel
+from .listening import listen
 from .messages import Delta, ScopeValue
 from .stream import Stream
+from .tasks import Tasks
 from .version import Held, Version
 from .watch import LOOK_INTERVAL
 
@@ -46,10 +47,8 @@ class Scopes:
         self._channels: dict[ScopeValue, Channel] = {}
         self._watchers: dict[ScopeValue, int] = {}
         self._held = Held()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._looking: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._reading = asyncio.Lock()
 
     def __iter__(self) -> Iterator[Channel]:
@@ -64,18 +63,14 @@ class Scopes:
 
     async def start(self) -> None:
         """Listen to the cable, and look after the database from then on."""
-        self._loop = asyncio.get_running_loop()
-        self._unsubscribe = self._cable.subscribe(self.stream.topic, self._receive)
+        self._unsubscribe = listen(self._cable, self.stream.topic, self._take)
         await self._read_newer()
-        self._looking = asyncio.create_task(self._look())
+        self._tasks.begin(self._look())
 
     async def stop(self) -> None:
         """Stop all channels; safe to call twice."""
         self._unsubscribe()
-        tasks = [*self._tasks, *([self._looking] if self._looking else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.cancel()
         for channel in self:
             await channel.stop()
         self._channels.clear()
@@ -90,7 +85,7 @@ class Scopes:
         channel = self._channels.get(scope)
         if channel is None:
             channel = self._channels[scope] = self._make_channel(scope)
-            self._run(channel.start())
+            self._tasks.begin(channel.start())
         return channel
 
     def leave(self, scope: ScopeValue) -> None:
@@ -103,21 +98,9 @@ class Scopes:
             channel = self._channels.pop(scope)
             channel.tell_end()
             self.on_end(channel)
-            self._run(channel.stop())
+            self._tasks.begin(channel.stop())
 
-    def _run(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _receive(self, encoded: bytes) -> None:
-        """Take a message from the cable, in any thread."""
-        assert self._loop is not None
-        with suppress(RuntimeError):  # the event loop is gone, the app is stopping
-            self._loop.call_soon_threadsafe(self._take, encoded)
-
-    def _take(self, encoded: bytes) -> None:
-        message = orjson.loads(encoded)
+    def _take(self, message: dict[str, Any]) -> None:
         base, version = Version.from_message(message.get('base')), Version(*message['version'])
         if self._held.knows(version):
             return
@@ -126,7 +109,7 @@ class Scopes:
             for change in message['scopes']:
                 self._give(change)
         else:
-            self._run(self._read_patiently())
+            self._tasks.begin(self._read_patiently())
 
     def _give(self, change: dict[str, Any]) -> None:
         if channel := self._channels.get(change['scope']):
@@ -159,7 +142,7 @@ class Scopes:
             if deltas is None:  # what has happened since is not known, or too much
                 self._held.start_anew(version)
                 for channel in self:
-                    self._run(channel.catch_up())
+                    self._tasks.begin(channel.catch_up())
             else:
                 self._held.move_on(version)
                 for delta in deltas:
