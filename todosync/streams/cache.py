@@ -1,11 +1,13 @@
-"""The cache of JSON values, each with its version: the contract, and the adapter for one process."""
+"""The cache of JSON values, each with its version: the contract, what adapters share, and the one for one process."""
 
 from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from typing import Protocol, TypeGuard
@@ -60,45 +62,57 @@ class Cache(Protocol):
         """Release all files and memory; safe to call twice."""
 
 
-class Computing:
-    """Which values are being computed in this process, and when the last ones were."""
+class ComputingCache(ABC):
+    """What the adapters share: an entry that may not be served is computed, once for all who ask meanwhile."""
 
     def __init__(self) -> None:
+        self.usage = Usage()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._last: dict[str, tuple[int, Version]] = {}
+        self._computed: dict[str, tuple[int, Version]] = {}
+        """When the last computation of a key's entry began, and the version that it found."""
         self._ticks = count()
 
-    def now(self) -> int:
-        """Return a number that is higher than all before."""
-        return next(self._ticks)
+    def fetch(self, key: str, version: Version, compute: Callable[[], CacheEntry]) -> CacheEntry:
+        """Return the entry if it is of this version; otherwise compute it, once for concurrent callers."""
+        forbid_event_loop('The cache')
+        asked, entry = next(self._ticks), self._load(key)
+        if not self._may_serve(entry, key, version, asked):
+            # the first lock keeps out other threads of this process, the second one other processes
+            with self._locks[key], self._between_processes(key):
+                entry = self._load(key)
+                if not self._may_serve(entry, key, version, asked):
+                    self.usage.misses += 1
+                    before, began = entry.version if entry else None, next(self._ticks)
+                    entry = compute()
+                    self._store(key, entry, before)
+                    self._computed[key] = began, entry.version
+                    return entry
+        self.usage.hits += 1
+        return entry
 
-    def turn(self, key: str) -> threading.Lock:
-        """Return the lock under which a key's value is computed."""
-        return self._locks[key]
+    @abstractmethod
+    def _load(self, key: str) -> CacheEntry | None: ...
 
-    def note(self, key: str, began: int, version: Version) -> None:
-        """Note that a key's value has been computed from what was there at a moment."""
-        self._last[key] = began, version
+    @abstractmethod
+    def _store(self, key: str, entry: CacheEntry, before: Version | None) -> None:
+        """Store an entry.
 
-    def may_serve(self, key: str, entry: CacheEntry | None, version: Version, asked: int) -> TypeGuard[CacheEntry]:
+        :param before: the version of the entry that was there when the computation began
+        """
+
+    def _between_processes(self, key: str) -> AbstractContextManager[None]:
+        """Return what is held while an entry is computed, so that no other process computes it, too."""
+        return nullcontext()
+
+    def _may_serve(self, entry: CacheEntry | None, key: str, version: Version, asked: int) -> TypeGuard[CacheEntry]:
         """Return whether an entry is the answer to somebody who asked for a version at a moment."""
         if entry is None or not entry.version.mark:
             return False
-        began, computed = self._last.get(key, (-1, NOTHING))
+        began, computed = self._computed.get(key, (-1, NOTHING))
         return entry.version == version or (entry.version == computed and began > asked)
 
 
-def replaces(entry: CacheEntry, stored: Version | None, before: Version | None) -> bool:
-    """Return whether an entry takes the place of what is stored.
-
-    :param stored: the version that is stored
-    :param before: the version that was stored when the entry was begun to be computed: whatever history it is of, the
-        entry is of a later moment
-    """
-    return stored is None or stored == before or stored.number <= entry.version.number
-
-
-class MemoryCache:
+class MemoryCache(ComputingCache):
     """A cache in this process.
 
     :param ttl: seconds for which an entry is valid
@@ -106,29 +120,10 @@ class MemoryCache:
     """
 
     def __init__(self, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.usage = Usage()
+        super().__init__()
         self._ttl = ttl
         self._clock = clock
         self._entries: dict[str, tuple[float, CacheEntry]] = {}
-        self._computing = Computing()
-
-    def fetch(self, key: str, version: Version, compute: Callable[[], CacheEntry]) -> CacheEntry:
-        """Return the entry if it is of this version; otherwise compute it, once for concurrent callers."""
-        forbid_event_loop('The cache')
-        asked, entry = self._computing.now(), self._load(key)
-        if not self._computing.may_serve(key, entry, version, asked):
-            with self._computing.turn(key):
-                entry = self._load(key)
-                if not self._computing.may_serve(key, entry, version, asked):
-                    self.usage.misses += 1
-                    began = self._computing.now()
-                    entry = compute()
-                    self._entries[key] = (self._clock() + self._ttl, entry)
-                    self._computing.note(key, began, entry.version)
-                    return entry
-        self.usage.hits += 1
-        assert entry is not None
-        return entry
 
     def cull(self) -> None:
         """Delete expired entries."""
@@ -143,3 +138,6 @@ class MemoryCache:
     def _load(self, key: str) -> CacheEntry | None:
         expires, entry = self._entries.get(key, (0.0, None))
         return entry if self._clock() < expires else None
+
+    def _store(self, key: str, entry: CacheEntry, before: Version | None) -> None:
+        self._entries[key] = (self._clock() + self._ttl, entry)

@@ -15,9 +15,7 @@ from urllib.parse import quote
 import diskcache
 from filelock import FileLock
 
-from todosync.database import forbid_event_loop
-
-from .cache import CacheEntry, Computing, Usage, replaces
+from .cache import CacheEntry, ComputingCache
 from .version import Version
 
 PATIENCE = 1.0
@@ -34,7 +32,7 @@ VERSION_END = b'\n'
 log = logging.getLogger(__name__)
 
 
-class DiskCache:
+class DiskCache(ComputingCache):
     """A cache in files, which the processes of one machine share and which stays over restarts.
 
     Values are bytes and never pickles (CVE-2025-69872). Only the owner can enter the directory. If the directory is
@@ -46,7 +44,7 @@ class DiskCache:
     """
 
     def __init__(self, directory: Path, ttl: float, size_limit: int) -> None:
-        self.usage = Usage()
+        super().__init__()
         self._directory = directory
         self._ttl = ttl
         self._size_limit = size_limit
@@ -54,26 +52,6 @@ class DiskCache:
         self._file_id: int | None = None
         self._problem = ''
         self._opening = threading.Lock()
-        self._computing = Computing()
-
-    def fetch(self, key: str, version: Version, compute: Callable[[], CacheEntry]) -> CacheEntry:
-        """Return the entry if it is of this version; otherwise compute it, once for concurrent callers."""
-        forbid_event_loop('The cache')
-        asked, entry = self._computing.now(), self._load(key)
-        if not self._computing.may_serve(key, entry, version, asked):
-            # the first lock keeps out other threads of this process, the second one other processes
-            with self._computing.turn(key), self._between_processes(key):
-                entry = self._load(key)
-                if not self._computing.may_serve(key, entry, version, asked):
-                    self.usage.misses += 1
-                    before, began = entry.version if entry else None, self._computing.now()
-                    entry = compute()
-                    self._store(key, entry, before)
-                    self._computing.note(key, began, entry.version)
-                    return entry
-        self.usage.hits += 1
-        assert entry is not None
-        return entry
 
     def cull(self) -> None:
         """Delete expired entries, and old ones as long as the cache exceeds its size limit."""
@@ -93,7 +71,7 @@ class DiskCache:
         def store(cache: diskcache.Cache) -> None:
             with cache.transact():
                 stored = _unpack(cache.get(key))
-                if replaces(entry, stored.version if stored else None, before):
+                if stored is None or _takes_place_of(entry, stored.version, before):
                     cache.set(key, _pack(entry), expire=self._ttl)
 
         self._try(store)
@@ -148,6 +126,15 @@ class DiskCache:
             with suppress(OSError):  # without the lock, two processes may compute the same value, which does no harm
                 held.enter_context(lock.acquire(timeout=COMPUTE_PATIENCE, poll_interval=LOCK_POLL_INTERVAL))
             yield
+
+
+def _takes_place_of(entry: CacheEntry, stored: Version, before: Version | None) -> bool:
+    """Return whether an entry is newer than what is stored.
+
+    :param before: the version that was stored when the computation began; if it still is, the entry is of a later
+        moment, of whichever history
+    """
+    return stored == before or stored.number <= entry.version.number
 
 
 def _pack(entry: CacheEntry) -> bytes:
