@@ -6,12 +6,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import psycopg
-from sqlalchemy import make_url
 
-from todosync.database import Outage
+from todosync.database import POSTGRES_CONNECTION, Outage, conninfo_of
 
 from .base import Receiver
 from .subscriptions import Subscriptions
@@ -33,16 +31,8 @@ PUBLISH = f"""
     SELECT pg_notify('{CHANNEL}', '') FROM added
 """  # noqa: S608 - the program's own names
 """One statement, so that no lock is held while this process is waited for: it may hang."""
-CONNECTION: dict[str, Any] = {
-    'autocommit': True,
-    'connect_timeout': 5,
-    'keepalives_idle': 10,  # a machine that disappears without closing its connections is noticed within 30 s
-    'keepalives_interval': 5,
-    'keepalives_count': 4,
-    'tcp_user_timeout': 15_000,
-    'prepare_threshold': 1,
-    'application_name': 'todosync cable',
-}
+TCP_USER_TIMEOUT_MS = 15_000
+"""For how long PostgreSQL may leave unanswered what it is sent."""
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +48,7 @@ class PostgresCable:
     """
 
     def __init__(self, url: str, poll_interval: float = POLL_INTERVAL) -> None:
-        self._conninfo = make_url(url).set(drivername='postgresql').render_as_string(hide_password=False)
+        self._conninfo = conninfo_of(url)
         self._poll_interval = poll_interval
         self._subscriptions = Subscriptions()
         self._writing = threading.Lock()
@@ -157,14 +147,24 @@ class PostgresCable:
         return int(rows[-1][0]) if rows else last
 
     def _listen(self) -> psycopg.Connection:
-        connection = psycopg.connect(self._conninfo, **CONNECTION)
+        connection = self._connect()
         connection.execute(f'LISTEN {CHANNEL}')
         return connection
 
     def _connected_writer(self) -> psycopg.Connection:
         if self._writer is None:
-            self._writer = psycopg.connect(self._conninfo, **CONNECTION)
+            self._writer = self._connect()
         return self._writer
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(
+            self._conninfo,
+            autocommit=True,
+            prepare_threshold=1,
+            application_name='todosync cable',
+            tcp_user_timeout=TCP_USER_TIMEOUT_MS,
+            **POSTGRES_CONNECTION,
+        )
 
 
 @contextmanager

@@ -21,10 +21,12 @@ from .file_watch import FileWatch
 from .log_table import LogTable
 from .log_watch import LogWatch
 from .outage import Outage
+from .postgres_url import POSTGRES_CONNECTION, conninfo_of
 from .sql import by_code_points, instant, iso_utc, sql_now
 from .wal import enter_wal
 
 __all__ = [
+    'POSTGRES_CONNECTION',
     'CommitSignal',
     'Database',
     'DatabaseOutdatedError',
@@ -35,6 +37,7 @@ __all__ = [
     'Outage',
     'UnknownOutcomeError',
     'by_code_points',
+    'conninfo_of',
     'dialect_of',
     'enter_wal',
     'explained',

@@ -19,7 +19,8 @@ from .commits import CommitSignal, Watching
 from .log_table import LogTable
 from .outage import Outage
 from .ownership import Ownership
-from .postgres_connection import CONNECTION, connect, connect_to_server
+from .postgres_connection import connect, connect_to_server
+from .postgres_url import POSTGRES_CONNECTION, conninfo_of
 
 ONE_WRITER_LOCK = 715_031_883
 """The key of PostgreSQL's advisory lock that makes versions visible in their order: no reader skips one."""
@@ -76,7 +77,7 @@ class PostgresDialect:
             pool_timeout=self._busy_timeout,
             pool_pre_ping=True,  # connections from before a restart of PostgreSQL are replaced unnoticed
             connect_args={
-                **CONNECTION,
+                **POSTGRES_CONNECTION,
                 'options': f'-c lock_timeout={int(self._busy_timeout * 1000)} -c timezone=UTC '
                 f'-c idle_in_transaction_session_timeout={int(HUNG_AFTER * 1000)}',
                 'application_name': 'todosync',
@@ -209,7 +210,7 @@ class CommitListener(Watching):
     def __init__(self, url: URL, topic: str, on_commit: Callable[[], None]) -> None:
         super().__init__(f'listen to {topic}')
         self._topic = topic
-        self._conninfo = url.set(drivername='postgresql').render_as_string(hide_password=False)
+        self._conninfo = conninfo_of(url)
         self._on_commit = on_commit
         self._outage = Outage(log, f'listening to {topic}')
 
@@ -244,7 +245,7 @@ class PostgresOwnership:
     """
 
     def __init__(self, url: URL) -> None:
-        self._conninfo = url.set(drivername='postgresql').render_as_string(hide_password=False)
+        self._conninfo = conninfo_of(url)
         self._connection: psycopg.Connection | None = None
         self._held = False
 

@@ -6,16 +6,12 @@ from typing import Any
 
 import psycopg
 
+from .postgres_url import POSTGRES_CONNECTION
+
 POOLER = (
     'a connection pooler such as PgBouncer is between this program and PostgreSQL, which does not work: '
     'let TODOSYNC_DATABASE_URL name PostgreSQL itself, see docs/operations.md'
 )
-CONNECTION: dict[str, Any] = {
-    'connect_timeout': 5,
-    'keepalives_idle': 10,  # notices within 30 s that the other machine has gone without a word
-    'keepalives_interval': 5,
-    'keepalives_count': 4,
-}
 
 
 def connect_to_server(dialect: Any, record: Any, arguments: Any, options: Any) -> psycopg.Connection:
@@ -36,4 +32,4 @@ def connect_to_server(dialect: Any, record: Any, arguments: Any, options: Any) -
 
 def connect(conninfo: str, name: str) -> psycopg.Connection:
     """Connect without a transaction around each statement."""
-    return psycopg.connect(conninfo, autocommit=True, application_name=name, **CONNECTION)
+    return psycopg.connect(conninfo, autocommit=True, application_name=name, **POSTGRES_CONNECTION)

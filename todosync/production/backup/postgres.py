@@ -18,7 +18,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
-from sqlalchemy import make_url
+
+from todosync.database import conninfo_of
 
 from .base import VERSION_GAP, BackupError, Backups, MissingProgramError, NoBackupError, bring_up_to_date, now
 
@@ -88,7 +89,7 @@ class PostgresBackups(Backups):
     ) -> None:
         super().__init__('postgresql-', '.dump', directory, keep, migrations=migrations, clock=clock)
         self._url = url
-        self._conninfo = make_url(url).set(drivername='postgresql').render_as_string(hide_password=False)
+        self._conninfo = conninfo_of(url)
 
     def _write(self, draft: Path) -> None:
         without = [f'--exclude-table={pattern}' for pattern in NO_DATA]
