@@ -22,6 +22,7 @@ from tests.tabs.test_tabs import Browser, OpenPage
 NOTHING = '00000000-0000-4000-8000-000000000000'
 HUGE = 10**30
 LONG = 'x' * 60_000
+HALF = '\ud83d'
 DEEP = '[' * 20_000 + ']' * 20_000
 ODD_VALUES = [None, True, 7, -1, HUGE, 1.5, '', LONG, [], {}, [[]], {'client_id': {'client_id': []}}]
 TRACES = ('Traceback', 'never retrieved', 'Unknown receive error', 'handler error', 'Exception in ASGI')
@@ -54,6 +55,14 @@ class Stranger(LightSocket):
     def _receive(self, packet: bytes, at: float, size: int) -> None:
         with contextlib.suppress(KeyError, ValueError, asyncio.InvalidStateError):  # an answer to what no browser asks
             super()._receive(packet, at, size)
+
+    async def call_with_text(self, event: str, text: str) -> Any:
+        """Send an event whose data are a text, JSON or not, and return the answer."""
+        asked = asyncio.get_running_loop().create_future()
+        number = 10**6 + len(self._acknowledgements)
+        self._acknowledgements[number] = asked
+        self.send(f'42{number}["{event}",{text}]'.encode())
+        return await asyncio.wait_for(asked, 60)
 
 
 @contextlib.asynccontextmanager
@@ -218,6 +227,32 @@ async def test_odd_writes_are_refused_and_keep_none_from_being_done(tmp_path: Pa
             assert [outcome['state'] for outcome in answer['outcomes']] == ['done'] * 50
         assert [todo['title'] for todo in server.todos()].count('Buy milk') == 50
         should_have_stayed_calm(server)
+
+
+async def test_half_a_character_keeps_nothing_from_arriving(tmp_path: Path) -> None:
+    write = {'sequence': 1, 'stream': 'todos', 'action': 'insert', 'id': 245_000_000_000_000}
+    batch = {'queue': 'a' * 32, 'writes': [{**write, 'values': {'title': f'cut {HALF} here'}}]}
+    (tmp_path / 'main.py').write_text(WRITABLE)
+    with running_server(tmp_path, main=tmp_path / 'main.py') as server:
+        page = await Browser(server).open()
+        async with stranger(server, f'&{httpx.QueryParams(page.query())}') as socket:
+            assert (await socket.call('todosync_hello', page.hello()))['ok']
+            answer = await socket.call_with_text('todosync_write', json.dumps(batch))
+            assert [outcome['state'] for outcome in answer['outcomes']] == ['done']
+            click = page.click(1)
+            click['data']['args'] = [json.dumps(HALF, ensure_ascii=False)]
+            assert await socket.call_with_text('todosync_up', json.dumps(click)) == {'ok': True, 'received': 1}
+        assert [todo['title'] for todo in server.todos()] == ['cut \ufffd here']
+        log = server.log_path.read_text()
+        assert not any(trace in log for trace in TRACES), log
+
+
+async def test_what_cannot_be_read_is_answered_where_its_sender_waits(server: RunningServer) -> None:
+    async with stranger(server) as socket:
+        for text in ('{', 'NaN', '1e999', DEEP):
+            answer = await socket.call_with_text('todosync_probe', text)
+            assert answer == {'ok': False, 'reason': 'malformed'}, text[:9]
+    should_have_stayed_calm(server)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ So an odd frame is never an unhandled exception. Many of them make one line in t
 from __future__ import annotations
 
 import inspect
+import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -33,6 +35,11 @@ POLLED_PACKETS = frozenset(
 )
 """The types of packets that polling browsers send."""
 LAST_PACKET_TYPE = str(len(engineio.packet.packet_names) - 1)
+HALF_CHARACTER = re.compile('[\ud800-\udfff]')
+WHOLE_CHARACTER = '\ufffd'
+"""What stands for half a character, as in the forms of web pages."""
+ASKS = re.compile(r'2([0-9]{1,15})\[')
+"""The beginning of an event whose sender waits for an answer."""
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +54,16 @@ class TextPacket(packet.Packet):  # type: ignore[misc]  # python-socketio has no
     def decode(self, encoded_packet: Any) -> int:
         """Decode a packet.
 
+        JavaScript's texts may hold half a character, as of an emoji that was cut; NiceGUI's JSON does not read that. So
+        it is replaced, or the page would send the same packet again and again, and nothing after it.
+
         :raises OddFrameError: it is no packet, or one of another form
         """
         try:
-            attachment_count = super().decode(encoded_packet)
+            try:
+                attachment_count = super().decode(encoded_packet)
+            except ValueError:
+                attachment_count = super().decode(_with_whole_characters(encoded_packet))
         except (ValueError, TypeError, RecursionError) as error:
             raise OddFrameError(f'no packet: {type(error).__name__}') from None
         if attachment_count or not self._is_ordinary():
@@ -162,7 +175,15 @@ class Guard:
         try:
             await self._before['message'](eio_sid, data)
         except OddFrameError:
-            self.refuse()
+            answer = self.refuse()
+            if asks := ASKS.match(data):
+                await self._answer(eio_sid, int(asks[1]), answer)
+
+    async def _answer(self, eio_sid: str, number: int, answer: dict[str, Any]) -> None:
+        """Answer a packet that could not be read. Its sender may wait for the answer before it sends anything more."""
+        if self._sio.manager.sid_from_eio_sid(eio_sid, '/'):
+            acknowledgement = self._sio.packet_class(packet.ACK, namespace='/', id=number, data=[answer])
+            await self._sio._send_packet(eio_sid, acknowledgement)
 
     def _checked(self, websocket: type[Any]) -> type[Any]:
         """Return Engine.IO's side of a WebSocket, for which one that sends what is no packet at all has ended.
@@ -235,6 +256,16 @@ def _holds_packets(data: bytes) -> bool:
     except (ValueError, LookupError, RecursionError):
         return False
     return all(packet.packet_type in POLLED_PACKETS for packet in packets)
+
+
+def _with_whole_characters(encoded_packet: str) -> str:
+    """Return an event in which nothing is half a character.
+
+    :raises ValueError: it is no JSON
+    """
+    start = encoded_packet.find('[')
+    text = json.dumps(json.loads(encoded_packet[start:]), ensure_ascii=False)
+    return encoded_packet[:start] + HALF_CHARACTER.sub(WHOLE_CHARACTER, text)
 
 
 def _is_event_name(name: object) -> bool:

@@ -53,6 +53,8 @@ def server_difference(sio: socketio.AsyncServer) -> str | None:
         return 'Engine.IO hands over no messages'
     if not (isinstance(sio.packet_class, type) and issubclass(sio.packet_class, socketio.packet.Packet)):
         return 'AsyncServer.packet_class is no Packet'
+    if list(inspect.signature(getattr(sio, '_send_packet', int)).parameters) != ['eio_sid', 'pkt']:
+        return 'AsyncServer has no _send_packet(eio_sid, pkt)'
     asgi = getattr(sio.eio, '_async', {})
     if not inspect.iscoroutinefunction(getattr(asgi.get('websocket'), 'wait', None)):
         return "Engine.IO's WebSocket has no wait()"
