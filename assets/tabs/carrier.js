@@ -198,6 +198,7 @@ export class Carrier {
     this.carried.delete(tabId);
     for (const [question, { tab }] of this.asked) if (tab === tabId) this.asked.delete(question);
     if (this.ready) this.real.emit("todosync_leave", { client_id: clientId });
+    this.tab.relay({ type: "leave", from: tabId, clientId }, "follower", this.#replyTo(tabId));
   }
 
   #dropAll() {

@@ -34,7 +34,7 @@ export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not aske
  * @property {(event: string, data: any) => boolean} fromServer an event of that connection; returns whether it was for
  *   the relay
  * @property {(message: Message, sender: "leader" | "follower", reply: Post) => void} fromTab a message of the leader that
- *   this tab follows, or of a tab that follows this one; also the one by which that has joined
+ *   this tab follows, or of a tab that follows this one; also those by which that has joined, and has left or ended
  */
 
 export class Tab {

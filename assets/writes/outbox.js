@@ -107,7 +107,9 @@ export class Outbox {
   /** @param {Message} message @param {"leader" | "follower"} sender */
   fromTab(message, sender) {
     const { entry, entries, outcomes } = message;
-    if (message.type === "wrote" && isEntry(entry)) {
+    if (message.type === "leave") {
+      this.#show().then(() => this.#send()); // what that tab has kept last, it may not have lived to tell
+    } else if (message.type === "wrote" && isEntry(entry)) {
       if (sender === "follower") this.#wrote(entry);
       this.#showOther(entry);
     } else if (message.type === "decided" && sender === "leader") {

@@ -197,6 +197,19 @@ def test_what_is_entered_in_the_moment_before_the_tab_is_closed_is_done(tabs: Ta
     eventually(lambda: titles(other) == [f'at the last moment {number}' for number in (4, 3, 2, 1, 0)])
 
 
+def test_what_a_follower_keeps_in_the_moment_before_it_is_closed_waits_for_no_other_tab(
+    tabs: Tabs, server: RunningServer
+) -> None:
+    tabs.open_many(2)
+    for number in range(3):
+        follower = tabs.open()
+        eventually(lambda follower=follower: status(follower)['role'] == 'follower')
+        follower.locator('.todo-form input').fill(f'at the last moment {number}')
+        follower.keyboard.press('Enter')
+        tabs.close(follower)
+        eventually(lambda number=number: len(of_server(server)) == number + 1)
+
+
 def test_far_from_the_server_ten_quick_clicks_never_bounce(tabs: Tabs, server: RunningServer) -> None:
     server.add('Buy milk')
     leader, follower = tabs.open_many(2)

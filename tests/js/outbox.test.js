@@ -135,6 +135,20 @@ test("a write shows at once, in all tabs before the server has heard of it, and 
   );
 });
 
+test("what a tab has kept as it ended is shown and sent", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  browser.connect();
+  follower.tab.post = () => {}; // it ends before it has told of its write
+  await follower.add(1, "one").kept;
+  leader.outbox.fromTab(/** @type {any} */ ({ type: "leave", from: "b" }), "follower");
+  const { writes } = await browser.decide();
+  equal(
+    writes.map((/** @type {any} */ { id }) => id),
+    [1],
+  );
+  equal(leader.titles, ["one"]);
+});
+
 test("it is shown until the rows have come that hold it, and then it is the server's", async () => {
   const { browser, leader, follower } = await twoTabs();
   browser.connect();
