@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_the_tests_of_the_readme_pass_twice_in_one_process_without_a_warning(tmp
     said = run_tests(
         tmp_path, '-W', 'error::sqlalchemy.exc.SAWarning', 'test_notes.py', 'test_notes.py', '--keep-duplicates'
     )
-    assert re.search(r'^4 passed', said, re.M), said
+    assert re.search(r'^6 passed', said, re.M), said
 
 
 def test_models_may_stand_in_modules_that_nicegui_imports_anew_and_in_those_that_stay(tmp_path: Path) -> None:
@@ -169,3 +170,51 @@ async def test_a_stream_is_found_by_its_name(tester: TodoUser) -> None:
 async def test_a_misspelt_field_is_told(tester: TodoUser) -> None:
     with pytest.raises(ValueError, match=r"the stream 'todos' has no field 'titel'; .*; did you mean 'title'\?"):
         tester.row(titel='Buy milk')
+
+
+async def test_what_is_written_offline_shows_waits_and_is_done_in_order(tester: TodoUser) -> None:
+    await tester.add('Buy milk')
+    await tester.add('Call Ann')
+    tester.offline()
+    assert await tester.write('insert', title='Write offline') == {'state': 'waiting'}
+    new = tester.row(title='Write offline')
+    await tester.write('update', new, completed=True)
+    await tester.write('delete', tester.row(title='Buy milk'))
+    assert (tester.titles(), tester.done()) == (['Write offline', 'Call Ann'], ['Write offline'])
+    assert [outcome['state'] for outcome in await tester.online()] == ['done'] * 3
+    assert (tester.titles(), tester.done()) == (['Write offline', 'Call Ann'], ['Write offline'])
+
+
+async def test_who_is_offline_gets_no_change_and_is_told_of_conflicts_and_refusals(
+    tester: TodoUser, create_user: Callable[[], User]
+) -> None:
+    await tester.add('Buy milk')
+    other = TodoUser(create_user())
+    await other.user.open('/')
+    milk = tester.row(title='Buy milk')
+    tester.offline()
+    await tester.write('update', milk, title='Buy oat milk')
+    await tester.write('update', milk, title=' ')
+    await other.write('update', milk, title='Buy soy milk')
+    assert (other.titles(), tester.titles()) == (['Buy soy milk'], [' '])
+    overwritten, refused = await tester.online()
+    assert overwritten['conflicts'] == {'title': 'Buy soy milk'}
+    assert refused['fields'] == {'title': "Title can't be blank"}
+    assert tester.titles() == ['Buy oat milk']
+
+
+async def test_no_event_reaches_the_server_from_a_person_who_is_offline(tester: TodoUser) -> None:
+    tester.offline()
+    with pytest.raises(AssertionError, match='offline, where no event reaches the server'):
+        await tester.add('Buy milk')
+    assert await tester.online() == []
+    await tester.add('Buy milk')
+    assert tester.titles() == ['Buy milk']
+
+
+async def test_more_than_a_batch_is_sent_when_the_connection_is_back(tester: TodoUser) -> None:
+    tester.offline()
+    for number in range(60):
+        await tester.write('insert', title=str(number))
+    assert len(await tester.online()) == 60
+    assert tester.titles() == [str(number) for number in reversed(range(60))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -168,10 +168,17 @@ class LiveList(BrowserList):
     @property
     def shown(self) -> list[Row]:
         """The rows that are shown, in their order."""
+        return self.shown_of(self.view.rows)
+
+    def shown_of(self, rows: Iterable[Row]) -> list[Row]:
+        """Return those of the given rows that the list shows, in their order.
+
+        :param rows: rows of the stream
+        """
         conditions = [self._condition, self._by and self._by[1][self._by[0].value]]
         return [
             row
-            for row in self.view.rows
+            for row in rows
             if all(condition is None or is_true(condition.evaluate(row)) for condition in conditions)
             and self._is_found(row)
         ]

@@ -14,7 +14,9 @@ from nicegui.testing import User
 from todosync.ids import new_id
 from todosync.runtime import current_server
 from todosync.streams import Row, ScopeValue, Stream, key_of, nearest, unknown
-from todosync.writes import Batch, Inbox, makes_ids
+from todosync.writes import BATCH_LIMIT, Batch, Inbox, makes_ids
+
+from .away import Away
 
 TIMEOUT = 10.0
 """Seconds that a handler may take, and that the broadcast of a change may take."""
@@ -42,6 +44,7 @@ class RowUser:
         self._sequences = count(1)
         self.scope = scope
         self._key = key_of(self.stream.name, scope)
+        self._away: Away | None = None
 
     def rows(self) -> list[Row]:
         """Return the rows that the page shows, in their order.
@@ -50,7 +53,8 @@ class RowUser:
 
             assert [note['text'] for note in notes.rows()] == ['Call Ann']
         """
-        rows: list[Row] = self.element(self._key).shown
+        live_list = self.element(self._key)
+        rows: list[Row] = live_list.shown if self._away is None else live_list.shown_of(self._away.rows)
         return rows
 
     def row(self, **fields: Any) -> Row:
@@ -79,13 +83,14 @@ class RowUser:
         :param marker: the marker of the element, which may be in the template of a row
         :param event: the name of the event, as the page gave it to ``.on()``
         :param args: the arguments that the page's ``js_handler`` emits; the first is usually the row's id
-        :raises AssertionError: the page has no such element, the element has no handler for the event, or the handler
-            or the broadcast took longer than 10 s
+        :raises AssertionError: the page has no such element, the element has no handler for the event, the person is
+            :meth:`offline`, or the handler or the broadcast took longer than 10 s
 
         Example::
 
             await notes.trigger('pin-note', 'click', note['id'])
         """
+        assert self._away is None, 'the person is offline, where no event reaches the server; a write() is kept'
         element = self.element(marker)
         listeners = [listener for listener in element._event_listeners.values() if listener.type == event]
         if not any(listener.handler for listener in listeners):
@@ -108,8 +113,9 @@ class RowUser:
         :param action: ``insert``, ``update``, ``delete``, ``restore`` or the name of a verb
         :param row: one of :meth:`rows`, or an id; none for an insert. What a row holds counts as what the person saw
         :param values: JSON values, by the names of fields
-        :return: what the browser would be told: ``state`` is ``done`` or ``refused``; where it is refused, ``errors``
-            has the sentences, and ``fields`` those to show beside a field
+        :return: what the browser would be told: ``state`` is ``done``, ``refused``, or ``waiting`` while the person is
+            :meth:`offline`; where it is done, ``conflicts`` has what others had set meanwhile in its fields; where it
+            is refused, ``errors`` has the sentences, and ``fields`` those to show beside a field
         :raises ValueError: an insert of a row whose ids are not made by ``new_id``; there a browser asks the server
         :raises AssertionError: the write was not decided, for example because the database is away; or the page does
             not show the effect after 10 s
@@ -136,16 +142,54 @@ class RowUser:
             'values': values,
             'was': {name: seen[name] for name in values if name in seen and action == 'update'},
         }
+        if self._away is not None:
+            self._away.keep(write)
+            return {'state': 'waiting'}
+        [outcome] = await self._send([write])
+        return outcome
+
+    def offline(self) -> None:
+        """Cut this person's connection: the page gets no changes, and what they :meth:`write` waits in their browser.
+
+        What waits shows in :meth:`rows` at once, as in the browser. ``User.should_see`` sees the page as it would be
+        with a connection.
+
+        Example::
+
+            notes.offline()
+            await notes.write('update', note, text='Call Ann')
+            assert notes.row(id=note['id'])['text'] == 'Call Ann'
+        """
+        self._away = Away(self.stream, self.scope, self.element(self._key).view.rows)
+
+    async def online(self) -> list[dict[str, Any]]:
+        """Give the connection back: what waits is sent in the order in which it was written.
+
+        :return: what the browser would be told of each write that waited, see :meth:`write`
+        :raises AssertionError: as :meth:`write`
+
+        Example::
+
+            [outcome] = await notes.online()
+            assert outcome['conflicts'] == {'text': 'Call Bob'}  # what somebody else has written meanwhile
+        """
+        waiting, self._away = self._away.waiting if self._away else [], None
+        outcomes = []
+        for start in range(0, len(waiting), BATCH_LIMIT):
+            outcomes += await self._send(waiting[start : start + BATCH_LIMIT])
+        return outcomes
+
+    async def _send(self, writes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         server = current_server()
         # there is no socket here, and so no leader; everything else is as for a browser
         assert self.user.client is not None, 'the person has opened no page'
         author = server.author(self.user.client.request)
         inbox = Inbox(server.writer, server.streams, may_write=lambda sid: True, author_of=lambda sid: author)
-        answer = await inbox.receive('test', Batch.model_validate({'queue': self._queue, 'writes': [write]}))
-        assert answer['ok'], f'the write was not decided: {answer["reason"]}'
+        answer = await inbox.receive('test', Batch.model_validate({'queue': self._queue, 'writes': writes}))
+        assert answer['ok'], f'the writes were not decided: {answer["reason"]}'
         await self.settle()
-        outcome: dict[str, Any] = answer['outcomes'][0]
-        return outcome
+        outcomes: list[dict[str, Any]] = answer['outcomes']
+        return outcomes
 
     async def settle(self) -> None:
         """Wait until the page has all changes that are committed when this is called.

@@ -6,13 +6,15 @@ Imports ``database``, ``ids`` and ``streams``.
 from .author import Author
 from .effects import RowOrId
 from .inbox import Inbox
-from .queues import Batch
+from .queues import BATCH_LIMIT, Batch
 from .refusals import RefusedWriteError, RowGoneError
-from .shapes import insert_shape, makes_ids, named_by, shown_defaults, update_shape
+from .shapes import NOW, insert_shape, makes_ids, named_by, shown_defaults, update_shape
 from .write import Write
 from .writer import Writer
 
 __all__ = [
+    'BATCH_LIMIT',
+    'NOW',
     'Author',
     'Batch',
     'Inbox',
