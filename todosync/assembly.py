@@ -41,7 +41,7 @@ from todosync.streams import (
     Fetch,
     Rights,
     RightsWatch,
-    Scopes,
+    ScopeChannels,
     ScopeValue,
     Source,
     Stream,
@@ -182,7 +182,7 @@ class SyncServer:
         self.broadcaster = Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, self.streams)
         self.commits = self.database.commit_signal(settings.poll_interval, self._on_commit)
         self.rights = Rights(current_user)
-        self.rights_watch = RightsWatch(self.database, self.streams if self.rights.are_asked else (), self._ask_again)
+        self.rights_watch = RightsWatch(self.database, self.streams if self.rights.are_asked else (), self._on_rights)
         self.log_watch = LogWatch(
             self.database, [*(stream.log_table for stream in self.streams), *self.rights_watch.logs]
         )
@@ -427,20 +427,21 @@ class SyncServer:
             embed_limit=limit,
             prepare=self._prepare_database,
             scope=scope,
-            dismiss=self.rights_watch.look if stream.rights and self.rights.are_asked else None,
+            settle_rights=self.rights_watch.look if stream.rights and self.rights.are_asked else None,
         )
         channel.on_change(partial(self.views.refresh, channel.key))
         return channel
 
-    def _make_scopes(self, stream: Stream) -> Scopes:
-        return Scopes(stream, self.database, self.cable, partial(self._make_channel, stream))
+    def _make_scopes(self, stream: Stream) -> ScopeChannels:
+        return ScopeChannels(stream, self.database, self.cable, partial(self._make_channel, stream))
 
     def _on_commit(self) -> None:
         self.broadcaster.broadcast_later()
         self.rights_watch.wake()
 
-    async def _ask_again(self, streams: list[Stream]) -> None:
-        await self.readers.ask_again(streams, await self.channels.ask_again(streams))
+    async def _on_rights(self, streams: list[Stream]) -> None:
+        dismissed = await self.channels.dismiss_refused(streams)
+        await self.readers.ask_again(streams, dismissed)
 
     def _user_of(self, sid: str) -> Any:
         client = self.tabs.client_of(sid)

@@ -22,7 +22,7 @@ from tests.server import RunningServer, running_server
 from tests.waiting import TIMEOUT, wait_until
 from todosync.cable import MemoryCable
 from todosync.production.metrics import ReportCollector
-from todosync.production.status import EXPIRY, PROCESS, STREAM, ProcessReport, StatusBoard
+from todosync.production.status import EXPIRY, PROCESS, TOPIC, ProcessReport, StatusBoard
 
 REPORT = ProcessReport(
     process=PROCESS, at=1000.0, started_at=900.0, versions={'todos': 7, 'notes': 3}, browsers=2, leaders=2, followers=3,
@@ -62,7 +62,7 @@ def board(cable: MemoryCable, clock: Clock) -> Iterator[StatusBoard]:
 
 
 def publish(cable: MemoryCable, report: ProcessReport) -> None:
-    cable.publish(STREAM, orjson.dumps(dataclasses.asdict(report)))
+    cable.publish(TOPIC, orjson.dumps(dataclasses.asdict(report)))
 
 
 def test_a_process_knows_the_newest_report_of_every_process(board: StatusBoard, cable: MemoryCable) -> None:
@@ -136,9 +136,9 @@ def test_a_report_that_cannot_be_made_or_sent_stops_nothing(cable: MemoryCable, 
 def test_the_report_of_an_older_version_of_the_program_is_left_out(board: StatusBoard, cable: MemoryCable) -> None:
     old = dataclasses.asdict(dataclasses.replace(REPORT, process='old:1'))
     del old['open_files']
-    cable.publish(STREAM, orjson.dumps(old))
+    cable.publish(TOPIC, orjson.dumps(old))
     new = {**dataclasses.asdict(dataclasses.replace(REPORT, process='new:1')), 'added_later': 1}
-    cable.publish(STREAM, orjson.dumps(new))
+    cable.publish(TOPIC, orjson.dumps(new))
     assert {report.process for report in board.reports()} == {PROCESS, 'new:1'}
 
 

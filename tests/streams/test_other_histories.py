@@ -25,8 +25,8 @@ from todosync.streams import Channel, DiskCache, MemoryCache, Stream, count
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('todosync.streams.watch.LOOK_INTERVAL', 0.05)
-    monkeypatch.setattr('todosync.streams.watch.LOOKS_PER_COUNT', 3)
+    monkeypatch.setattr('todosync.streams.replica_watch.LOOK_INTERVAL', 0.05)
+    monkeypatch.setattr('todosync.streams.replica_watch.LOOKS_PER_COUNT', 3)
 
 
 async def shows(channel: Channel, browser: Browser, titles: list[str]) -> None:

@@ -23,7 +23,7 @@ from todosync import Stream, count
 from todosync.cable import MemoryCable
 from todosync.database.database import Database
 from todosync.jobs import Jobs, LocalJobs
-from todosync.streams import Broadcaster, Channel, Channels, Rights, RightsWatch, Scopes
+from todosync.streams import Broadcaster, Channel, Channels, Rights, RightsWatch, ScopeChannels
 from todosync.streams.cache import MemoryCache
 from todosync.streams.version import NOTHING, Version
 
@@ -71,8 +71,8 @@ class Rooms:
         self.broadcaster = Broadcaster(self.database, self.cable, self.local_jobs, self.jobs.failed, [CARDS])
         self.user_of: dict[str, str] = {}
         self.rights = Rights(lambda request: None)
-        self.watch = RightsWatch(self.database, [CARDS], self._ask_again)
-        self.scopes = Scopes(CARDS, self.database, self.cable, self._make_channel)
+        self.watch = RightsWatch(self.database, [CARDS], self._on_rights)
+        self.scopes = ScopeChannels(CARDS, self.database, self.cable, self._make_channel)
         self.channels = Channels(
             [],
             scopes=[self.scopes],
@@ -139,11 +139,11 @@ class Rooms:
             self.sio,
             embed_limit=2**20,
             scope=scope,
-            dismiss=self.watch.look,
+            settle_rights=self.watch.look,
         )
 
-    async def _ask_again(self, streams: list[Stream]) -> None:
-        await self.channels.ask_again(streams)
+    async def _on_rights(self, streams: list[Stream]) -> None:
+        await self.channels.dismiss_refused(streams)
 
 
 class Person:

@@ -27,16 +27,16 @@ class Cable(Protocol):
     def stop(self) -> None:
         """End delivery and release everything; safe to call twice."""
 
-    def publish(self, stream: str, message: bytes) -> None:
-        """Deliver a message to all subscribers of the stream. May block.
+    def publish(self, topic: str, message: bytes) -> None:
+        """Deliver a message to all subscribers of the topic. May block.
 
-        :param stream: the topic of the stream
+        :param topic: what the message is about, such as the topic of a stream
         :param message: the message, as JSON
         :raises OSError: the message could not be published
         """
 
-    def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
-        """Call ``receive`` with each message of the stream from now on.
+    def subscribe(self, topic: str, receive: Receiver) -> Callable[[], None]:
+        """Call ``receive`` with each message of the topic from now on.
 
         :return: a function that ends the subscription; safe to call twice
         """

@@ -23,14 +23,14 @@ class MemoryCable:
         """End delivery; safe to call twice."""
         self._running = False
 
-    def publish(self, stream: str, message: bytes) -> None:
-        """Deliver a message to all subscribers of the stream."""
+    def publish(self, topic: str, message: bytes) -> None:
+        """Deliver a message to all subscribers of the topic."""
         if self._running:
-            self._subscriptions.deliver(stream, message)
+            self._subscriptions.deliver(topic, message)
 
-    def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
-        """Call ``receive`` with each message of the stream from now on."""
-        return self._subscriptions.add(stream, receive)
+    def subscribe(self, topic: str, receive: Receiver) -> Callable[[], None]:
+        """Call ``receive`` with each message of the topic from now on."""
+        return self._subscriptions.add(topic, receive)
 
     def trim(self, max_age: float) -> None:
         """Do nothing: no message is kept."""

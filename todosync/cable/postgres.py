@@ -88,13 +88,13 @@ class PostgresCable:
                 self._writer.close()
                 self._writer = None
 
-    def publish(self, stream: str, message: bytes) -> None:
-        """Deliver a message to all subscribers of the stream, in every process on every machine."""
-        self._write(PUBLISH, (stream, message))
+    def publish(self, topic: str, message: bytes) -> None:
+        """Deliver a message to all subscribers of the topic, in every process on every machine."""
+        self._write(PUBLISH, (topic, message))
 
-    def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
-        """Call ``receive`` with each message of the stream from now on, in the cable's own thread."""
-        return self._subscriptions.add(stream, receive)
+    def subscribe(self, topic: str, receive: Receiver) -> Callable[[], None]:
+        """Call ``receive`` with each message of the topic from now on, in the cable's own thread."""
+        return self._subscriptions.add(topic, receive)
 
     def trim(self, max_age: float) -> None:
         """Delete the messages that were published more than ``max_age`` seconds ago, by the database's clock."""
@@ -142,8 +142,8 @@ class PostgresCable:
     def _deliver_after(self, connection: psycopg.Connection, last: int) -> int:
         query = 'SELECT id, stream, message FROM cable_messages WHERE id > %s ORDER BY id'
         rows = connection.execute(query, (last,)).fetchall()
-        for _, stream, message in rows:
-            self._subscriptions.deliver(stream, message)
+        for _, topic, message in rows:
+            self._subscriptions.deliver(topic, message)
         return int(rows[-1][0]) if rows else last
 
     def _listen(self) -> psycopg.Connection:

@@ -80,16 +80,16 @@ class SqliteCable:
                 self._writer.close()
                 self._writer = None
 
-    def publish(self, stream: str, message: bytes) -> None:
-        """Deliver a message to all subscribers of the stream, in every process."""
+    def publish(self, topic: str, message: bytes) -> None:
+        """Deliver a message to all subscribers of the topic, in every process."""
         self._write(
-            'INSERT INTO messages(stream, message, published_at) VALUES (?, ?, ?)', (stream, message, self._clock())
+            'INSERT INTO messages(stream, message, published_at) VALUES (?, ?, ?)', (topic, message, self._clock())
         )
         self._file.wake()
 
-    def subscribe(self, stream: str, receive: Receiver) -> Callable[[], None]:
-        """Call ``receive`` with each message of the stream from now on, in the cable's own thread."""
-        return self._subscriptions.add(stream, receive)
+    def subscribe(self, topic: str, receive: Receiver) -> Callable[[], None]:
+        """Call ``receive`` with each message of the topic from now on, in the cable's own thread."""
+        return self._subscriptions.add(topic, receive)
 
     def trim(self, max_age: float) -> None:
         """Delete the messages that were published more than ``max_age`` seconds ago."""
@@ -121,8 +121,8 @@ class SqliteCable:
     def _deliver_after(self, connection: sqlite3.Connection, last: int) -> int:
         query = 'SELECT id, stream, message FROM messages WHERE id > ? ORDER BY id'
         rows = connection.execute(query, (last,)).fetchall()
-        for _, stream, message in rows:
-            self._subscriptions.deliver(stream, message)
+        for _, topic, message in rows:
+            self._subscriptions.deliver(topic, message)
         return int(rows[-1][0]) if rows else last
 
     def _connect(self) -> sqlite3.Connection:

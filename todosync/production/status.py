@@ -23,7 +23,7 @@ from todosync.database import Outage
 if TYPE_CHECKING:
     from todosync.assembly import SyncServer
 
-STREAM = 'todosync:status'
+TOPIC = 'todosync:status'
 """The name on the cable; no name of a table can be like it."""
 REPORT_INTERVAL = 5.0
 EXPIRY = 3 * REPORT_INTERVAL
@@ -149,7 +149,7 @@ class StatusBoard:
         """Begin to report and to listen; safe to call twice."""
         if self._thread is None:
             self._listening_since = self._clock()
-            self._unsubscribe = self._cable.subscribe(STREAM, self._hear)
+            self._unsubscribe = self._cable.subscribe(TOPIC, self._hear)
             self._stopping.clear()
             self._thread = threading.Thread(target=self._report_regularly, name='status', daemon=True)
             self._thread.start()
@@ -181,7 +181,7 @@ class StatusBoard:
         """Publish a report now. Blocks; never raises."""
         with self._reporting:  # one at a time, so that reports arrive in the order in which they were made
             try:
-                self._cable.publish(STREAM, orjson.dumps(asdict(self._take())))
+                self._cable.publish(TOPIC, orjson.dumps(asdict(self._take())))
             except Exception as error:  # the store of the jobs, or the cable
                 self._outage.note(error)
             else:

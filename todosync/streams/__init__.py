@@ -17,7 +17,7 @@ from .reading import UnservableError
 from .replica import Replica
 from .rights import REFUSAL, Rights, RightsWatch, person
 from .scope import key_of, read_scope
-from .scopes import Scopes
+from .scope_channels import ScopeChannels
 from .source import Source
 from .stream import Stream
 from .texts import Plural, plural
@@ -41,8 +41,8 @@ __all__ = [
     'Rights',
     'RightsWatch',
     'Row',
+    'ScopeChannels',
     'ScopeValue',
-    'Scopes',
     'Snapshot',
     'Source',
     'Stream',

@@ -21,7 +21,7 @@ from .stream import Stream
 from .version import Version
 
 JOB_ID = 'broadcast'
-BURST_INTERVAL = 0.01
+BROADCAST_INTERVAL = 0.01
 """Seconds between two broadcasts. A single change is published at once; many changes in a row make one message each."""
 RETRY_INTERVAL = 0.5
 """Seconds from a failed broadcast to the next attempt. Each further failure doubles the time."""
@@ -131,7 +131,7 @@ class Broadcaster:
                 self._jobs.wake(JOB_ID, after=min(RETRY_INTERVAL * 2**self._failures, SAFETY_INTERVAL))
                 self._failures += 1
             if self._published != before:
-                self._pause(BURST_INTERVAL)  # changes that are committed meanwhile make one message, in this run
+                self._pause(BROADCAST_INTERVAL)  # changes that are committed meanwhile make one message, in this run
             with self._lock:
                 if not self._pending:
                     self._running = False

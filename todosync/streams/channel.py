@@ -27,12 +27,12 @@ from .listening import listen
 from .messages import Delta, ScopeValue, Snapshot, head, refusal, replacing
 from .recent import Recent
 from .replica import Replica
+from .replica_watch import ReplicaWatch
 from .scope import key_of
 from .source import Source, Whole
 from .stream import Stream
 from .tasks import Tasks
 from .version import NOTHING, Version
-from .watch import Watch
 
 EVENT = 'todosync_data'
 ANSWER_EVENT = 'todosync_answer'
@@ -61,10 +61,10 @@ class Channel:
     :param burst_interval: seconds between two messages to the browsers, see :data:`BURST_INTERVAL`
     :param clock: returns the time in seconds
     :param prepare: makes what the database lacks, where it was replaced by one of an older release; called in a thread
-    :param scope: the scope whose rows these are, of a stream with scopes; then :class:`Scopes` brings it the messages,
-        and looks after it
-    :param dismiss: awaited before changes go on to replica and browsers, see :class:`Gate` (default: nobody loses a
-        right)
+    :param scope: the scope whose rows these are, of a stream with scopes; then :class:`ScopeChannels` brings it the
+        messages, and looks after it
+    :param settle_rights: awaited before changes go on to replica and browsers, see :class:`Gate` (default: nobody
+        loses a right)
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Channel:
         clock: Callable[[], float] = time.monotonic,
         prepare: Callable[[], None] = lambda: None,
         scope: ScopeValue | None = None,
-        dismiss: Callable[[], Awaitable[None]] | None = None,
+        settle_rights: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.stream = stream
         self.scope = scope
@@ -89,13 +89,13 @@ class Channel:
         self.source = Source(stream, database, cache, scope)
         self._cable = cable
         self._sio = sio
-        self._gate = Gate(dismiss, self._take)
+        self._gate = Gate(settle_rights, self._take)
         self._tasks = Tasks()
-        self._readers: dict[str, Any] | None = None
+        self._admitted: dict[str, Any] | None = None
         self._clock = clock
         self._recent = Recent()
         self._catching_up = CatchingUp(self.key, self._read_newer)
-        self._watch = Watch(self.replica, self.source, self.catch_up, prepare)
+        self._watch = ReplicaWatch(self.replica, self.source, self.catch_up, prepare)
         self._burst = Burst(burst_interval)
         self._flush_timer: asyncio.TimerHandle | None = None
         self._fanout = Fanout(sio, EVENT, lambda: Delta.nothing(stream.name, self._burst.sent_version, scope).message())
@@ -142,27 +142,27 @@ class Channel:
 
     async def answer(self, sid: str, version: Version) -> None:
         """Add a socket, and send it what :meth:`subscribe` returns. Ends when the socket has taken it, or is gone."""
-        if self._readers is not None:  # what it may read begins with the moment in which it was asked
+        if self._admitted is not None:  # what it may read begins with the moment in which it was asked
             await self.catch_up()
             self.flush()
-            if sid not in self._readers:
+            if sid not in self._admitted:
                 return
         answer = await self.subscribe(sid, version)
-        if self._readers is not None and sid not in self._readers:  # it has lost its right meanwhile
+        if self._admitted is not None and sid not in self._admitted:  # it has lost its right meanwhile
             await self._fanout.remove(sid)
             return
         await self._fanout.send_to(sid, ANSWER_EVENT, answer)
 
     def admit(self, sid: str, user: Any) -> None:
         """Note whose socket is about to subscribe. From the first call on only such sockets get anything."""
-        self._readers = {} if self._readers is None else self._readers
-        self._readers[sid] = user
+        self._admitted = {} if self._admitted is None else self._admitted
+        self._admitted[sid] = user
 
-    def readers(self) -> dict[str, Any]:
+    def admitted(self) -> dict[str, Any]:
         """Return the users of the sockets that have been admitted, by Socket.IO id, and forget those that are gone."""
         is_connected = self._sio.manager.is_connected
-        self._readers = {sid: user for sid, user in (self._readers or {}).items() if is_connected(sid, '/')}
-        return dict(self._readers)
+        self._admitted = {sid: user for sid, user in (self._admitted or {}).items() if is_connected(sid, '/')}
+        return dict(self._admitted)
 
     async def dismiss(self, sid: str, reason: str) -> None:
         """Send a socket nothing more but why that is so; safe to call twice.
@@ -170,7 +170,7 @@ class Channel:
         :param sid: its Socket.IO id
         :param reason: a sentence for its user
         """
-        (self._readers or {}).pop(sid, None)
+        (self._admitted or {}).pop(sid, None)
         await self._fanout.remove(sid)
         message = orjson.dumps(refusal(self.stream.name, self.scope, reason))
         self._tasks.begin(self._fanout.send_to(sid, EVENT, message))  # a slow socket holds up nobody

@@ -14,7 +14,7 @@ from .channel import Channel
 from .messages import ScopeValue
 from .rights import REFUSAL, RETRY_INTERVAL, Rights, person
 from .scope import read_scope
-from .scopes import Scopes
+from .scope_channels import ScopeChannels
 from .stream import Stream
 from .tasks import Tasks
 from .version import NOTHING, Version
@@ -35,7 +35,7 @@ class Channels:
         self,
         channels: Iterable[Channel],
         *,
-        scopes: Iterable[Scopes] = (),
+        scopes: Iterable[ScopeChannels] = (),
         rights: Rights | None = None,
         user_of: Callable[[str], Any] = lambda sid: None,
         is_connected: Callable[[str], bool],
@@ -120,7 +120,7 @@ class Channels:
         self._answers[channel].ask(sid, Version.from_message(data.get('version')) or NOTHING)
         return {'ok': True}
 
-    async def ask_again(self, streams: Iterable[Stream]) -> set[tuple[str, str]]:
+    async def dismiss_refused(self, streams: Iterable[Stream]) -> set[tuple[str, str]]:
         """End the subscriptions of sockets whose users may not read something any more.
 
         :param streams: whose rights have changed
@@ -128,9 +128,9 @@ class Channels:
         """
         dismissed = set()
         for channel in [channel for stream in streams for channel in self.now_of(stream)]:
-            readers = channel.readers()
-            refused = await asyncio.to_thread(self._refused, channel, list(readers.values()))
-            for sid, user in readers.items():
+            admitted = channel.admitted()
+            refused = await asyncio.to_thread(self._refused, channel, list(admitted.values()))
+            for sid, user in admitted.items():
                 if person(user) in refused:
                     await channel.dismiss(sid, REFUSAL)
                     dismissed.add((channel.key, person(user)))

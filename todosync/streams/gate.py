@@ -15,33 +15,35 @@ RETRY_INTERVAL = 0.25
 class Gate:
     """Lets messages pass, in their order. Belongs to the event loop.
 
-    :param dismiss: awaited before messages pass: it returns when those who had lost their right before it was called
-        get nothing any more; ``None`` where nobody loses a right, so that messages pass at once
+    :param settle_rights: awaited before messages pass; returns when nobody gets them any more who had lost the right
+        when it was called; ``None`` where nobody loses a right, so that messages pass at once
     :param take: called with each message that has passed
     """
 
-    def __init__(self, dismiss: Callable[[], Awaitable[None]] | None, take: Callable[[dict[str, Any]], None]) -> None:
-        self._dismiss = dismiss
+    def __init__(
+        self, settle_rights: Callable[[], Awaitable[None]] | None, take: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._settle_rights = settle_rights
         self._take = take
         self._waiting: list[dict[str, Any]] = []
         self._passing: asyncio.Task[None] | None = None
 
     def put(self, message: dict[str, Any]) -> None:
         """Have a message pass, now or soon."""
-        if self._dismiss is None:
+        if self._settle_rights is None:
             self._take(message)
             return
         self._waiting.append(message)
         if self._passing is None or self._passing.done():
-            self._passing = asyncio.create_task(self._pass(self._dismiss))
+            self._passing = asyncio.create_task(self._pass(self._settle_rights))
 
     async def wait(self) -> None:
         """Return when what was committed before this call may pass.
 
         :raises DatabaseUnavailableError: it cannot be told now
         """
-        if self._dismiss is not None:
-            await self._dismiss()
+        if self._settle_rights is not None:
+            await self._settle_rights()
 
     async def stop(self) -> None:
         """Let nothing pass any more; safe to call twice."""
@@ -49,11 +51,11 @@ class Gate:
             self._passing.cancel()
             await asyncio.gather(self._passing, return_exceptions=True)
 
-    async def _pass(self, dismiss: Callable[[], Awaitable[None]]) -> None:
+    async def _pass(self, settle_rights: Callable[[], Awaitable[None]]) -> None:
         while self._waiting:
             count = len(self._waiting)
             try:
-                await dismiss()
+                await settle_rights()
             except DatabaseUnavailableError:  # who reads or writes says so
                 await asyncio.sleep(RETRY_INTERVAL)
                 continue

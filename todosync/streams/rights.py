@@ -83,14 +83,14 @@ class RightsWatch:
 
     :param database: has the tables
     :param streams: the streams whose rights they are
-    :param ask_again: called with the streams whose rights have changed
+    :param on_change: called with the streams whose rights have changed; until it returns, they count as not settled
     """
 
     def __init__(
-        self, database: Database, streams: Iterable[Stream], ask_again: Callable[[list[Stream]], Awaitable[None]]
+        self, database: Database, streams: Iterable[Stream], on_change: Callable[[list[Stream]], Awaitable[None]]
     ) -> None:
         self._database = database
-        self._ask_again = ask_again
+        self._on_change = on_change
         self._streams = [stream for stream in streams if stream.rights]
         self.logs = list({model: rights_log(model) for stream in self._streams for model in stream.rights}.values())
         """The change logs of the tables."""
@@ -154,7 +154,7 @@ class RightsWatch:
         if changed:
             logs = {model: rights_log(model).name for stream in self._streams for model in stream.rights}
             concerned = [stream for stream in self._streams if any(logs[model] in changed for model in stream.rights)]
-            await self._ask_again(concerned)
+            await self._on_change(concerned)
             self._seen = found  # only now: what could not be asked is asked again
 
     def _read(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Effect:
         self.carry_out = carry_out
 
 
-def insertion(stream: Stream, values: Values, row_id: int | None = None, *, author: Author = PROGRAM) -> Effect:
+def insert_effect(stream: Stream, values: Values, row_id: int | None = None, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of an insert.
 
     :param row_id: the id that the row gets (default: one that is made here)
@@ -54,7 +54,7 @@ def insertion(stream: Stream, values: Values, row_id: int | None = None, *, auth
     return Effect([stream.name, 'insert', given], add)
 
 
-def change(stream: Stream, row: RowOrId, values: Values, *, author: Author = PROGRAM) -> Effect:
+def update_effect(stream: Stream, row: RowOrId, values: Values, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of an update.
 
     :raises RefusedWriteError: the values do not fit the fields, or there are none
@@ -74,7 +74,7 @@ def change(stream: Stream, row: RowOrId, values: Values, *, author: Author = PRO
     return Effect([stream.name, 'update', id_of(row), given], carry_out)
 
 
-def deletion(stream: Stream, row: RowOrId, kept: Deleted | None = None, *, author: Author = PROGRAM) -> Effect:
+def delete_effect(stream: Stream, row: RowOrId, kept: Deleted | None = None, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of a delete.
 
     :param kept: where the row is kept, to be put back
@@ -90,7 +90,7 @@ def deletion(stream: Stream, row: RowOrId, kept: Deleted | None = None, *, autho
     return Effect([stream.name, 'delete', id_of(row)], remove)
 
 
-def restoration(stream: Stream, row_id: int, kept: Deleted, *, author: Author = PROGRAM) -> Effect:
+def restore_effect(stream: Stream, row_id: int, kept: Deleted, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of putting a deleted row back as it was. A row that is there stays as it is.
 
     :param kept: where the row was kept
@@ -112,7 +112,7 @@ def restoration(stream: Stream, row_id: int, kept: Deleted, *, author: Author = 
     return Effect([stream.name, 'restore', row_id], put_back)
 
 
-def deed(stream: Stream, verb: str, row: RowOrId, *, author: Author = PROGRAM) -> Effect:
+def verb_effect(stream: Stream, verb: str, row: RowOrId, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of a verb.
 
     :raises RefusedWriteError: the stream has no such verb

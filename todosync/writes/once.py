@@ -67,6 +67,6 @@ def request_hash(request: Any) -> str:
     return hashlib.sha256(json.dumps(request, default=str, sort_keys=True).encode()).hexdigest()
 
 
-def forget(session: Session, before: datetime) -> None:
+def forget_done(session: Session, before: datetime) -> None:
     """Delete the outcomes of writes that were done before a time."""
     session.connection().execute(delete(done).where(done.c.at < seconds(before)))

@@ -24,7 +24,7 @@ from todosync.streams import Stream
 
 from .author import PROGRAM, Author
 from .deleted import Deleted
-from .effects import Effect, change, deed, deletion, insertion, restoration
+from .effects import Effect, delete_effect, insert_effect, restore_effect, update_effect, verb_effect
 from .once import request_hash
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError, refusal_by_database
 from .tables import outcomes, queues, seconds
@@ -209,14 +209,14 @@ def _effect(stream: Stream, write: QueuedWrite, kept: Deleted, author: Author) -
     if write.action == 'insert':
         if not 0 < write.id <= GIVEN_ID_MAX or is_of_the_future(write.id, FUTURE_LIMIT):
             raise RefusedWriteError('The clock of this device is wrong; set it, and try again')
-        return insertion(stream, values, write.id, author=author)
+        return insert_effect(stream, values, write.id, author=author)
     if write.action == 'update':
-        return change(stream, write.id, values, author=author)
+        return update_effect(stream, write.id, values, author=author)
     if write.action == 'delete':
-        return deletion(stream, write.id, kept, author=author)
+        return delete_effect(stream, write.id, kept, author=author)
     if write.action == 'restore':
-        return restoration(stream, write.id, kept, author=author)
-    return deed(stream, write.action, write.id, author=author)
+        return restore_effect(stream, write.id, kept, author=author)
+    return verb_effect(stream, write.action, write.id, author=author)
 
 
 def _refusal(error: RefusedWriteError) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from todosync.streams import Stream
 
 from .author import PROGRAM, Author
 from .deleted import forget_deleted
-from .effects import Effect, RowOrId, change, deed, deletion, insertion
-from .once import Once, forget
+from .effects import Effect, RowOrId, delete_effect, insert_effect, update_effect, verb_effect
+from .once import Once, forget_done
 from .queues import forget_queues
 from .refusals import refusal_by_database
 from .shapes import Values
@@ -61,7 +61,7 @@ class Writer:
         :raises DatabaseUnavailableError: the database cannot be written to
         """
         with self.database.write() as session:
-            forget(session, before)
+            forget_done(session, before)
             forget_deleted(session, before)
 
     def forget_queues(self, before: datetime) -> None:
@@ -97,7 +97,7 @@ class Writer:
 
             note = writer.insert(NOTES, {'text': 'Buy milk'})
         """
-        return self._transaction(stream, insertion(stream, values, author=author), key)
+        return self._transaction(stream, insert_effect(stream, values, author=author), key)
 
     def update(
         self, stream: Stream, row: RowOrId, values: Values, *, key: str | None = None, author: Author = PROGRAM
@@ -118,7 +118,7 @@ class Writer:
 
             writer.update(NOTES, note, {'urgent': True})
         """
-        return self._transaction(stream, change(stream, row, values, author=author), key)
+        return self._transaction(stream, update_effect(stream, row, values, author=author), key)
 
     def delete(self, stream: Stream, row: RowOrId, *, key: str | None = None, author: Author = PROGRAM) -> None:
         """Delete a row.
@@ -135,7 +135,7 @@ class Writer:
 
             writer.delete(NOTES, note)
         """
-        self._transaction(stream, deletion(stream, row, author=author), key)
+        self._transaction(stream, delete_effect(stream, row, author=author), key)
 
     def do(self, stream: Stream, verb: str, row: RowOrId, *, key: str | None = None, author: Author = PROGRAM) -> Any:
         """Do what a verb of the stream does to a row.
@@ -154,7 +154,7 @@ class Writer:
 
             writer.do(NOTES, 'archive', note)
         """
-        return self._transaction(stream, deed(stream, verb, row, author=author), key)
+        return self._transaction(stream, verb_effect(stream, verb, row, author=author), key)
 
     def _transaction(self, stream: Stream, effect: Effect, key: str | None) -> Any:
         try:

@@ -15,15 +15,15 @@ from todosync.database import Database, DatabaseUnavailableError
 from .channel import Channel
 from .listening import listen
 from .messages import Delta, ScopeValue
+from .replica_watch import LOOK_INTERVAL
 from .stream import Stream
 from .tasks import Tasks
 from .version import Held, Version
-from .watch import LOOK_INTERVAL
 
 log = logging.getLogger(__name__)
 
 
-class Scopes:
+class ScopeChannels:
     """The channels of a stream that somebody of this process watches, by scope. Belongs to the event loop.
 
     One message on the cable tells what has changed in all scopes, in one moment. It is taken apart here, and each part

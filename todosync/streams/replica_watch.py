@@ -20,7 +20,7 @@ LOOKS_PER_COUNT = 10
 log = logging.getLogger(__name__)
 
 
-class Watch:
+class ReplicaWatch:
     """Looks again and again, so that a database that was put back or replaced does not wait for a message.
 
     Belongs to the event loop.
