@@ -1,4 +1,4 @@
-"""The access room: who somebody is, and what they may do. Imports nothing else of todosync."""
+"""The access room: refuses requests that another site has made a browser send. Imports nothing else of todosync."""
 
 from .csrf import refusal as csrf_refusal
 from .csrf import token as csrf_token
