@@ -9,9 +9,9 @@ from todosync.jobs import job
 from todosync.runtime import current_server
 
 KEY_RETENTION = 24 * 60 * 60
-"""Seconds for which it is known what was done under a key."""
+"""Seconds for which the outcomes of writes with a key are kept."""
 QUEUE_RETENTION = 90 * 24 * 60 * 60
-"""Seconds for which it is known what was done of a browser's queue. A device may be without a network for long."""
+"""Seconds for which the queue of a browser is remembered that sends nothing. A device may be offline for long."""
 
 
 @job

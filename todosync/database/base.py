@@ -39,7 +39,7 @@ class Dialect(Protocol):
         """Return the statements that give marks to a change log of a release that knew none."""
 
     def enforcement_ddl(self, table: LogTable) -> list[str]:
-        """Return the statements after which the triggers fire whatever a program has set, and are recognised later."""
+        """Return the statements that make the triggers fire whatever a program has set, and by which they are known later."""
 
     def has_change_log(self, connection: Connection, table: LogTable, *, exactly: bool) -> bool:
         """Return whether a table has the change log and the triggers that the statements above make. Only reads.
@@ -51,15 +51,15 @@ class Dialect(Protocol):
         """Return whether a change of the schema was refused only because somebody is just writing."""
 
     def signal_ddl(self, topic: str, table: str) -> list[str]:
-        """Return the statements after which commits that change a table are signalled under a topic."""
+        """Return the statements that have each commit that changes a table signalled under a topic."""
 
     def place(self) -> object:
-        """Return where what is written goes; a write is lost if that changes before it is committed."""
+        """Return something that changes when another database takes this one's place. A write meanwhile is lost."""
 
     def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return what calls back after commits.
 
-        :param topic: those commits at least
+        :param topic: at least the commits that are signalled under this topic call back
         :param interval: seconds between two looks, where looking is needed
         :param on_commit: called in a thread of the signal's own; must be quick and must not raise
         """

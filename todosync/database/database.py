@@ -1,4 +1,4 @@
-"""The database: transactions, migrations, and the change log of each stream. What kind it is, its dialect knows.
+"""The database: transactions, migrations, and the change logs. What differs by kind of database is in its dialect.
 
 The module is long because it tells for each call what a failure means: refused, not written, or not known.
 """
@@ -193,7 +193,8 @@ class Database:
         """
         forbid_event_loop('Writing to the database')
         with explained(), self._turn(), self._writing_engine.begin() as connection:
-            for _ in range(2):  # the first of them leaves a gap between what is known and the only version that is kept
+            # two rows, of which one is kept: so nobody holds the version just before the one that is kept
+            for _ in range(2):
                 connection.exec_driver_sql(f"INSERT INTO {log.name}({log.key}, op) VALUES (0, 'del')")  # noqa: S608
             newest = f'SELECT max(version) FROM {log.name}'  # noqa: S608 - the program's own names
             connection.exec_driver_sql(f'DELETE FROM {log.name} WHERE version < ({newest})')  # noqa: S608

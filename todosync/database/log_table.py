@@ -1,4 +1,4 @@
-"""What a change log is of."""
+"""A table whose changes are logged, and the names in its log."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LogTable:
 
     @property
     def index_ddl(self) -> list[str]:
-        """The statement that has the changes of a scope found at once; none without scopes."""
+        """The statement for the index by which the changes of a scope are found; none without scopes."""
         name = f'{self.name}_by_scope'
         return [f'CREATE INDEX IF NOT EXISTS {name} ON {self.name}(scope, version)'] if self.scope else []
 
@@ -53,14 +53,14 @@ class LogTable:
         return ', '.join([*found, f'{row}"{self.scope}"'] if self.scope else found)
 
     def is_of_other_kind(self, connection: Connection) -> bool:
-        """Return whether there is a log of this name that has scopes where it should not, or lacks them."""
+        """Return whether there is a log of this name, and only one of the two, it or the stream, has scopes."""
         known = inspect(connection)
         if not known.has_table(self.name):
             return False
         return bool(self.scope) != ('scope' in {column['name'] for column in known.get_columns(self.name)})
 
     def missing_columns(self, connection: Connection) -> str:
-        """Say which columns the model has and its table lacks, and what to do; nothing where that is not so."""
+        """Return which columns the model has and its table lacks, and what to do; an empty text if there are none."""
         source, known = self.source, inspect(connection)
         if not known.has_table(source.name, source.schema):
             return ''  # it is created as the model says

@@ -88,11 +88,11 @@ class PostgresDialect:
         return engine
 
     def for_writing(self, engine: Engine) -> Engine:
-        """Wait for the writer before, and see what it has committed, which repeatable-read could not."""
+        """Let writers wait for each other, and then see what the other has committed; repeatable-read hides that."""
         return engine.execution_options(isolation_level='READ COMMITTED', begin=TAKE_TURN)
 
     def for_migrating(self, engine: Engine) -> Engine:
-        """Let a migration think for as long as it wants between two statements, but not wait for those who write."""
+        """Let a migration take as long as it wants between two statements, but wait for a table only briefly."""
         begin = (
             f'{TAKE_TURN}; SET LOCAL idle_in_transaction_session_timeout = 0; '
             f'SET LOCAL lock_timeout = {int(SCHEMA_PATIENCE * 1000)}'

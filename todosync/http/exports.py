@@ -46,7 +46,7 @@ def make_router(server: SyncServer, streams: Iterable[Stream]) -> APIRouter:
     :param streams: the streams that can be downloaded
     """
     router = APIRouter(route_class=RefusalRoute, tags=['exports'])
-    # one at a time: each has all rows in memory, and of those that were asked for together only the first is written
+    # one at a time: each holds all rows in memory. Those who wait find the file that the first has written
     writing = CapacityLimiter(1)
 
     def add_route(stream: Stream, format_: Format) -> None:

@@ -20,7 +20,7 @@ from .table import Execution
 
 THREADS_PER_FUNCTION = 3
 MOST_THREADS = 100
-"""The threads of all functions together. Who wants more functions to hang at a time has another problem."""
+"""The threads of all functions together. They are used up only when more than thirty functions hang."""
 RETRY_INTERVAL = 1.0
 """Seconds between two attempts to write to a store that refuses writes."""
 
@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs executions that were taken from the store.
 
-    A job meets its own function in its own thread only: whatever its module does when it is imported, and whatever
-    it raises, other jobs go on. So they do where the end of one cannot be stored: that is tried again, and again.
-    Nobody can end a thread, so a function that hangs keeps those that it has; other functions have their own.
+    A job imports and calls its function in its own thread. Whatever the module does when it is imported, and whatever
+    the function raises, other jobs go on. They also go on if the end of a job cannot be stored: that is tried again
+    until it works. Nobody can end a thread, so a function that hangs keeps its threads. Other functions have others.
 
     :param store: where an execution ends
     :param on_end: called when a thread is free again; must not raise

@@ -39,7 +39,7 @@ ANSWER_EVENT = 'todosync_answer'
 BURST_INTERVAL = 0.01
 """Seconds between two messages to the browsers. A single change is sent at once, many in a row once per interval."""
 ATTEMPTS = 3
-"""How often a subscriber's version is looked up while others write; past that the replica itself is the answer."""
+"""How often a subscriber's version is looked up while others write. After that it gets all rows of the replica."""
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class Channel:
 
     async def answer(self, sid: str, version: Version) -> None:
         """Add a socket, and send it what :meth:`subscribe` returns. Ends when the socket has taken it, or is gone."""
-        if self._admitted is not None:  # what it may read begins with the moment in which it was asked
+        if self._admitted is not None:  # its right is that of now, so it must not see rows that are gone by now
             await self.catch_up()
             self.flush()
             if sid not in self._admitted:
@@ -165,7 +165,7 @@ class Channel:
         return dict(self._admitted)
 
     async def dismiss(self, sid: str, reason: str) -> None:
-        """Send a socket nothing more but why that is so; safe to call twice.
+        """End what a socket gets, and tell it why; safe to call twice.
 
         :param sid: its Socket.IO id
         :param reason: a sentence for its user
@@ -180,7 +180,7 @@ class Channel:
         self._fanout.send(self._ended)
 
     async def tell_end_to(self, sid: str) -> None:
-        """Tell a socket the same that is not subscribed yet.
+        """Tell one socket, which is not subscribed yet, that nothing more comes from here.
 
         :param sid: its Socket.IO id
         """

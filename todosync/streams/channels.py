@@ -104,8 +104,8 @@ class Channels:
 
         :param sid: the Socket.IO id of the leader
         :param data: ``stream``, the name, ``scope``, and ``version``, what the browser holds (``None`` if nothing)
-        :return: ``ok``; if it is true, a snapshot or a delta comes as ``todosync_answer``, or a message that says why
-            it is refused. If it is false, no page of this process shows this, or the socket does not lead
+        :return: ``ok``. If it is true, a snapshot or a delta follows as ``todosync_answer``, or a message that says why
+            the socket may not read. If it is false, no page of this process shows this, or the socket does not lead
         """
         channel = self._find(str(data['stream']), data.get('scope'))
         if channel is None or not self._may_subscribe(sid):
@@ -149,7 +149,7 @@ class Channels:
         if not self._rights.are_asked:
             return False
         user = self._user_of(sid)
-        channel.admit(sid, user)  # before it is asked: a right that is lost meanwhile ends this, too
+        channel.admit(sid, user)  # before the right is asked for, so that its loss meanwhile ends the subscription, too
         while self._is_connected(sid):
             try:
                 return bool(await asyncio.to_thread(self._refused, channel, [user]))

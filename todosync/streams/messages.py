@@ -39,8 +39,8 @@ class Snapshot:
 class Delta:
     """The rows that have changed after version ``base``, up to and including ``version``.
 
-    It holds the rows as they are at ``version``, not each change. Only who has ``base`` can apply it, and nobody who
-    has a later version: the database may have been put back to ``base``, and have gone another way since.
+    It holds the rows as they are at ``version``, not each change. Only a reader that holds ``base`` can apply it. A
+    reader with a later version cannot: perhaps the database was put back to ``base``, and other changes followed.
 
     :ivar put: the rows that were inserted or updated
     :ivar deleted: the ids of the rows that were deleted

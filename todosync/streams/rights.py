@@ -63,18 +63,18 @@ class Rights:
             return bool(stream.may_read(user) if scope is None else stream.may_read(user, scope))
         except DatabaseUnavailableError:
             raise
-        except Exception:  # who cannot be told to be allowed is not
+        except Exception:  # without an answer the app has not allowed it
             log.exception('may_read of the stream %s failed', stream.name)
             return False
 
 
 def person(user: Any) -> str:
-    """Return what tells users apart: the ``id`` of the object, or the text or number that it is; empty for nobody."""
+    """Return a text that is another one for each user, made of the user's ``id``, text or number; empty for nobody."""
     return '' if user is None else f'{type(user).__name__} {getattr(user, "id", user)}'
 
 
 def rights_log(model: Any) -> LogTable:
-    """Return the change log of a table of rights, which tells only that something has changed."""
+    """Return the change log of a table of rights. It tells only that something has changed, and not what."""
     return LogTable(model.__table__, f'{model.__table__.name}_rights', 'record_id', is_keyed=False)
 
 
@@ -136,9 +136,9 @@ class RightsWatch:
                 await asyncio.sleep(RETRY_INTERVAL)
 
     async def look(self) -> None:
-        """Return when nobody reads any more what they had lost the right to read before this call.
+        """Return when everybody who had lost a right before this call reads nothing by it any more.
 
-        Looks that are asked for at the same time are one.
+        Calls at the same time share one look.
 
         :raises DatabaseUnavailableError: it cannot be told now
         """
@@ -155,7 +155,7 @@ class RightsWatch:
             logs = {model: rights_log(model).name for stream in self._streams for model in stream.rights}
             concerned = [stream for stream in self._streams if any(logs[model] in changed for model in stream.rights)]
             await self._on_change(concerned)
-            self._seen = found  # only now: what could not be asked is asked again
+            self._seen = found  # only now: after an error the same is asked again
 
     def _read(self) -> dict[str, Any]:
         with self._database.read() as session:

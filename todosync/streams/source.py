@@ -20,8 +20,8 @@ class Whole:
     """All rows, for a reader that no delta brings up to date.
 
     :param entry: the version and JSON of the snapshot message
-    :param replaces: whether the reader has to take the rows even if their version has the lower number: it holds
-        nothing, or a version that the change log does not know, as from before the database was put back
+    :param replaces: whether the reader has to take the rows even if their version has a lower number than its own: it
+        holds nothing, or a version that the change log does not know, as after the database was put back
     """
 
     entry: CacheEntry

@@ -12,11 +12,11 @@ REMEMBERED = 64
 class Version(NamedTuple):
     """A version of a stream: the row of the change log that led to it, by its number and its mark.
 
-    Numbers rise with each change. Marks are random: where a database was put back, or is another one, a number may
-    come again, and its mark tells that it stands for something else. Marks have no order.
+    Numbers rise with each change. Marks are random and have no order. After a database was put back or replaced, a
+    number may come again for another state; then its mark is another one.
 
-    :param number: 0 before the first change, -1 in the version of who holds nothing
-    :param mark: empty where the change log has none; such a version counts as the same as no other
+    :param number: 0 before the first change, -1 for a reader that holds nothing
+    :param mark: empty where the change log has no mark; such a version is equal to no other
 
     Example::
 
@@ -58,7 +58,7 @@ class Version(NamedTuple):
 
 
 NOTHING = Version(-1, '')
-"""The version of whoever holds nothing."""
+"""The version of a reader that holds nothing."""
 
 
 class Held:

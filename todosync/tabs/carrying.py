@@ -49,7 +49,7 @@ class Carrying:
         self.to_nicegui: dict[str, Callable[..., Awaitable[Any]]] = {}
         """NiceGUI's own handlers, each behind the guard, by event."""
         self.plain_emit: Any = None
-        """What sends to a socket, and not to a page."""
+        """The server's own ``emit``, which sends to a socket and knows no carried pages."""
 
     async def join(self, sid: str, asked: Join) -> dict[str, Any]:
         """Carry a page over a leader's socket."""

@@ -142,9 +142,9 @@ class Guard:
             await self._sio._send_packet(eio_sid, acknowledgement)
 
     def _checked(self, websocket: type[Any]) -> type[Any]:
-        """Return Engine.IO's side of a WebSocket, for which one that sends what is no packet at all has ended.
+        """Return Engine.IO's class for its side of a WebSocket, which takes a socket for ended that sends no packet.
 
-        Engine.IO takes such a packet apart outside of all handlers, and would leave what belongs to the socket.
+        Engine.IO itself reads packets outside of all handlers. Its error there would leave parts of the socket behind.
         """
         guard = self
 
@@ -161,7 +161,7 @@ class Guard:
     def _translated(
         self, translate: Callable[..., Awaitable[dict[str, Any]]]
     ) -> Callable[..., Awaitable[dict[str, Any]]]:
-        """Return Engine.IO's way to read a request, with an answer for one whose sender is gone before it has come."""
+        """Return Engine.IO's function that reads a request, which also answers if the sender is gone meanwhile."""
 
         async def translated(scope: Any, receive: Any, send: Any) -> dict[str, Any]:
             gone = {'REQUEST_METHOD': 'OPTIONS', 'QUERY_STRING': 'EIO=4', 'asgi.scope': scope, 'asgi.send': send}
@@ -188,9 +188,9 @@ class Guard:
 
 
 class _CheckedBody:
-    """What a polling browser sends. One that sends what is no packets of a browser has ended.
+    """The body that a polling browser sends. If it holds anything but packets of a browser, the socket is ended.
 
-    Engine.IO would log that, and keep the socket for as long as it waits for a browser that is gone.
+    Engine.IO would only log that, and keep the socket for as long as it waits for a browser that is gone.
     """
 
     def __init__(self, body: Any, end: Callable[[], Awaitable[None]]) -> None:

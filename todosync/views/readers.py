@@ -34,7 +34,7 @@ class Readers:
         self._views = views
         self._requests: weakref.WeakKeyDictionary[View, Request] = weakref.WeakKeyDictionary()
         self._questions: weakref.WeakKeyDictionary[View, object] = weakref.WeakKeyDictionary()
-        """The latest question for each view whose answer counts."""
+        """For each view the latest question. The answers to earlier ones do not count."""
 
     def begin(self, view: View, request: Request, channel: Channel, release: Callable[[], None]) -> None:
         """Have a view show a channel's rows as soon as it is known that its user may read them.
@@ -52,7 +52,7 @@ class Readers:
         """Ask again for the views of streams, because their rights have changed.
 
         :param streams: the streams
-        :param dismissed: whose browsers have been refused what: the keys of channels, and persons
+        :param dismissed: the subscriptions of browsers that have been ended: keys of channels, and persons
         """
         for view in [view for stream in streams for view in self._views.of_stream(stream)]:
             request = self._requests.get(view)
@@ -82,7 +82,7 @@ class Readers:
             except DatabaseUnavailableError:
                 await asyncio.sleep(RETRY_INTERVAL)
         if may_read:
-            await channel.catch_up()  # what they may read begins with the moment in which it was asked
+            await channel.catch_up()  # the right is that of now, so they must not see rows that are gone by now
         was_refused = bool(view.refused)
         if view.is_closed or self._questions.get(view) is not question:
             release()

@@ -1,4 +1,4 @@
-"""Who makes a write, and what they may read: only that they may write."""
+"""Who makes a write. They may write only what they may read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class Author:
     """Who makes a write.
 
     :ivar user: as ``setup(current_user=...)`` tells it, ``None`` for nobody, and for the program itself
-    :ivar may_read: returns whether they may read a scope of a stream, and so write to it; the program itself may
+    :ivar may_read: returns whether they may read a scope of a stream; if not, they may not write to it either. The
+        program itself may read everything
 
     Example::
 

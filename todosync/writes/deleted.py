@@ -28,7 +28,7 @@ class Deleted:
         self._queue = queue
 
     def keep(self, stream: Stream, row: Any, session: Session) -> None:
-        """Keep a row that is about to be deleted. One that is no JSON is not kept, and cannot be put back."""
+        """Keep a row that is about to be deleted. A row that JSON cannot hold is not kept, so it cannot be put back."""
         try:
             kept = orjson.dumps(row.model_dump(mode='json')).decode()
         except (ValueError, TypeError):

@@ -25,7 +25,7 @@ RowOrId = int | Row | SQLModel
 class Effect:
     """A write that was found well-formed, and is carried out in a transaction.
 
-    :param request: what tells it apart from other writes under the same key, as JSON values
+    :param request: what is asked for, as JSON values; another request under the same key is another write
     :param carry_out: carries it out in a session, and returns the row as it is then, ``None`` if it is gone
     """
 
@@ -148,7 +148,7 @@ def stored(stream: Stream, row: RowOrId, session: Session) -> Any:
 
 
 def gone(stream: Stream, row_id: int) -> RowGoneError:
-    """Return the refusal for a row that is not there, or that its author may not know of."""
+    """Return the refusal for a row that does not exist, or that the author of a write may not read."""
     return RowGoneError(f'There is no {stream.model.__name__.lower()} {row_id}; it may have been deleted')
 
 
@@ -197,7 +197,7 @@ def _refuse_unknown(stream: Stream, values: Values) -> None:
 
 
 def _checked(stream: Stream, write: Write, author: Author) -> Write:
-    """Return a write that has passed the rules of its stream. What its author may not read is not there for them."""
+    """Return a write that has passed the rules of its stream. A row that its author may not read counts as gone."""
     if write.row is not None and not author.may_read(stream, _scope(stream, write.row)):
         raise gone(stream, write.row.id)
     for rule in stream.declared.rules:
@@ -206,7 +206,7 @@ def _checked(stream: Stream, write: Write, author: Author) -> Write:
 
 
 def _refuse_unreadable(stream: Stream, row: Any, author: Author) -> None:
-    """Refuse a row that would be where its author may not read."""
+    """Refuse a write after which the row would be in a scope that its author may not read."""
     scope = _scope(stream, row)
     if not author.may_read(stream, scope):
         sentence = 'You may not write here; ask somebody who may to let you in'
