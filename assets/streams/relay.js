@@ -93,7 +93,7 @@ export class StreamRelay {
     reply("ask", { ...state.head, version: state.version });
   }
 
-  /** Nothing more comes of a subscription, but a page of this browser may still show it. @param {StreamMessage} message */
+  /** The server has ended a subscription, but a page of this browser may still show the rows: subscribe anew. @param {StreamMessage} message */
   #askAnew(message) {
     const name = keyOf(message.stream, message.scope);
     const waiting = this.asking.get(name) ?? [];
@@ -102,7 +102,7 @@ export class StreamRelay {
     this.asking.get(name)?.push(...waiting);
   }
 
-  /** The server has ended a subscription. @param {StreamMessage} message */
+  /** This person may not read the rows any more, so the server has ended the subscription. @param {StreamMessage} message */
   #refuse(message) {
     this.subscribed.delete(keyOf(message.stream, message.scope));
     this.#tell(message);
@@ -140,8 +140,8 @@ export class StreamRelay {
   }
 
   /**
-   * Have a follower hold what this tab holds. Of a version that this tab has never held nobody can tell from its number
-   * whether it is of another history, or one that this tab has yet to hear of; when the server has answered, this tab has.
+   * Have a follower hold what this tab holds. A version that this tab has never held may belong to another history, or this
+   * tab may have yet to hear of it. Its number does not tell. So the server is asked first, and then the follower is answered.
    * @param {StreamState} held @param {Version | null} version @param {Post} reply
    */
   #bring(held, version, reply) {
@@ -180,8 +180,8 @@ export class StreamRelay {
   }
 
   /**
-   * Ask the server, once until it answers: whatever comes before the answer is part of it, and what comes after it
-   * continues it. @param {StreamState} state
+   * Ask the server, and not again until it has answered: the answer includes all that comes before it, and what comes
+   * after it continues it. @param {StreamState} state
    */
   #fetch(state) {
     const name = keyOf(state.name, state.scope);
@@ -192,7 +192,7 @@ export class StreamRelay {
     });
   }
 
-  /** No page of the server shows this: those of this browser that did are gone, or soon will be. @param {string} name */
+  /** The server has no page that shows this: the pages of this browser that did are gone, or soon will be. @param {string} name */
   #giveUp(name) {
     this.asking.delete(name);
     const state = this.store.streams.get(name);

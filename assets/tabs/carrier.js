@@ -145,8 +145,8 @@ export class Carrier {
   }
 
   /**
-   * NiceGUI's page would reload when a connection times out; a page of which nothing but the server is missing had
-   * better wait for it. @param {Error} error
+   * NiceGUI's page would reload when a connection times out. But nothing is wrong with the page, so it waits for the server.
+   * @param {Error} error
    */
   #onConnectError(error) {
     this.tab.setConnected(false);
@@ -175,7 +175,7 @@ export class Carrier {
     });
   }
 
-  /** A follower is there: one that is not carried joins again. @param {Message} message @param {boolean} isCarried */
+  /** A follower says that it is there: if it is not carried, it is to join again. @param {Message} message @param {boolean} isCarried */
   #here({ from }, isCarried) {
     if (!isCarried && this.ready) this.#post("rejoin", { to: from });
   }
@@ -214,7 +214,7 @@ export class Carrier {
 
   /** A message of the server. @param {any} data @param {(...args: any[]) => void} [answer] where the server waits for one */
   #down({ tab, event, args }, answer) {
-    const question = answer && ++this.tab.lastQuestion; // no number of the carriers before
+    const question = answer && ++this.tab.lastQuestion; // a number that no carrier before has used
     if (question) this.asked.set(question, { tab, answer });
     this.#post("down", { to: tab, event, args, question });
   }

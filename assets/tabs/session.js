@@ -62,8 +62,8 @@ export class Session {
 }
 
 /**
- * By the clock now, and by the time since the page was asked for: the clock may have been set meanwhile. Between them
- * lies everything that either of them holds for possible.
+ * When this page was asked for, and when it began to run. The clock may have been set in between, so there are two answers
+ * for each; the earlier one for the first and the later one for the second include both.
  * @returns {[number, number]}
  */
 function whenOpened() {

@@ -53,7 +53,7 @@ export class Tab {
     this.stays = 0;
     this.tabLock = "";
     this.releaseTabLock = () => {};
-    this.lastQuestion = 0; // of those that wait for an answer, also over the connections before
+    this.lastQuestion = 0; // the number of the last question; it goes on over all connections, so none comes twice
     this.expired = false;
     this.isOpen = false; // it knows its session
     this.isAway = false; // its page has been left, is frozen, or wants no connection
@@ -114,9 +114,9 @@ export class Tab {
   }
 
   /**
-   * The server knows this page no more: leave the lead to others, and reload, not all at the same time. A page that is
-   * not known after a reload, as when its requests reach another process than its socket, is not loaded again: it has a
-   * socket of its own, and tries that.
+   * The server knows this page no more: leave the lead to others, and load the page again, not all pages at the same time.
+   * If the server does not know it after that either, its requests may reach another process than its socket. Then it is not
+   * loaded again, but takes a socket of its own.
    * @param {import("./reloads.js").Refuser} refuser
    */
   expire(refuser) {
@@ -137,7 +137,7 @@ export class Tab {
 
   /** The server knows this page. */
   noteKnown() {
-    // where it is alone, the leader's may still be another process
+    // a tab that is alone has its own connection: the leader's may still lead to another process
     forgetReloads("server", ...(this.status.role === "alone" ? [] : /** @type {const} */ (["leader's server"])));
   }
 
@@ -167,9 +167,9 @@ export class Tab {
     if (this.isAway || !this.isOpen) return;
     this.channel = new BroadcastChannel(CHANNEL);
     this.channel.onmessage = (event) => this.#receive(event.data);
-    // a lock of its own for each stay: a leader that waited for the last one may hold it, and hang
+    // each stay has a lock of its own: a leader that waited for the one before may hold that, and hang
     this.tabLock = `${this.id}:${++this.stays}`;
-    // only then may a leader wait for the lock, which would be its own if it came first
+    // the election begins when the lock is held: a leader that asked for it before this tab would get it
     this.releaseTabLock = holdTabLock(this.tabLock, () => this.election.start());
   }
 

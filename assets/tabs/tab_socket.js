@@ -30,7 +30,7 @@ export class TabSocket extends Emitter {
   constructor(options) {
     super();
     this.options = options;
-    // a prerendered page would make its handshake by a frame of its own; here every link makes it when it is set up
+    // a prerendered page would send its handshake as a frame; here each link makes the handshake when it is set up
     options.query.implicit_handshake = true;
     /** @type {string | undefined} as on the real socket, there is none without a connection */
     this.id = undefined;

@@ -121,7 +121,7 @@ export class Fields {
     if (!document.querySelector(`[data-field="${CSS.escape(key)}"]`)) this.tell(why, String(draft.value));
   }
 
-  /** A row was deleted while somebody typed in it: the text is told, so that it is not lost. */
+  /** A row was deleted while somebody typed in it: show them the text, so that it is not lost. */
   #tellOfTheGone() {
     for (const [key, draft] of this.drafts) {
       if (this.row(draft.stream, draft.id)) continue;

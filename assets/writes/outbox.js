@@ -45,7 +45,7 @@ export class Outbox {
     /** @type {Line | null} of the latest connection that this tab had itself */
     this.line = null;
     this.isSending = false;
-    this.singly = -1; // up to this one writes are sent one by one: together they could not be done
+    this.singly = -1; // writes up to this number are sent one by one, because together they could not be done
     this.opening = queue.opening.then(() => this.#show(), console.warn);
   }
 
@@ -123,7 +123,7 @@ export class Outbox {
     this.#send();
   }
 
-  /** Show what waits in the queue, and no more what does not. */
+  /** Show all writes that wait in the queue, and take back what is shown of others. */
   async #show() {
     if (!this.queue.isOpen) return;
     const known = [...this.shown.values()];
@@ -214,7 +214,7 @@ export class Outbox {
     this.#count();
   }
 
-  /** A tab that is gone cannot tell its person. @param {Entry[]} entries @param {Outcome[]} outcomes */
+  /** Tell what became of the writes of tabs that are gone, in their place. @param {Entry[]} entries @param {Outcome[]} outcomes */
   #tellForOthers(entries, outcomes) {
     const carried = this.tab.carrier?.carried;
     for (const outcome of outcomes) {
@@ -242,7 +242,7 @@ export class Outbox {
 
   /** Whether a write to a row has waited for long. @param {string} stream @param {number} id */
   isLate(stream, id) {
-    // what is counted is reactive: who asks is asked again when it has changed
+    // the count is reactive: what renders by it is rendered again when it has changed
     return this.view.waiting > 0 && this.#late().some(({ entry }) => entry.stream === stream && entry.id === id);
   }
 

@@ -137,10 +137,10 @@ const fields = new Fields({
 });
 addEventListener("pagehide", () => fields.keep());
 
-/** Where somebody types; until all rows have come, any row may be one of them. @param {string} stream @param {number} id */
+/** The row in which somebody types. Until all rows have come, nobody knows that a row is gone. @param {string} stream @param {number} id */
 function rowToType(stream, id) {
   const states = [...store.streams.values()].filter(({ name }) => name === stream);
-  // both are reactive: who asks is asked again when rows have come or gone
+  // both are reactive: this is asked again when rows have come or gone
   const lacking = states.filter(({ view }) => view.version < 0 || !view.rows);
   return states.map((state) => state.row(id)).find((row) => row) ?? (lacking.length ? { id } : undefined);
 }

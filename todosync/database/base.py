@@ -39,7 +39,7 @@ class Dialect(Protocol):
         """Return the statements that give marks to a change log of a release that knew none."""
 
     def enforcement_ddl(self, table: LogTable) -> list[str]:
-        """Return the statements that make the triggers fire whatever a program has set, and by which they are known later."""
+        """Return the statements that make the triggers fire whatever a program has set, and leave a note of them."""
 
     def has_change_log(self, connection: Connection, table: LogTable, *, exactly: bool) -> bool:
         """Return whether a table has the change log and the triggers that the statements above make. Only reads.
