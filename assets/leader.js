@@ -6,7 +6,8 @@
 
 import { EventLog } from "./tabs/log.js";
 import { Session } from "./tabs/session.js";
-import { Tab, makeId } from "./tabs/tab.js";
+import { makeId } from "./tabs/random_id.js";
+import { Tab } from "./tabs/tab.js";
 import { TabSocket } from "./tabs/tab_socket.js";
 
 export const log = new EventLog();

@@ -5,7 +5,7 @@
  * are that order.
  */
 
-import { makeId } from "../tabs/tab.js";
+import { makeId } from "../tabs/random_id.js";
 
 const SCHEMA = 1; // of the database
 export const PERSON = "anonymous";
