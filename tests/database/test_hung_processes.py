@@ -15,7 +15,6 @@ import pytest
 
 from tests.processes import start_python
 from tests.writing import create_todo
-from todos import MIGRATIONS
 from todos.models import TODOS
 from todosync.cable.postgres import PostgresCable
 from todosync.database.base import BUSY_TIMEOUT
@@ -56,12 +55,9 @@ def other_process(program: str, url: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def database(postgres_url: str) -> Iterator[Database]:
-    database = Database(postgres_url, migrations=MIGRATIONS)
-    database.migrate()
-    database.install_change_log(TODOS.log_table)
-    yield database
-    database.close()
+def database_url(postgres_url: str) -> str:
+    """The URL of the ``database`` of this module's tests."""
+    return postgres_url
 
 
 def test_others_write_while_a_process_hangs_in_the_middle_of_a_transaction(

@@ -16,7 +16,6 @@ from sqlalchemy import make_url
 from tests.jobs.functions import lines, owned, settled, write_line
 from tests.waiting import wait_until
 from tests.writing import create_todo
-from todos import MIGRATIONS
 from todos.models import TODOS
 from todosync.database.database import Database
 from todosync.database.errors import DatabaseUnavailableError, UnknownOutcomeError
@@ -81,18 +80,9 @@ def wire(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def url(wire: Wire, postgres_url: str) -> str:
+def database_url(wire: Wire, postgres_url: str) -> str:
     """The URL of a database at the end of the wire."""
     return make_url(postgres_url).update_query_dict({'host': str(wire.directory)}).render_as_string(hide_password=False)
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    database = Database(url, migrations=MIGRATIONS)
-    database.migrate()
-    database.install_change_log(TODOS.log_table)
-    yield database
-    database.close()
 
 
 def titles(database: Database) -> list[str]:
@@ -137,9 +127,11 @@ def test_what_is_lost_before_the_commit_was_not_written(database: Database, wire
 
 
 @pytest.mark.parametrize('is_delivered', [True, False])
-def test_a_job_may_have_been_added_and_runs_then(url: str, wire: Wire, tmp_path: Path, *, is_delivered: bool) -> None:
+def test_a_job_may_have_been_added_and_runs_then(
+    database_url: str, wire: Wire, tmp_path: Path, *, is_delivered: bool
+) -> None:
     path = str(tmp_path / 'lines')
-    jobs = Jobs(url)
+    jobs = Jobs(database_url)
     jobs.start()
     wait_until(lambda: owned(jobs))
     wire.cut_at, wire.is_delivered = b'COMMIT\0', is_delivered
