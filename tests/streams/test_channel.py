@@ -16,7 +16,7 @@ from tests.sockets import until
 from tests.streams.house import NEVER, Browser, Clock, House
 from todos import TODOS
 from todosync.streams.messages import announcement
-from todosync.streams.source import Whole
+from todosync.streams.source import EncodedSnapshot
 from todosync.streams.stream import DELTA_MAX_ROWS
 from todosync.streams.version import Version
 
@@ -133,7 +133,7 @@ async def test_a_list_that_was_read_too_early_does_not_replace_a_newer_one(
     await house.add('Buy milk')
     await house.broadcast()
     await browser.wait_for(['Buy milk'])
-    monkeypatch.setattr(channel.source, 'read_since', lambda version: Whole(old, replaces=False))
+    monkeypatch.setattr(channel.source, 'read_since', lambda version: EncodedSnapshot(old, replaces=False))
     await channel.catch_up()
     assert [todo['title'] for todo in channel.replica.rows] == ['Buy milk']
     assert len(browser.messages) == 1

@@ -29,7 +29,7 @@ from .recent import Recent
 from .replica import Replica
 from .replica_watch import ReplicaWatch
 from .scope import key_of
-from .source import Source, Whole
+from .source import EncodedSnapshot, Source
 from .stream import Stream
 from .tasks import Tasks
 from .version import NOTHING, Version
@@ -261,7 +261,7 @@ class Channel:
         delta = Delta.joined([before or Delta.nothing(self.stream.name, version, self.scope), *since])
         return orjson.dumps(delta.message(self.replica.totals))
 
-    def _completed(self, missed: Delta | Whole) -> bytes | None:
+    def _completed(self, missed: Delta | EncodedSnapshot) -> bytes | None:
         """Return what was read, up to the replica's version, as a message; ``None`` if the way there is not known."""
         if isinstance(missed, Delta):
             return self._continue(missed.version, missed)
@@ -277,16 +277,16 @@ class Channel:
             await self._gate.wait()
             is_read = self._apply(missed) if isinstance(missed, Delta) else self._replace(missed)
 
-    def _replace(self, whole: Whole) -> bool:
-        """Take over a whole list, unless the replica is at a later version of the same history.
+    def _replace(self, snapshot: EncodedSnapshot) -> bool:
+        """Take over a snapshot, unless the replica is at a later version of the same history.
 
         :return: always ``True``: nothing more has to be read
         """
-        if whole.replaces or whole.version.number > self.replica.version.number:
-            self.replica.reset(whole.version, orjson.loads(whole.entry.value)[self.stream.name])
+        if snapshot.replaces or snapshot.version.number > self.replica.version.number:
+            self.replica.reset(snapshot.version, orjson.loads(snapshot.entry.value)[self.stream.name])
             self._recent.clear()
-            self._burst.note_sent(whole.version, self._clock())
-            self._send(orjson.Fragment(whole.encoded))
+            self._burst.note_sent(snapshot.version, self._clock())
+            self._send(orjson.Fragment(snapshot.encoded))
         return True
 
     def _apply(self, delta: Delta) -> bool:

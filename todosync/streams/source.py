@@ -16,8 +16,8 @@ from .version import NOTHING, Version
 
 
 @dataclass(frozen=True)
-class Whole:
-    """All rows, for a reader that no delta brings up to date.
+class EncodedSnapshot:
+    """All rows as JSON, for a reader that no delta brings up to date.
 
     :param entry: the version and JSON of the snapshot message
     :param replaces: whether the reader has to take the rows even if their version has a lower number than its own: it
@@ -29,7 +29,7 @@ class Whole:
 
     @property
     def version(self) -> Version:
-        """The version of the list."""
+        """The version of the rows."""
         return self.entry.version
 
     @property
@@ -61,17 +61,17 @@ class Source:
         """
         return self._cache.fetch(key_of(self.stream.topic, self.scope), self.version(), self._compute)
 
-    def read_since(self, version: Version) -> Delta | Whole:
+    def read_since(self, version: Version) -> Delta | EncodedSnapshot:
         """Return what has changed since a version, or all rows if the change log does not tell.
 
         :param version: the version that the caller has
         """
         if version == NOTHING:
-            return Whole(self.read(), replaces=True)
+            return EncodedSnapshot(self.read(), replaces=True)
         with self._database.read() as session:
             delta = self.stream.delta(session, version, self.scope)
             is_known = delta is not None or self.stream.has_held(session, version)
-        return delta or Whole(self.read(), replaces=not is_known)
+        return delta or EncodedSnapshot(self.read(), replaces=not is_known)
 
     def version(self) -> Version:
         """Return the version of what is committed by now."""
@@ -84,7 +84,7 @@ class Source:
             return self.stream.version(session, self.scope), self.stream.count(session)
 
     def renew(self) -> None:
-        """Have everybody who holds any version get the whole list."""
+        """Have everybody get a snapshot, whatever version they hold."""
         self._database.forget_changes(self.stream.log_table)
 
     def _compute(self) -> CacheEntry:
