@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     storage_secret: str | None = Field(default=None, min_length=16, repr=False)
     cable: CableAdapter | None = None
     poll_interval: float = Field(default=0.01, gt=0)
-    """Seconds between two looks for other programs' commits, while somebody writes or where nothing tells of that."""
+    """Seconds between two looks for other programs' commits, while somebody writes or the system reports no writes."""
     busy_timeout: float = Field(default=10, gt=0)
     """How long a writer waits for another program's transaction before its request is refused."""
     cache_ttl: float = Field(default=3600, gt=0)
@@ -204,7 +204,7 @@ class Settings(BaseSettings):
             raise PermissionError(errno.EACCES, 'this directory cannot be written to', str(self.storage_dir))
 
     def refuse_missing_directory(self) -> None:
-        """Refuse a SQLite file in a directory that is not there: more likely than the directory, the URL is wrong.
+        """Refuse a SQLite file in a directory that does not exist. Probably the URL is wrong.
 
         :raises SystemExit: the message says what to do
         """

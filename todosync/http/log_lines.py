@@ -103,7 +103,7 @@ def short_traceback(error: BaseException, trace: TracebackType | None) -> str:
     while own is not None and own.tb_frame.f_code.co_filename.startswith(LIBRARIES):
         own, skipped = own.tb_next, skipped + 1
     found = traceback.TracebackException(type(error), error, own or trace)
-    # on its way through Starlette's middleware a group held this error, which would bring all frames once more
+    # Starlette's middleware has put this error into a group for a while; the group would show all frames once more
     if _holds(error.__cause__, error):
         found.__cause__ = None
     if _holds(error.__context__, error):

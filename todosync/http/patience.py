@@ -26,7 +26,7 @@ BODY_RATE = 4 * 2**10
 """Seconds that the body of any request may take, and the bytes per second that it must bring after that."""
 TAKING_TIMEOUT = 30.0
 TAKING_RATE = 2**10
-"""A connection is ended if for so many seconds it has read fewer bytes per second than this, of what waits for it."""
+"""For how many seconds a connection may read fewer bytes per second than this, while more waits for it."""
 LOOK_INTERVAL = 5.0
 """Seconds between two checks of all connections. Time is counted in checks, so that a process that was stopped for a
 while does not blame its own pause on the connections."""

@@ -50,7 +50,7 @@ class KeptFiles:
         self._is_before = False
 
     def install(self) -> None:
-        """Read the files that are known by now, and each other as soon as it is. Call it before ``ui.run()``."""
+        """Read the files that are known by now. Others are read when they become known. Call it before ``ui.run()``."""
         dependencies.compute_key = self._key_of  # type: ignore[assignment]  # NiceGUI calls it for each new file
         registries: list[dict[str, Any]] = [
             dependencies.js_components,
@@ -83,7 +83,7 @@ class KeptFiles:
         return self._contents.get(path)
 
     def is_other(self, path: Path) -> bool:
-        """Return whether there is another file than before. Blocks."""
+        """Return whether the file is another one than before. Blocks."""
         return path in self._stamps and _stamp(path) != self._stamps[path]
 
     def _key_of(self, path: Path, *, max_time: float | None) -> str:
@@ -97,7 +97,7 @@ class KeptFiles:
 
 
 class _Before:
-    """Answers requests for kept files, and lets nobody keep the answer that there is none."""
+    """Answers requests for kept files. No cache may keep an answer that says that there is no such file."""
 
     def __init__(self, files: KeptFiles, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""What a deployment does each night: a backup, of the kind that it has, and forgetting sessions that nobody uses."""
+"""What a deployment does each night: it backs up its database, and forgets sessions that nobody uses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SESSION_RETENTION = timedelta(days=90)
 
 @job(attempts=3, wait=300, retry_on=(BackupError, OSError, JobInterruptedError))
 def back_up_database() -> None:
-    """Back the database up, unless none are to be kept; what fails for now, as without space, is tried again."""
+    """Back the database up, unless the settings want no backups. A failure, such as a full disk, is tried again."""
     settings = current_server().settings
     if settings.backups_kept:
         backups_of(settings).create()

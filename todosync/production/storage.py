@@ -27,7 +27,7 @@ from .storage_table import StorageTable
 TOPIC = 'todosync:storage'
 """The name on the cable; no name of a table can be like it."""
 RETRY_INTERVAL = 1.0
-"""Seconds from an attempt to write that failed to the next."""
+"""Seconds from a failed attempt to write to the next attempt."""
 
 log = logging.getLogger(__name__)
 

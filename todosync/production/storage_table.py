@@ -79,7 +79,7 @@ class StorageTable:
                     connection.execute(statement, rows)
 
     def forget(self, before: datetime) -> None:
-        """Delete the storages of sessions that were last used before a day. What is kept for all stays.
+        """Delete the storages of sessions that were last used before a day. ``app.storage.general`` stays.
 
         :param before: that day; sessions of which it is not known when they were used count from today
         :raises DatabaseUnavailableError: the database cannot be written to

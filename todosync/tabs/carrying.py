@@ -126,7 +126,7 @@ class Carrying:
 
 
 def keep_for_reconnect(client: Client, seconds: float) -> None:
-    """Have NiceGUI keep a page so long without a connection, where the page says nothing of it."""
+    """Have NiceGUI keep a page without a connection for some seconds, unless the page itself says for how long."""
     # per page, never globally: NiceGUI derives the ping interval of all sockets from the global value
     if client.page.reconnect_timeout is None:
         client.page.reconnect_timeout = seconds

@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 from todosync.database import Database, DatabaseUnavailableError
 
 VERSION_GAP = 1_000_000
-"""How far versions go on after a restore: past any that a browser can hold by then, or it would keep what it has."""
+"""By how much the versions rise with a restore: beyond any that a browser can hold, or it would keep its rows."""
 
 MIGRATIONS_HINT = 'set TODOSYNC_MIGRATIONS to the directory of the migrations of the app'
 
 DRAFT_PREFIX = '.draft-'
 DRAFT_MAX_AGE = 86_400.0
-"""Seconds after which nobody is taken to write a draft any more."""
+"""Seconds after which a draft counts as left behind by a process that was killed."""
 
 
 class BackupError(Exception):

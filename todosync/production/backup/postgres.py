@@ -207,7 +207,7 @@ def _versions(connection: psycopg.Connection) -> dict[str, int]:
 
 
 def _move_versions_on(connection: psycopg.Connection[Any], before: dict[str, int]) -> None:
-    """Leave only a version in each change log that is newer than any, so that everybody asks for the whole list."""
+    """Leave one version in each change log, higher than any before, so that everybody asks for all rows."""
     keys = dict(connection.execute(CHANGE_LOGS).fetchall())
     for log, restored in _versions(connection).items():
         version = max(restored, before.get(log, 0)) + VERSION_GAP

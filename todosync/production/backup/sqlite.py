@@ -108,7 +108,7 @@ def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _move_versions_on(draft: Path, current: Path) -> None:
-    """Leave only a version in each change log that is newer than any, so that everybody asks for the whole list."""
+    """Leave one version in each change log, higher than any before, so that everybody asks for all rows."""
     with closing(sqlite3.connect(draft)) as connection, connection:
         for log in _change_logs(connection):
             _, key, *_ = [column[1] for column in connection.execute(f'PRAGMA table_info({log})')]
