@@ -111,6 +111,23 @@ def test_the_editor_lets_go_on_escape_and_saves_when_it_is_left(tabs: Tabs, page
     eventually(lambda: page.locator('[data-editing]').count() == 0)
 
 
+@pytest.mark.parametrize('of_input_method', [{'isComposing': True}, {'keyCode': 229}], ids=str)
+def test_keys_of_an_input_method_are_none_of_the_pages(page: Page, of_input_method: dict[str, object]) -> None:
+    field(page).fill('Buy milk')
+    field(page).dispatch_event('keydown', {'key': 'Enter', **of_input_method})
+    assert field(page).input_value() == 'Buy milk'
+    field(page).press('Enter')
+    eventually(lambda: titles(page) == ['Buy milk'])
+    row(page, 'Buy milk').get_by_role('button', name='Edit').click()
+    editor = row(page, 'Buy milk').locator('.todo-edit')
+    editor.fill('Buy oat milk')
+    for key in ('Enter', 'Escape'):
+        editor.dispatch_event('keydown', {'key': key, **of_input_method})
+        assert editor.is_visible(), key
+    editor.press('Enter')
+    eventually(lambda: titles(page) == ['Buy oat milk'])
+
+
 def test_what_is_typed_into_the_editor_survives_what_others_do(tabs: Tabs, page: Page) -> None:
     todo = tabs.server.add('Buy milk')
     page.get_by_text('Buy milk').dblclick()
