@@ -38,14 +38,6 @@ FILES = sorted(path.name for path in HERE.glob('*.test.js'))
 NAMES = {file: re.findall(r'^test\("(.*)", ', (HERE / file).read_text(), re.MULTILINE) for file in FILES}
 
 
-def test_the_script_in_the_page_which_can_import_nothing_counts_reloads_for_as_long_as_the_modules() -> None:
-    found = {
-        name: re.search(r'RELOAD_AGAIN_MS = (\d+)', (DIRECTORIES['assets'] / name).read_text())
-        for name in ('first.js', 'tabs/reloads.js')
-    }
-    assert len({match and match[1] for match in found.values()}) == 1, found
-
-
 @pytest.mark.parametrize(
     ('file', 'name'),
     [pytest.param(file, name, id=f'{file}: {name}') for file, names in NAMES.items() for name in names],
