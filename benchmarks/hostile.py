@@ -43,6 +43,8 @@ SETTLE = 45.0
 MEMORY_LIMIT = 20e6
 KEPT_LIMIT = 64e6
 LATENCY_LIMIT = 5.0
+EXCERPT = 500
+"""How many characters of the log are shown before a traceback."""
 READERS = 16
 """How many threads of the server read the database at once before the first measurement: more than its pool keeps."""
 ARRIVAL_TIMEOUT = 60.0
@@ -342,7 +344,9 @@ async def measure(minutes: float, settle: float = SETTLE) -> Chapter:
         # what is held at most decides which memory can be used again, so the first rounds are no measure
         before, after = rounds[-2:]
         log = server.log_path.read_text()
-    tracebacks = log.count('Traceback (most recent call last)')
+    before_first, *tracebacks = log.split('Traceback (most recent call last)')
+    if tracebacks:
+        print(before_first[-EXCERPT:], tracebacks[0][: 10 * EXCERPT], file=sys.stderr)
     ways = ', '.join(f'{name} {count}' for name, count in sorted(attacks.items()))
     return Chapter(
         'Hostile sockets',
@@ -350,7 +354,7 @@ async def measure(minutes: float, settle: float = SETTLE) -> Chapter:
         f'growth is that of the last. How often in each way: {ways}.',
         [
             *_growth(before, after),
-            Figure('tracebacks in the log', str(tracebacks), size(len(log)), 'none', tracebacks == 0),
+            Figure('tracebacks in the log', str(len(tracebacks)), size(len(log)), 'none', not tracebacks),
             _latency(honest.latencies),
         ],
     )
