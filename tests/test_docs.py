@@ -47,6 +47,7 @@ NAMES_OF_EXAMPLES = {
     'database': [todosync.Database],
     'writer': [todosync.Writer],
     'write': [todosync.Write],
+    'presence': [todosync.Presence],
     'view': [todosync.View, todos.TodoView],
     'NOTES': [todosync.Stream],
     'notes': [RowUser, todosync.LiveList],

@@ -23,12 +23,13 @@ from .http import RefusalRoute, RefusedError, allow_methods, json_response, read
 from .ids import ID_MAX, IdMaker, new_id
 from .jobs import FailedExecution, JobInterruptedError, job
 from .package import MissingExtraError, __version__
+from .presence import Editing, Person
 from .production import ProcessReport, add_production
 from .runtime import broadcast_later, current_server, enqueue, read_rows
 from .settings import Settings
 from .streams import CacheEntry, Row, ScopeValue, Stream, Version, count, plural, total
 from .tabs import Role, share_socket
-from .views import Live, LogEntry, Rows, View, use_stream, use_view
+from .views import Live, LogEntry, Presence, Rows, View, use_presence, use_stream, use_view
 from .writes import Author, RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     'CacheEntry',
     'Database',
     'DatabaseUnavailableError',
+    'Editing',
     'Expression',
     'FailedExecution',
     'Field',
@@ -51,6 +53,8 @@ __all__ = [
     'LiveTitle',
     'LogEntry',
     'MissingExtraError',
+    'Person',
+    'Presence',
     'ProcessReport',
     'RefusalRoute',
     'RefusedError',
@@ -98,6 +102,7 @@ __all__ = [
     'total',
     'total_expression',
     'update_shape',
+    'use_presence',
     'use_stream',
     'use_view',
 ]

@@ -32,6 +32,7 @@ from todosync.http import (
     make_health_router,
 )
 from todosync.jobs import Jobs, LocalJobs
+from todosync.presence import Presences
 from todosync.runtime import current_server, set_current_server
 from todosync.settings import Settings
 from todosync.streams import (
@@ -62,6 +63,8 @@ STREAMS_MODULE = 'streams/streams.js'
 """A module that every page of an app with streams loads, also a page without a list: it may lead for the others."""
 WRITES_MODULE = 'writes/writes.js'
 """A module that every page of an app with writable streams loads: it may lead, and then sends what the others write."""
+PRESENCE_MODULE = 'presence/presence.js'
+"""A module that every page of an app with streams loads: it may lead, and then passes on who edits what."""
 RETRY_INTERVAL = 1.0
 """Seconds between two attempts to open the database, the cable and the jobs."""
 
@@ -199,6 +202,7 @@ class SyncServer:
         )
         self.readers = Readers(self.rights, self.channels, self.views)
         self.inbox = Inbox(self.writer, self.streams, may_write=self._socket.is_leader, author_of=self._author_of)
+        self.presences = Presences(self.cable, core.sio, self._sockets_of)
         self._socket.person_of = self._person_of
         self._routes = ApiRoutes()
         self.parts: list[Part] = []
@@ -318,12 +322,13 @@ class SyncServer:
 
     async def _start(self) -> None:
         if self.streams:
-            self._socket.entries.add(STREAMS_MODULE)
+            self._socket.entries |= {STREAMS_MODULE, PRESENCE_MODULE}
         if self._is_writable:
             self._socket.entries.add(WRITES_MODULE)
         if not await asyncio.to_thread(self._open_patiently):
             return
         await self.channels.start()
+        self.presences.start()
         self._socket.role_listeners.append(self.views.set_role)
         core.sio.on('todosync_fetch', self._socket.guard.wrap(self.channels.answer_fetch, checked(Fetch)))
         if self._is_writable:
@@ -347,7 +352,8 @@ class SyncServer:
         await self.rights_watch.stop()
         if self.views.set_role in self._socket.role_listeners:
             self._socket.role_listeners.remove(self.views.set_role)
-        self._socket.entries -= {STREAMS_MODULE, WRITES_MODULE}
+        self._socket.entries -= {STREAMS_MODULE, PRESENCE_MODULE, WRITES_MODULE}
+        await self.presences.stop()
         await self.channels.stop()
         self.views.clear()
         await asyncio.to_thread(self.close)
@@ -455,6 +461,9 @@ class SyncServer:
 
     def _person_of(self, request: Request) -> str:
         return person(self.rights.user_of(request))
+
+    def _sockets_of(self, client_id: str) -> list[str]:
+        return self.tabs.sockets_of(client_id)
 
     def on_connect(self, client: Client) -> None:
         """Note that a page is connected, over its own socket or over that of another tab.

@@ -138,6 +138,7 @@ export class Follower {
   #onDown({ from, event, args, question }) {
     const answer = (/** @type {any[]} */ ...answers) =>
       this.tab.post({ type: "reply", to: from, question, args: JSON.parse(JSON.stringify(answers)) });
+    if (this.tab.relays.some((relay) => relay.fromServer(event, args[0]))) return;
     this.tab.socket?.dispatch(event, ...args, ...(question === undefined ? [] : [answer]));
   }
 

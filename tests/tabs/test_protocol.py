@@ -16,11 +16,19 @@ NAMES = (
     'tabs/reloads.js',
     'streams/relay.js',
     'writes/outbox.js',
+    'presence/presence.js',
 )
 MODULES = {Path(name).name: (ROOT / 'assets' / name).read_text() for name in NAMES}
 SERVER = '\n'.join(
     (ROOT / 'todosync' / name).read_text()
-    for name in ('tabs/sharing.py', 'tabs/tabs.py', 'tabs/carrying.py', 'assembly.py', 'streams/channel.py')
+    for name in (
+        'tabs/sharing.py',
+        'tabs/tabs.py',
+        'tabs/carrying.py',
+        'assembly.py',
+        'streams/channel.py',
+        'presence/presences.py',
+    )
 )
 
 
@@ -46,9 +54,13 @@ def test_the_types_of_the_messages_between_tabs_are_those_that_the_code_sends_an
 
 def test_the_socket_events_are_those_that_the_browser_and_the_server_know() -> None:
     in_browser = set(
-        re.findall(r'"(todosync_\w+)"', MODULES['carrier.js'] + MODULES['relay.js'] + MODULES['outbox.js'])
+        re.findall(
+            r'"(todosync_(?!focus")\w+)"',  # which is an event of NiceGUI's page
+            MODULES['carrier.js'] + MODULES['relay.js'] + MODULES['outbox.js'] + MODULES['presence.js'],
+        )
     )
-    on_server = set(re.findall(r'\b(todosync_(?:hello|join|leave|up|fetch|write|probe|down|data|answer))\b', SERVER))
+    events = 'hello|join|leave|up|fetch|write|probe|down|data|answer|editing|editing_all'
+    on_server = set(re.findall(rf'\b(todosync_(?:{events}))\b', SERVER))
     assert first_cells('Messages between the leader and the server') == in_browser == on_server
 
 

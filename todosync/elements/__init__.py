@@ -5,9 +5,10 @@ Imports ``streams``, ``views`` and ``writes``.
 
 from .bindings import bind_classes, bind_prop, bind_text, bind_value, bind_visibility, on_click
 from .choice import BrowserChoice
-from .expressions import Expression, Field, RowFields
+from .expressions import Expression, Field
 from .lists import BrowserList, LiveList
 from .live import LiveElement, LiveText, LiveTitle, stream_expression, total_expression
+from .row_fields import RowFields
 
 __all__ = [
     'BrowserChoice',

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from todosync.streams import Row, unknown
+from todosync.streams import Row
 from todosync.views import View
 
 from . import operations
@@ -156,58 +156,6 @@ class Field(Expression):
         super().__init__(f'props.row[{json.dumps(name)}]', lambda row: row[name])
         self.view = view
         self.name = name
-
-
-class RowFields:
-    """The fields of a row, as expressions: ``row.name``, or ``row['name']``.
-
-    Where the stream has no fields of these names, ``row.pending`` tells that a write of this browser to the row has
-    waited for two seconds or more, and ``row.errors.name`` why what was typed into a field was refused.
-
-    :param view: the page's view of the stream
-
-    Example::
-
-        bind_visibility(ui.icon('cloud_off'), row.pending)
-    """
-
-    def __init__(self, view: View) -> None:
-        self._view = view
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith('__'):
-            raise AttributeError(name)
-        stream = self._view.stream
-        if name in {'pending', 'errors'} and name not in stream.fields and stream.is_writable:
-            return _pending(stream.name) if name == 'pending' else RowErrors(self)
-        return self[name]
-
-    def __getitem__(self, name: str) -> Field:
-        stream = self._view.stream
-        if name not in stream.fields:
-            raise AttributeError(unknown(stream, 'field', name, stream.fields))
-        return Field(self._view, name)
-
-
-class RowErrors:
-    """Why what was typed into the fields of a row was refused; empty texts where nothing was.
-
-    :param fields: the fields of the row
-    """
-
-    def __init__(self, fields: RowFields) -> None:
-        self._fields = fields
-
-    def __getattr__(self, name: str) -> Expression:
-        if name.startswith('__'):
-            raise AttributeError(name)
-        field = self._fields[name]
-        place = f'{json.dumps(field.view.stream.name)}, props.row, {json.dumps(name)}'
-        return Expression(f'todosync.fields.error({place})', lambda _: '')
-
-
-def _pending(stream: str) -> Expression:
-    return Expression(f'todosync.writes.isLate({json.dumps(stream)}, props.row.id)', lambda _: False)
 
 
 def expression(value: Any) -> Expression:

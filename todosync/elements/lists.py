@@ -14,10 +14,11 @@ from todosync.streams import Row, unknown
 from todosync.views import View
 
 from .choice import BrowserChoice
-from .expressions import RUNTIME, Expression, Field, RowFields, expression
+from .expressions import RUNTIME, Expression, Field, expression
 from .live import stream_expression
 from .operations import contains, is_true
 from .operations import text as as_text
+from .row_fields import RowFields
 from .template import finish_template
 
 Condition = Expression | None

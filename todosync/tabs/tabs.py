@@ -142,6 +142,13 @@ class Tabs:
         socket = self._connections.find_socket(sid)
         return Client.instances.get(socket.leading_page_id or '') if socket else None
 
+    def sockets_of(self, client_id: str) -> list[str]:
+        """Return the Socket.IO ids of the sockets that reach a page: that of its leader, or its own."""
+        page = self._connections.find_page(client_id)
+        if page is None:
+            return []
+        return sorted(page.sids) if page.route is None else [page.route.leader_sid]
+
     def role(self, client: Client) -> Role:
         """Return what a client's tab is now."""
         page = self._connections.find_page(client.id)

@@ -1,6 +1,6 @@
 """The testing room: tests of pages without a browser.
 
-Imports ``ids``, ``package``, ``runtime``, ``streams`` and ``writes``.
+Imports ``ids``, ``package``, ``runtime``, ``streams``, ``views`` and ``writes``.
 
 NiceGUI's ``User`` cannot click on the third checkbox of a ``LiveList``, because the browser renders the rows and the
 server has the elements of one row only. With :class:`RowUser` a test names the row instead. The page's own handler
@@ -20,5 +20,6 @@ from todosync.package import extra
 with extra('test', 'todosync.testing'):
     from .rows import RowUser
     from .storage import todosync_storage
+    from .tabs import close_tab
 
-__all__ = ['RowUser', 'todosync_storage']
+__all__ = ['RowUser', 'close_tab', 'todosync_storage']

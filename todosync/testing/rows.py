@@ -14,6 +14,7 @@ from nicegui.testing import User
 from todosync.ids import new_id
 from todosync.runtime import current_server
 from todosync.streams import Row, ScopeValue, Stream, key_of, nearest, unknown
+from todosync.views import FOCUS_EVENT
 from todosync.writes import BATCH_LIMIT, Batch, Inbox, makes_ids
 
 from .away import Away
@@ -104,6 +105,39 @@ class RowUser:
             _, unfinished = await asyncio.wait(started, timeout=TIMEOUT)
             assert not unfinished, f'the handler for {event!r} of {marker!r} was not done after {TIMEOUT:g} s'
         await self.settle()
+
+    async def focus(self, row: Row | int, field: str) -> None:
+        """Have the person enter a field of a row, as others see it by ``use_presence``.
+
+        :param row: one of :meth:`rows`, or an id
+        :param field: the name of a field that the page has bound both ways
+        :raises AssertionError: the list has no such field to type into
+
+        Example::
+
+            await notes.focus(notes.row(text='Call Ann'), 'text')
+        """
+        bound = [each.name for each in self.element(self._key).bound_fields.values()]
+        assert field in bound, f'no element of the list is bound to {field!r}; these fields are: {bound}'
+        await self._tell_focus(self.stream.name, row if isinstance(row, int) else row['id'], field)
+
+    async def blur(self) -> None:
+        """Have the person leave the field that they are in.
+
+        Example::
+
+            await notes.blur()
+        """
+        await self._tell_focus()
+
+    async def _tell_focus(self, *place: Any) -> None:
+        assert self.user.client is not None, 'the person has opened no page'
+        layout = self.user.client.layout
+        for listener in list(layout._event_listeners.values()):
+            if listener.type == FOCUS_EVENT:
+                args = [json.dumps(part) for part in place]
+                layout.client.handle_event({'id': layout.id, 'listener_id': listener.id, 'args': args})
+        await asyncio.sleep(0)
 
     async def write(self, action: str, row: Row | int | None = None, **values: Any) -> dict[str, Any]:
         """Write as ``todosync.writes`` does in a browser, and wait until the page shows the effect.

@@ -11,7 +11,7 @@ import logging
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nicegui import Client, binding
 
@@ -22,6 +22,9 @@ from todosync.writes import Author, RowOrId, Writer
 
 from .event_log import Category, EventLog, LogEntry
 from .live import Live
+
+if TYPE_CHECKING:
+    from .presence import Presence
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +122,8 @@ class View:
         self._author: Callable[[], Author] = Author
         self._release: Callable[[], None] = lambda: None
         self.is_closed = False
+        self.presence: Presence | None = None
+        """Who is here, if the page has called :func:`use_presence`."""
         self._client: Client = weakref.proxy(client)  # a strong reference would keep a deleted page in memory
         self._role: Role = 'none'
         self._seen_version = self.version
@@ -265,6 +270,8 @@ class View:
         self._release()
         self._channel, self._release, self._refused = channel, release, ''
         self.refresh()
+        if self.presence is not None:
+            self.presence.look()
 
     def withhold(self, reason: str) -> None:
         """Show no rows. The server calls this when the page's user may not read them, or no longer.
@@ -273,6 +280,8 @@ class View:
         """
         self._let_go()
         self._channel, self._refused = Withheld(self.stream, self.scope), reason
+        if self.presence is not None:
+            self.presence.look()
         self.refresh()
 
     def ask_browser(self) -> None:
@@ -286,6 +295,8 @@ class View:
 
         :param role: the new role
         """
+        if self.presence is not None:
+            self.presence.set_role(role)
         if role == self._role:
             return
         before, self._role = self._role, role
@@ -300,6 +311,8 @@ class View:
     def close(self) -> None:
         """Remove all bindings to this view. The server calls this when the page is deleted."""
         self.is_closed = True
+        if self.presence is not None:
+            self.presence.close()
         self._let_go()
         self._listeners.clear()
         binding.remove([self])

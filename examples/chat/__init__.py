@@ -1,0 +1,1 @@
+"""A chat that shows who is here."""
