@@ -206,3 +206,11 @@ def test_somebody_who_reads_at_two_servers_is_one_person_and_a_killed_server_tak
         second.start()
         eventually(lambda: here(of_ann) == 'In 7: ann (me), bob')
         eventually(lambda: here(of_bob) == 'In 7: ann, bob (me)')
+
+
+def test_an_app_without_a_page_function_shows_who_is_here(house: House, tmp_path: Path) -> None:
+    main = ROOT / 'tests' / 'apps' / 'script_presence.py'
+    with running_server(tmp_path, main=main) as server:
+        pages = [house.open(house.browser(''), server, '') for _ in range(2)]
+        for page in pages:
+            eventually(page.get_by_text('Here: Somebody, Somebody', exact=True).is_visible)

@@ -75,6 +75,7 @@ async def test_only_an_app_with_streams_has_its_pages_load_what_is_for_streams(t
     assert '/streams/' not in alone
     assert re.findall(r'<script type="module" src="/_nicegui/todosync/\w+/(.*?)"', with_streams) == [
         'leader.js',
+        'presence/presence.js',
         'streams/streams.js',
         'writes/writes.js',
     ]

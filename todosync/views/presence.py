@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nicegui import Client, binding, context
+from nicegui import Client, binding, context, core
 from nicegui.events import GenericEventArguments
 
 from todosync.presence import Editing, Person, Presences
@@ -187,6 +187,8 @@ def use_presence(view: View, *, name: str = '') -> Presence:
 
 def _who(server: SyncServer, client: Client) -> str:
     """Return what tells people apart: a short hash, which says nothing that could be used to sign in."""
+    if core.is_script_mode_preflight():
+        return ''  # this page is nobody's
     user = server.rights.user_of(client.request)
     known = f'session {server.sessions.id_of(client) or client.id}' if user is None else f'user {person(user)}'
     return hashlib.sha256(known.encode()).hexdigest()[:ID_LENGTH]
