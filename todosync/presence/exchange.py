@@ -14,10 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from todosync.streams import listen
 
 from .people import Editing
 from .roster import Entry, Place, Roster
@@ -74,7 +75,6 @@ class Exchange:
         self._looked = 0.0
         self._room = threading.Semaphore(WAITING_MAX)
         self._failing = False
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._publisher: ThreadPoolExecutor | None = None
         self._answering: asyncio.TimerHandle | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -84,9 +84,8 @@ class Exchange:
         """Begin to listen, and ask who is here; safe to call twice."""
         if self._beating is not None:
             return
-        self._loop = asyncio.get_running_loop()
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix='presence')  # one, so that messages keep their order
-        self._unsubscribe = self._cable.subscribe(TOPIC, self._receive)
+        self._unsubscribe = listen(self._cable, TOPIC, self.take)
         self._looked = self._clock()
         self._publish({'ask': ''})
         self._tell_all()
@@ -134,13 +133,10 @@ class Exchange:
             await asyncio.sleep(BEAT_INTERVAL)
             if self._roster.has(self.process):
                 self._publish({'number': self._number})
-            self.look()
-
-    def _receive(self, encoded: bytes) -> None:
-        """Take a message from the cable, in any thread."""
-        assert self._loop is not None
-        with suppress(RuntimeError):  # the event loop is gone, the app is stopping
-            self._loop.call_soon_threadsafe(self.take, orjson.loads(encoded))
+            try:
+                self.look()
+            except Exception:
+                log.exception('who has gone with another process cannot be told')
 
     def take(self, message: dict[str, Any]) -> None:
         """Take a message of a process, which may be this one.
@@ -169,8 +165,8 @@ class Exchange:
             self._publish({'ask': process})
 
     def _answer_soon(self) -> None:
-        if self._answering is None and self._loop is not None:
-            self._answering = self._loop.call_later(ANSWER_DELAY, self._tell_all)
+        if self._answering is None:
+            self._answering = asyncio.get_running_loop().call_later(ANSWER_DELAY, self._tell_all)
 
     def _tell_all(self) -> None:
         self._answering = None

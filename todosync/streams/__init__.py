@@ -11,6 +11,7 @@ from .channels import Channels, check_names
 from .disk_cache import DiskCache
 from .embedding import escape_for_script
 from .fetch import Fetch
+from .listening import listen
 from .messages import Delta, Row, ScopeValue, Snapshot
 from .mistakes import check_texts, nearest, unknown
 from .reading import UnservableError
@@ -54,6 +55,7 @@ __all__ = [
     'count',
     'escape_for_script',
     'key_of',
+    'listen',
     'make_cache',
     'nearest',
     'person',
