@@ -1,4 +1,7 @@
-"""A simulated person who uses a list that the browser renders."""
+"""A simulated person who uses a list that the browser renders.
+
+The module is long because it is the one place for what a test can do with a list, with an example of each.
+"""
 
 from __future__ import annotations
 
