@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from todosync.database import DatabaseOutdatedError, DatabaseUnavailableError
+from todosync.database import DatabaseOutdatedError
 
+from .looking import Looking
 from .replica import Replica
 from .source import Source
 from .version import Version
@@ -43,33 +44,20 @@ class ReplicaWatch:
         self._catch_up = catch_up
         self._prepare = prepare
         self._left_out = 0  # rows of the table that are not in the list, also when all are read anew
-        self._task: asyncio.Task[None] | None = None
+        self._looks = 0
+        self._looking = Looking(f'the version of the {replica.stream.name}', self._look, LOOK_INTERVAL)
 
     def start(self) -> None:
         """Begin to look; safe to call twice."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+        self._looking.start()
 
     async def stop(self) -> None:
         """Look no more; safe to call twice."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._looking.stop()
 
-    async def _run(self) -> None:
-        looks = 0
-        while True:
-            await asyncio.sleep(LOOK_INTERVAL)
-            looks += 1
-            try:
-                await self._look(counts=looks % LOOKS_PER_COUNT == 0)
-            except DatabaseUnavailableError as error:  # who reads or writes says so
-                log.debug('the version of the %s cannot be read: %s', self._replica.stream.name, error)
-            except Exception:
-                log.exception('the version of the %s cannot be read', self._replica.stream.name)
-
-    async def _look(self, *, counts: bool) -> None:
+    async def _look(self) -> None:
+        self._looks += 1
+        counts = self._looks % LOOKS_PER_COUNT == 0
         try:
             version, count = await asyncio.to_thread(self._source.count if counts else self._version_only)
         except DatabaseOutdatedError as error:

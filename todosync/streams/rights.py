@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from typing import Any
 
 from sqlalchemy.sql.expression import column, select, table
@@ -14,6 +13,7 @@ from starlette.requests import Request
 
 from todosync.database import Database, DatabaseUnavailableError, LogTable
 
+from .looking import Looking
 from .messages import ScopeValue
 from .stream import Stream
 
@@ -95,45 +95,24 @@ class RightsWatch:
         self.logs = list({model: rights_log(model) for stream in self._streams for model in stream.rights}.values())
         """The change logs of the tables."""
         self._seen: dict[str, Any] = {}
-        self._woken = asyncio.Event()
         self._ticks = itertools.count(1)
         self._began = 0
         self._turn = asyncio.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._looking = Looking('the rights', self.look, LOOK_INTERVAL)
 
     async def start(self) -> None:
         """Begin to look; safe to call twice."""
-        if self._task is None and self.logs:
-            self._loop = asyncio.get_running_loop()
-            self._seen = await asyncio.to_thread(self._read)
-            self._task = asyncio.create_task(self._run())
+        if self.logs:
+            self._seen = self._seen or await asyncio.to_thread(self._read)
+            self._looking.start()
 
     async def stop(self) -> None:
         """Look no more; safe to call twice."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._looking.stop()
 
     def wake(self) -> None:
         """Look now. Any thread may call this; it returns at once."""
-        if self._task is not None and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._woken.set)
-
-    async def _run(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_INTERVAL)
-            self._woken.clear()
-            try:
-                await self.look()
-            except DatabaseUnavailableError as error:  # who reads or writes says so
-                log.debug('the rights cannot be read: %s', error)
-                await asyncio.sleep(RETRY_INTERVAL)
-            except Exception:
-                log.exception('the rights cannot be read')
-                await asyncio.sleep(RETRY_INTERVAL)
+        self._looking.wake()
 
     async def look(self) -> None:
         """Return when everybody who had lost a right before this call reads nothing by it any more.

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
 
 from todosync.cable import Cable
-from todosync.database import Database, DatabaseUnavailableError
+from todosync.database import Database
 
 from .channel import Channel
 from .listening import listen
+from .looking import Looking
 from .messages import Delta, ScopeValue
 from .replica_watch import LOOK_INTERVAL
 from .stream import Stream
 from .tasks import Tasks
 from .version import Held, Version
-
-log = logging.getLogger(__name__)
 
 
 class ScopeChannels:
@@ -48,6 +46,7 @@ class ScopeChannels:
         self._watchers: dict[ScopeValue, int] = {}
         self._held = Held()
         self._unsubscribe: Callable[[], None] = lambda: None
+        self._looking = Looking(f'the version of the {stream.name}', self._read_newer, LOOK_INTERVAL)
         self._tasks = Tasks()
         self._reading = asyncio.Lock()
 
@@ -64,12 +63,13 @@ class ScopeChannels:
     async def start(self) -> None:
         """Listen to the cable, and look after the database from then on."""
         self._unsubscribe = listen(self._cable, self.stream.topic, self._take)
+        self._looking.start()
         await self._read_newer()
-        self._tasks.begin(self._look())
 
     async def stop(self) -> None:
         """Stop all channels; safe to call twice."""
         self._unsubscribe()
+        await self._looking.stop()
         await self._tasks.cancel()
         for channel in self:
             await channel.stop()
@@ -109,25 +109,11 @@ class ScopeChannels:
             for change in message['scopes']:
                 self._give(change)
         else:
-            self._tasks.begin(self._read_patiently())
+            self._looking.wake()
 
     def _give(self, change: dict[str, Any]) -> None:
         if channel := self._channels.get(change['scope']):
             channel.take(change)
-
-    async def _look(self) -> None:
-        """Look again and again, so that a database that was put back or replaced does not wait for a message."""
-        while True:
-            await asyncio.sleep(LOOK_INTERVAL)
-            await self._read_patiently()
-
-    async def _read_patiently(self) -> None:
-        try:
-            await self._read_newer()
-        except DatabaseUnavailableError as error:  # who reads or writes says so
-            log.debug('the version of the %s cannot be read: %s', self.stream.name, error)
-        except Exception:
-            log.exception('the version of the %s cannot be read', self.stream.name)
 
     async def _read_newer(self) -> None:
         """Bring all channels to what is committed now."""
