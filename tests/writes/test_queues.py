@@ -11,12 +11,14 @@ from typing import Any
 import orjson
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import func, select
 from sqlmodel import Session
 
 from tests.writes.test_writes import Note, notes, stored, writer
 from todosync.ids import EPOCH, GIVEN_ID_MAX, IdMaker
 from todosync.streams.stream import Stream
 from todosync.writes import Batch, Inbox, Write, Writer
+from todosync.writes.queues import UNCONFIRMED_LIMIT, outcomes
 
 __all__ = ['notes', 'writer']
 QUEUE = 'a' * 32
@@ -162,8 +164,16 @@ def test_what_the_database_does_not_admit_is_a_refusal_in_its_words(browser: Bro
     )
     assert first['state'] == 'done'
     assert second['errors'] == ['The database refused it: No milk today']
-    assert third['errors'][0].startswith('The database refused it: ')
+    assert third['errors'] == ['There is a note with the same number already']
     assert [note.text for note in stored(writer)] == ['Buy oats']
+
+
+def test_of_a_browser_that_confirms_nothing_only_the_last_outcomes_are_kept(browser: Browser, writer: Writer) -> None:
+    for first in range(0, 2 * UNCONFIRMED_LIMIT, 50):
+        browser.send(*(write(first + number, 'burn', 1) for number in range(50)))
+    with writer.database.read() as session:
+        kept = session.connection().scalar(select(func.count()).select_from(outcomes))
+    assert UNCONFIRMED_LIMIT <= kept <= UNCONFIRMED_LIMIT + 50
 
 
 def test_what_is_meant_for_a_new_row_never_reaches_another_one_with_its_id(browser: Browser, writer: Writer) -> None:

@@ -10,8 +10,9 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
+import orjson
 import pytest
-from sqlalchemy import BigInteger, Column, Integer
+from sqlalchemy import BigInteger, CheckConstraint, Column, Integer
 from sqlmodel import Field, Session, SQLModel, select
 
 from todosync.database.database import Database
@@ -37,6 +38,15 @@ class Note(SQLModel, table=True):
     mood: Mood = Mood.CALM
     number: int | None = Field(default=None, unique=True)
     archived_at: datetime | None = None
+
+
+class Sealed(SQLModel, table=True):
+    __tablename__ = 'sealed_notes'
+    __table_args__ = (CheckConstraint('length(text) > 2', name='long_enough'),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    text: str = Field(max_length=20)
+    secret: str = Field(default='s', unique=True)
 
 
 def utc_now() -> datetime:
@@ -267,9 +277,57 @@ def test_what_the_database_does_not_admit_is_a_refusal(writer: Writer, notes: St
         partial(writer.update, notes, other, {'number': 1}),
     ):
         for key in (None, 'key'):
-            with pytest.raises(RefusedWriteError, match=r'The database refused it: .*number'):
+            with pytest.raises(RefusedWriteError, match='There is a note with the same number already') as refusal:
                 write(key=key)
+            assert list(refusal.value.fields) == ['number']
     assert [note.text for note in stored(writer)] == ['Buy milk', 'Call Ann']
+
+
+@pytest.mark.parametrize(
+    ('value', 'sentence'),
+    [(2**53, 'too large'), (-(2**63) - 1, 'too small'), (2**70, 'too large')],
+    ids=['above', 'below', 'far above'],
+)
+def test_a_number_that_a_browser_cannot_hold_is_refused(writer: Writer, value: int, sentence: str) -> None:
+    stream = Stream(Note, name='numbers', fields=('id', 'text', 'number'))
+    stream.writable('text', 'number')
+    for values in ({'text': 'x', 'number': value}, f'{{"text": "x", "number": {value}}}'.encode()):
+        with pytest.raises(RefusedWriteError, match=f'Number is {sentence}') as refusal:
+            writer.insert(stream, values)
+        assert list(refusal.value.fields) == ['number']
+    assert stored(writer) == []
+
+
+def test_a_number_that_no_database_stores_is_refused_whoever_has_made_it(writer: Writer, notes: Stream) -> None:
+    @notes.rule
+    def multiply(write: Write) -> None:
+        write.values['number'] = write.values['number'] ** 9
+
+    with pytest.raises(RefusedWriteError, match='One of the values is too large to be stored'):
+        writer.insert(notes, {'text': 'x', 'number': 2**40})
+    assert stored(writer) == []
+
+
+def test_no_sentence_of_a_database_reaches_a_person(writer: Writer, notes: Stream) -> None:
+    with writer.database.write() as session:
+        SQLModel.metadata.tables['sealed_notes'].create(session.connection())
+    sealed = Stream(Sealed, fields=('id', 'text'))
+    sealed.writable('text')
+    writer.insert(sealed, {'text': 'first'})
+    told = set()
+    for values in ({'text': 'second'}, {'text': 'x'}):
+        with pytest.raises(RefusedWriteError) as refusal:
+            writer.insert(sealed, values)
+        assert not refusal.value.fields
+        told.add(str(refusal.value))
+    assert told == {'There is such a sealed already', 'One of the values is not allowed'}
+
+
+def test_a_refusal_of_what_a_stranger_has_sent_is_short(writer: Writer, notes: Stream) -> None:
+    for values in ({'x' * 100_000: 1}, {f'x{number}': 1 for number in range(10_000)}):
+        with pytest.raises(RefusedWriteError) as refusal:
+            writer.insert(notes, orjson.dumps(values))
+        assert len(str(refusal.value)) + len(str(refusal.value.fields)) < 10_000
 
 
 def test_two_writers_of_one_row_see_each_others_work(writer: Writer, notes: Stream) -> None:

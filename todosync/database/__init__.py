@@ -20,6 +20,8 @@ from .errors import (
 from .file_watch import FileWatch
 from .log_table import LogTable
 from .log_watch import LogWatch
+from .objections import Kind as ObjectionKind
+from .objections import Objection, objection_of
 from .outage import Outage
 from .postgres_url import POSTGRES_CONNECTION, conninfo_of
 from .sql import by_code_points, instant, iso_utc, sql_now
@@ -34,6 +36,8 @@ __all__ = [
     'FileWatch',
     'LogTable',
     'LogWatch',
+    'Objection',
+    'ObjectionKind',
     'Outage',
     'UnknownOutcomeError',
     'by_code_points',
@@ -45,6 +49,7 @@ __all__ = [
     'forbid_event_loop',
     'instant',
     'iso_utc',
+    'objection_of',
     'reason',
     'reason_for_strangers',
     'sql_now',

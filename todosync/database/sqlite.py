@@ -23,6 +23,7 @@ from sqlalchemy import (
     create_engine,
     event,
 )
+from sqlalchemy.exc import DataError
 
 from .base import begin, first_row_ddl
 from .commits import CommitSignal, NoSignal, Watching
@@ -66,6 +67,7 @@ class SqliteDialect:
             self._file.watch(engine)
         event.listen(engine, 'begin', begin)
         event.listen(engine, 'handle_error', _open_anew_what_is_read_only)
+        event.listen(engine, 'handle_error', _refuse_what_is_too_large)
         return engine
 
     def for_writing(self, engine: Engine) -> Engine:
@@ -280,3 +282,9 @@ def _open_anew_what_is_read_only(context: ExceptionContext) -> None:
     code = getattr(context.original_exception, 'sqlite_errorcode', sqlite3.SQLITE_OK)
     if code & PRIMARY_CODE == sqlite3.SQLITE_READONLY:
         context.is_disconnect = True
+
+
+def _refuse_what_is_too_large(context: ExceptionContext) -> DataError | None:
+    """Return the error for a number of more than 64 bits: one of the database, as with PostgreSQL, not of Python."""
+    error = context.original_exception
+    return DataError(context.statement, context.parameters, error) if isinstance(error, OverflowError) else None

@@ -11,13 +11,13 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from todosync.access import csrf_refusal
-from todosync.database import DatabaseUnavailableError, UnknownOutcomeError, reason, reason_for_strangers
-from todosync.writes import RefusedWriteError, RowGoneError
+from todosync.database import DatabaseUnavailableError, UnknownOutcomeError, reason_for_strangers
+from todosync.writes import RefusedWriteError, RowGoneError, refusal_by_database
 
 RETRY_AFTER = '5'
 """Seconds after which a client may try again what could not be done."""
@@ -161,8 +161,8 @@ def _refusal_of(error: Exception, request: Request) -> RefusedError:
         case RefusedWriteError():
             is_gone = isinstance(error, RowGoneError)
             return RefusedError(HTTPStatus.NOT_FOUND if is_gone else HTTPStatus.UNPROCESSABLE_ENTITY, *error.errors)
-        case IntegrityError():
-            return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, f'The database refused it: {reason(error)}')
+        case IntegrityError() | DataError():
+            return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *refusal_by_database(error).errors)
         case RequestValidationError():
             details = [f'{".".join(map(str, detail["loc"]))}: {detail["msg"]}' for detail in error.errors()]
             return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *details)

@@ -7,7 +7,7 @@ from .author import Author
 from .effects import RowOrId
 from .inbox import Inbox
 from .queues import BATCH_LIMIT, Batch
-from .refusals import RefusedWriteError, RowGoneError
+from .refusals import RefusedWriteError, RowGoneError, refusal_by_database
 from .shapes import NOW, insert_shape, makes_ids, named_by, shown_defaults, update_shape
 from .write import Write
 from .writer import Writer
@@ -26,6 +26,7 @@ __all__ = [
     'insert_shape',
     'makes_ids',
     'named_by',
+    'refusal_by_database',
     'shown_defaults',
     'update_shape',
 ]

@@ -31,6 +31,8 @@ from .tables import outcomes, queues, seconds
 
 BATCH_LIMIT = 50
 """How many writes travel, and are done in one transaction, at most."""
+UNCONFIRMED_LIMIT = 1000
+"""How many outcomes are kept for a browser that confirms none. One that does has never more than those of a batch."""
 NAME_LENGTH = 128
 QUEUE_LENGTH = 32
 MAX_NUMBER = 2**53 - 1
@@ -102,8 +104,9 @@ class QueueRecord:
         self._taken: set[tuple[str, int]] = set()
 
     def confirm(self, sequence: int) -> None:
-        """Forget the outcomes up to a number."""
-        confirmed = (outcomes.c.queue == self._queue) & (outcomes.c.sequence <= sequence)
+        """Forget the outcomes up to a number, and those of more than :data:`UNCONFIRMED_LIMIT` numbers ago."""
+        last = max(sequence, self._last - UNCONFIRMED_LIMIT)
+        confirmed = (outcomes.c.queue == self._queue) & (outcomes.c.sequence <= last)
         self._session.connection().execute(delete(outcomes).where(confirmed))
 
     def decide(self, write: QueuedWrite) -> dict[str, Any]:
@@ -172,7 +175,7 @@ class QueueRecord:
         except RefusedWriteError as error:
             return _refusal(error)
         except (IntegrityError, DataError) as error:
-            return _refusal(refusal_by_database(error))
+            return _refusal(refusal_by_database(error, stream))
         except (SQLAlchemyError, DatabaseUnavailableError):
             raise  # nothing is decided: the browser sends the write again
         except Exception:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from todosync.database import reason
+from todosync.database import Objection, ObjectionKind, first_line, objection_of
+from todosync.streams import Stream
+
+ERRORS_LIMIT = 20
+"""How many reasons a refusal tells at most."""
+SENTENCE_LENGTH = 300
+FIELD_LENGTH = 100
+"""The number of characters of the name of a field that is told. The rest is cut off, as that of a sentence."""
+OBJECTIONS = {
+    ObjectionKind.REFERENCE: 'It belongs to something that does not exist, or something else belongs to it',
+    ObjectionKind.CHECK: 'One of the values is not allowed',
+    ObjectionKind.SIZE: 'One of the values is too large to be stored',
+}
+
+log = logging.getLogger(__name__)
 
 
 class RefusedWriteError(ValueError):
@@ -50,17 +65,44 @@ def refusal_of(error: ValidationError) -> RefusedWriteError:
     """Return the refusal for values that do not fit their fields."""
     sentences: list[str] = []
     fields: dict[str, str] = {}
-    for detail in error.errors(include_url=False):
-        field = '.'.join(map(str, detail['loc']))
-        sentence = _sentence(detail['type'], field, detail['msg'], detail.get('ctx', {}))
+    for detail in error.errors(include_url=False)[:ERRORS_LIMIT]:
+        field = _clipped('.'.join(map(str, detail['loc'])), FIELD_LENGTH)
+        sentence = _clipped(_sentence(detail['type'], field, detail['msg'], detail.get('ctx', {})), SENTENCE_LENGTH)
         sentences.append(sentence)
         fields.setdefault(field, sentence)
     return RefusedWriteError(*sentences, fields=fields)
 
 
-def refusal_by_database(error: DBAPIError) -> RefusedWriteError:
-    """Return the refusal for what a constraint, a trigger or the type of a column does not admit."""
-    return RefusedWriteError(f'The database refused it: {reason(error)}')
+def refusal_by_database(error: DBAPIError, stream: Stream | None = None) -> RefusedWriteError:
+    """Return the refusal for what a constraint, a trigger or the type of a column does not admit.
+
+    It is told in the words of this program, or of the trigger. What the database itself says is for the log.
+
+    :param error: the error
+    :param stream: the stream that was written to, if it is known
+    """
+    log.info('the database refused a write: %s', first_line(error))
+    objection = objection_of(error)
+    told = {*stream.fields, *stream.declared.fields} if stream else set()
+    columns = objection.columns if told.issuperset(objection.columns) else ()  # of others people have never heard
+    sentence = _objection(objection, columns, stream.model.__name__.lower() if stream else 'row')
+    return RefusedWriteError(sentence, fields={columns[0]: sentence} if len(columns) == 1 else {})
+
+
+def _objection(objection: Objection, columns: tuple[str, ...], row: str) -> str:
+    names = ' and '.join(column.replace('_', ' ') for column in columns)
+    match objection.kind:
+        case ObjectionKind.SAID:
+            return f'The database refused it: {objection.said}'
+        case ObjectionKind.UNIQUE:
+            return f'There is a {row} with the same {names} already' if names else f'There is such a {row} already'
+        case ObjectionKind.MISSING:
+            return f"{names.capitalize()} can't be blank" if names else 'Something that is needed is missing'
+    return OBJECTIONS.get(objection.kind, 'This cannot be stored')
+
+
+def _clipped(text: str, length: int) -> str:
+    return text if len(text) <= length else f'{text[: length - 1]}…'
 
 
 def _sentence(kind: str, field: str, message: str, context: Mapping[str, object]) -> str:
@@ -73,6 +115,7 @@ def _sentence(kind: str, field: str, message: str, context: Mapping[str, object]
         'string_too_short': f'{name} is too short (minimum is {context.get("min_length")} characters)',
         'bool_type': f'{name} must be true or false',
         'int_type': f'{name} must be a whole number',
+        'finite_number': f'{name} must be a number',
         'value_error': str(context.get('error', message)),
         'json_invalid': 'This cannot be stored; it may hold half a character, such as a part of an emoji',
         'model_type': 'A row must be an object of fields',

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
-from todosync.ids import new_id
+from todosync.ids import ID_MAX, new_id
 from todosync.streams import Stream
 
 from .refusals import refusal_of
 
 Values = Mapping[str, Any] | bytes
 """The values of fields by name: Python values, or JSON bytes of an object."""
+STORED_MAX = 2**63 - 1
+"""The largest whole number that a database stores, positive or negative."""
 NOW = '\0now'
 """Stands for the time of an insert, which nobody knows yet, among what is shown of a new row."""
 
@@ -98,6 +101,23 @@ def _shape(name: str, stream: Stream, *, is_change: bool) -> type[BaseModel]:
     found = {name: stream.model.model_fields[name] for name in stream.declared.fields}
     # a change may leave out any field; the default is not seen, because only what was given counts
     fields: dict[str, Any] = {
-        name: (field.rebuild_annotation(), None if is_change else field) for name, field in found.items()
+        name: (_type_of(stream, name, field), None if is_change else field) for name, field in found.items()
     }
-    return create_model(name, __config__=ConfigDict(extra='forbid', strict=True), **fields)
+    return create_model(name, __config__=ConfigDict(extra='forbid', strict=True, allow_inf_nan=False), **fields)
+
+
+def _type_of(stream: Stream, name: str, field: FieldInfo) -> Any:
+    """Return the type of a field, with the limits of its whole numbers: what browsers, or databases, can hold."""
+    annotation = field.rebuild_annotation()
+    kinds = get_args(field.annotation) if get_origin(field.annotation) in (Union, UnionType) else (field.annotation,)
+    if int not in kinds:
+        return annotation
+    largest = ID_MAX if name in stream.fields else STORED_MAX
+
+    def limit(value: Any) -> Any:
+        if isinstance(value, int) and abs(value) > largest:
+            label = name.replace('_', ' ').capitalize()
+            raise ValueError(f'{label} is too large' if value > 0 else f'{label} is too small')
+        return value
+
+    return Annotated[annotation, AfterValidator(limit)]

@@ -160,7 +160,7 @@ class Writer:
         try:
             return self._carry_out(stream, effect, key)
         except (IntegrityError, DataError) as error:
-            raise refusal_by_database(error) from error
+            raise refusal_by_database(error, stream) from error
 
     def _carry_out(self, stream: Stream, effect: Effect, key: str | None) -> Any:
         if key is None:
