@@ -64,14 +64,16 @@ export default {
       written?.then((/** @type {any} */ { state, gone }) => state === "refused" && !gone && reopenEditor(id, title));
     },
     /**
-     * Delete a todo. The focus goes to the neighbour, so that somebody without a mouse does not have to start from the top
-     * again. The second click of a double click does not count: it would hit the neighbour, which has moved under the pointer.
+     * Delete a todo. The focus goes to the neighbour, or to the field for a new one, so that somebody without a mouse does
+     * not have to start from the top again. The second click of a double click does not count: it would hit the neighbour, which has moved under the pointer.
      * @param {MouseEvent} event @param {Todo} todo @param {Emit} emit
      */
     remove(event, todo, emit) {
       if (event.detail > 1) return;
       const row = rowOf(event);
-      (row.nextElementSibling ?? row.previousElementSibling)?.querySelector(".icon-delete").focus();
+      const neighbour = row.nextElementSibling ?? row.previousElementSibling;
+      if (neighbour) neighbour.querySelector(".icon-delete").focus();
+      else if (event.detail === 0) /** @type {any} */ (document.querySelector(".todo-form input"))?.focus(); // by a key
       const undo = `Deleted “${todo.title}”`;
       todosync().writes.delete("todos", todo.id, { undo }) ?? emit(todo);
     },

@@ -42,8 +42,8 @@ export function offerUndo(message, undo) {
 
 /** What a person knows the row by says more than the server can: it has its id. @param {Entry} entry @param {Outcome} outcome */
 function reasons({ name, values }, { gone, errors = [] }) {
+  if (gone) return [`${name ? `“${clip(name)}”` : "This"} is not there any more; it may have been deleted`];
   if (!name) return errors;
-  if (gone) return [`“${clip(name)}” is not there any more; it may have been deleted`];
   return texts(values).length ? errors : [`“${clip(name)}”: ${errors.join(". ")}`];
 }
 

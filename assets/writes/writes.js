@@ -74,7 +74,7 @@ const writes = {
     );
     return outbox.write(stream, "update", id, values, {
       was: { ...was, ...seen },
-      name: nameOf(stream, row),
+      name: nameOf(stream, { ...row, ...seen }), // the row may be gone
       explainsItself,
     });
   },

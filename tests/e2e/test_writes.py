@@ -146,6 +146,32 @@ def test_who_writes_to_what_somebody_else_has_deleted_is_told_its_title(tabs: Ta
     page.get_by_text('“Buy milk” is not there any more; it may have been deleted').wait_for()
 
 
+def test_who_types_into_what_is_deleted_meanwhile_is_told_its_title_and_keeps_the_text(
+    tabs: Tabs, server: RunningServer
+) -> None:
+    todo = server.add('Buy milk')
+    page = tabs.open()
+    page.get_by_role('button', name='Edit Buy milk').click()
+    page.keyboard.type('Buy oats')
+    server.request('DELETE', f'/todos/{todo["id"]}')
+    page.get_by_text(
+        '“Buy milk” is not there any more; it may have been deleted. You had written “Buy oats”', exact=True
+    ).wait_for()
+
+
+def test_who_deletes_the_last_todo_by_the_keyboard_can_type_the_next_one(tabs: Tabs, server: RunningServer) -> None:
+    for title in ('Buy milk', 'Call Ann'):
+        server.add(title)
+    page = tabs.open()
+    page.get_by_role('button', name='Delete Call Ann').press('Enter')
+    eventually(lambda: titles(page) == ['Buy milk'])
+    page.keyboard.press('Enter')
+    eventually(lambda: titles(page) == [])
+    page.keyboard.type('Pay the rent')
+    page.keyboard.press('Enter')
+    eventually(lambda: titles(page) == ['Pay the rent'])
+
+
 def test_nothing_is_said_to_be_deleted_where_the_browser_has_no_room(tabs: Tabs, server: RunningServer) -> None:
     server.add('Buy milk')
     page = tabs.open()
