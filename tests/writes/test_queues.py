@@ -17,7 +17,7 @@ from sqlmodel import Session
 from tests.writes.test_writes import Note, notes, stored, writer
 from todosync.ids import EPOCH, GIVEN_ID_MAX, IdMaker
 from todosync.streams.stream import Stream
-from todosync.writes import Batch, Inbox, Write, Writer
+from todosync.writes import Author, Batch, Inbox, Write, Writer
 from todosync.writes.queues import UNCONFIRMED_LIMIT, outcomes
 
 __all__ = ['notes', 'writer']
@@ -33,8 +33,17 @@ def prepared(writer: Writer) -> None:
 class Browser:
     """Sends batches as a leader does."""
 
-    def __init__(self, writer: Writer, streams: list[Stream], runner: asyncio.Runner, queue: str = QUEUE) -> None:
-        self._inbox = Inbox(writer, streams, may_write=lambda sid: sid == 'leader')
+    def __init__(
+        self,
+        writer: Writer,
+        streams: list[Stream],
+        runner: asyncio.Runner,
+        queue: str = QUEUE,
+        author: Author | None = None,
+    ) -> None:
+        self._inbox = Inbox(
+            writer, streams, may_write=lambda sid: sid == 'leader', author_of=lambda sid: author or Author()
+        )
         self._runner = runner
         self._queue = queue
 
@@ -334,6 +343,26 @@ def test_who_has_deleted_a_row_can_put_it_back_as_it_was(browser: Browser, write
     writer.update(notes, row_id, {'text': 'Buy oats'})
     assert browser.states(write(5, 'delete', row_id), write(6, 'restore', row_id)) == ['done', 'done']
     assert [note.text for note in stored(writer)] == ['Buy oats'], 'as it was when it was deleted last'
+
+
+def test_who_may_not_read_learns_of_no_write_whether_a_row_is_there(
+    browser: Browser, writer: Writer, notes: Stream, runner: asyncio.Runner
+) -> None:
+    @notes.verb
+    def archive(session: Session, note: Note) -> None: ...
+
+    there, nowhere = make_id(), make_id()
+    browser.send(write(1, 'insert', there, text='Buy milk'))
+    stranger = Browser(writer, [notes], runner, 'b' * 32, Author('Bob', lambda stream, scope: False))
+    for number, action in enumerate(('insert', 'update', 'delete', 'restore', 'archive')):
+        values = {'text': 'mine'} if action in ('insert', 'update') else {}
+        told = []
+        for place, row_id in enumerate((there, nowhere)):
+            (outcome,) = stranger.send(write(2 * number + place, action, row_id, **values))
+            told.append((outcome['state'], outcome.get('errors', [''])[0].replace(str(row_id), '')))
+        assert told[0] == told[1], action
+        assert told[0][0] == 'refused', action
+    assert [note.text for note in stored(writer)] == ['Buy milk']
 
 
 def test_nobody_puts_back_what_another_queue_has_deleted_or_what_a_rule_refuses(

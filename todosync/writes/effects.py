@@ -46,9 +46,11 @@ def insert_effect(stream: Stream, values: Values, row_id: int | None = None, *, 
 
     def add(session: Session) -> Any:
         write = _checked(stream, Write('insert', None, given, session, author.user), author)
-        row = _new_row(stream, write.values, session) if row_id is None else _row_with_id(stream, row_id, write)
+        row = _new_row(stream, write.values if row_id is None else {**write.values, 'id': row_id}, session)
+        _refuse_unreadable(stream, row, author)  # before its author learns whether there is a row with that id
+        if row_id is not None and session.get(stream.model, row_id) is not None:
+            raise IdTakenError(f'There is a {stream.model.__name__.lower()} {row_id} already')
         session.add(row)
-        _refuse_unreadable(stream, row, author)
         return row
 
     return Effect([stream.name, 'insert', given], add)
@@ -99,9 +101,9 @@ def restore_effect(stream: Stream, row_id: int, kept: Deleted, *, author: Author
 
     def put_back(session: Session) -> Any:
         there = session.get(stream.model, row_id)
-        if there is not None:
+        if there is not None and author.may_read(stream, _scope(stream, there)):
             return there
-        values = kept.find(stream, row_id, session)
+        values = kept.find(stream, row_id, session) if there is None else None
         if values is None:
             raise RefusedWriteError('This was deleted too long ago to be put back')
         row = stream.model.model_validate(values)
@@ -171,12 +173,6 @@ def _new_row(stream: Stream, values: Mapping[str, Any], session: Session) -> Any
             break
         row = stream.model(**values)
     return row
-
-
-def _row_with_id(stream: Stream, row_id: int, write: Write) -> Any:
-    if write.session.get(stream.model, row_id) is not None:
-        raise IdTakenError(f'There is a {stream.model.__name__.lower()} {row_id} already')
-    return stream.model(**{**write.values, 'id': row_id})
 
 
 def _refuse_undeclared(stream: Stream) -> None:
