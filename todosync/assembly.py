@@ -86,8 +86,9 @@ def setup(
     :param settings: the settings (default: from the environment)
     :param streams: the tables to keep in sync; a table that no migration makes is made from its model
     :param current_user: takes the request of a page or of the API and returns who sends it, ``None`` for nobody: a
-        text or a number, or an object with an ``id``; it must not block. If it is given, each stream can be read only
-        by those to whom its ``may_read`` allows it (default: everybody may read everything)
+        text or a number, or an object with an ``id``; it must not block, and may look at ``app.storage.user``. If it
+        raises an error, that is logged, and it is nobody. If it is given, each stream can be read only by those to whom
+        its ``may_read`` allows it (default: everybody may read everything)
     :return: the server, with all its parts
     :raises pydantic.ValidationError: a setting is wrong
     :raises TypeError: what is given is no settings, or no streams

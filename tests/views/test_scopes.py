@@ -99,6 +99,35 @@ async def test_a_right_that_comes_and_goes_takes_the_rows_with_it(user: User, pa
     await user.should_not_see('buy a ring')
 
 
+async def test_who_somebody_is_may_be_kept_in_the_storage_of_their_session(user: User, page_database: str) -> None:
+    await user.open('/sign-in/ann')
+    await user.open('/7')
+    await user.should_see('You may not read this', retries=100)
+    join(page_database, 'ann', 7)
+    add(page_database, 1, 7, 'buy a ring')
+    await user.should_see('buy a ring', retries=100)
+    assert (await RowUser(user, 'scoped_tasks', 7).write('update', 1, title='buy two'))['state'] == 'done'
+    execute(page_database, 'DELETE FROM project_members')
+    await user.should_see('You may not read this', retries=100)
+
+
+async def test_a_user_who_cannot_be_told_is_nobody_and_keeps_no_other_from_losing_a_right(
+    user: User, create_user: Callable[[], User], page_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    nameless, ann = user, create_user()
+    await open_as(nameless, 'nameless', '7')
+    join(page_database, 'ann', 7)
+    add(page_database, 1, 7, 'buy a ring')
+    await open_as(ann, 'ann', '7')
+    await ann.should_see('buy a ring', retries=100)
+    await nameless.should_see('You may not read this', retries=100)
+    execute(page_database, 'DELETE FROM project_members')
+    await ann.should_see('You may not read this', retries=100)
+    await ann.should_not_see('buy a ring')
+    assert 'there is no such account any more' in caplog.text
+    caplog.clear()
+
+
 async def test_a_view_says_which_scope_it_needs(user: User) -> None:
     await open_as(user, 'ann', '7')
     stream = view_of(user, 7).stream

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from nicegui.storage import request_contextvar
 from sqlalchemy.sql.expression import column, select, table
 from starlette.requests import Request
 
@@ -43,9 +44,21 @@ class Rights:
     def user_of(self, request: Request) -> Any:
         """Return who sends a request; ``None`` for nobody, and where there are no users.
 
+        The function of the app may look at ``app.storage.user``, whoever asks and whenever: it is that of the request.
+        If it fails, that is nobody, so one page whose user cannot be told keeps no other from being asked.
+
         :param request: the request of a page or of the API
         """
-        return None if self._current_user is None else self._current_user(request)
+        if self._current_user is None:
+            return None
+        token = request_contextvar.set(request)
+        try:
+            return self._current_user(request)
+        except Exception:  # who cannot be told is nobody
+            log.exception('current_user failed')
+            return None
+        finally:
+            request_contextvar.reset(token)
 
     def may_read(self, user: Any, stream: Stream, scope: ScopeValue | None) -> bool:
         """Return whether somebody may read a scope of a stream. Blocks, because the app may look at the database.
