@@ -90,6 +90,20 @@ def test_a_wrong_variable_ends_the_program_with_one_line_that_names_it(
     assert '\n' not in message
 
 
+def test_a_setting_that_is_none_is_told_with_the_one_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv('TODOSYNC_STORAGE_DIR', str(tmp_path))
+    monkeypatch.setenv('TODOSYNC_PROT', '9090')
+    monkeypatch.setenv('TODOSYNC_SITE', 'of another program')
+    Settings.from_environment()
+    assert [record.getMessage() for record in caplog.records] == [
+        'TODOSYNC_PROT is no setting and changes nothing; did you mean TODOSYNC_PORT?'
+    ]
+    with pytest.raises(SystemExit, match="there is no setting 'storage_dri'; did you mean 'storage_dir'"):
+        Settings.from_environment(storage_dri=tmp_path)
+
+
 def test_one_wrong_setting_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv('TODOSYNC_PORT', 'many')
     with pytest.raises(ValidationError) as raised:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
+import logging
 import os
 import secrets
 import tempfile
@@ -17,6 +19,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 PREFIX = 'TODOSYNC_'
+log = logging.getLogger(__name__)
 SECRET_BYTES = 32
 CableAdapter = Literal['memory', 'sqlite', 'postgres']
 
@@ -86,12 +89,15 @@ class Settings(BaseSettings):
         :param given: settings that the program gives itself, by name; the environment does not change them
         :raises SystemExit: a variable holds a value that it cannot hold, or names a directory that cannot be used
         """
+        for name in os.environ:
+            if name.startswith(PREFIX) and (meant := _meant(name.removeprefix(PREFIX))):
+                log.warning('%s is no setting and changes nothing; did you mean %s%s?', name, PREFIX, meant.upper())
         try:
             settings = cls(**given)
             settings.prepare_storage()
             settings.refuse_missing_directory()
         except ValidationError as error:
-            lines = [f'{PREFIX}{str(problem["loc"][0]).upper()}: {problem["msg"]}' for problem in error.errors()]
+            lines = [_line(str(problem['loc'][0]), problem['type'], problem['msg']) for problem in error.errors()]
             raise SystemExit('\n'.join(lines)) from None
         except OSError as error:
             raise SystemExit(f'{PREFIX}STORAGE_DIR: {error}; name a directory that can be written to') from None
@@ -232,6 +238,19 @@ class Settings(BaseSettings):
                 with suppress(FileExistsError):  # unlike a rename, a link never replaces what another has put there
                     os.link(draft.name, path)
         return path.read_text()
+
+
+def _line(name: str, kind: str, message: str) -> str:
+    """Return the line for a setting that is wrong."""
+    if kind != 'extra_forbidden':
+        return f'{PREFIX}{name.upper()}: {message}'
+    return f'there is no setting {name!r}' + (f'; did you mean {meant!r}?' if (meant := _meant(name)) else '')
+
+
+def _meant(name: str) -> str:
+    """Return the setting that a name comes close to; an empty text if the name is one, or comes close to none."""
+    known = list(Settings.model_fields)
+    return '' if name.lower() in known else next(iter(difflib.get_close_matches(name.lower(), known, n=1)), '')
 
 
 def _names_a_database(text: str) -> bool:

@@ -42,7 +42,7 @@ export const expressions = {
   choose: (condition, value, otherwise) => (is_true(condition) ? value : otherwise),
   /** @param {any} value @param {Record<string, any>} values @param {any} otherwise */
   look_up: (value, values, otherwise) =>
-    typeof value === "string" && Object.hasOwn(values, value) ? values[value] : otherwise,
+    (value ?? null) !== null && Object.hasOwn(values, text(value)) ? values[text(value)] : otherwise,
   /** @param {any} value @param {any} part */
   contains: (value, part) => text(value).toLowerCase().includes(text(part).toLowerCase()),
 };

@@ -52,7 +52,6 @@ TASKS = Stream(
 TASKS.writable('title', 'done', 'project_id')
 
 
-
 def current_user(request: Request) -> str | None:
     """Return who a proxy says it is, or who has signed in as in NiceGUI's own example."""
     name: str | None = request.headers.get('x-user') or app.storage.user.get('name')

@@ -22,7 +22,7 @@ def test_what_tests_without_a_browser_see_is_what_browsers_show() -> None:
         *((name, (a, b)) for name in OF_NUMBERS for a, b in itertools.product(NUMBERS, repeat=2)),
         *((name, (a, b)) for name in MIXED for a, b in itertools.product(VALUES, repeat=2) if _fit(name, a, b)),
         *(('choose', (value, 1, 2)) for value in VALUES),
-        *(('look_up', (value, {'a': 1, '1': None}, 'other')) for value in VALUES),
+        *(('look_up', (value, {'a': 1, '1': None, 'true': 2, '2.5': 3}, 'other')) for value in VALUES),
     ]
     assert {name for name, _ in cases} == set(functions)
     with modules_page() as page:

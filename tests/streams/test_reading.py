@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import BigInteger, Column, Integer, String
+from sqlalchemy import BigInteger, Column, Enum, Integer, String
 from sqlmodel import Field, SQLModel
 
 from tests.databases import execute
@@ -17,6 +18,11 @@ from todosync.http.health import check_health
 from todosync.streams.messages import Row
 from todosync.streams.reading import CHUNK
 from todosync.streams.replica import Replica
+
+
+class State(enum.Enum):
+    SENT = 'sent'
+    LOST = 'lost'
 
 
 class Parcel(SQLModel, table=True):
@@ -28,6 +34,11 @@ class Parcel(SQLModel, table=True):
     address: str
     note: str | None = None
     grams: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={'server_default': '0'})
+    state: State = Field(
+        default=State.SENT,
+        sa_type=Enum(State, native_enum=False),  # type: ignore[arg-type]
+        sa_column_kwargs={'server_default': 'SENT'},
+    )
     price: float = Field(default=0.0, sa_column_kwargs={'server_default': '0'})
     sent_at: datetime = Field(default_factory=lambda: datetime.now(UTC), sa_column_kwargs={'server_default': sql_now()})
 
@@ -39,7 +50,7 @@ EVERYWHERE = {
     "-9007199254740993, 'x', 0, 0, DEFAULT_TIME": 'id is a number that JavaScript cannot tell from others',
 }
 ON_SQLITE = EVERYWHERE | {
-    "7, CAST(x'ff' AS TEXT), 0, 0, DEFAULT_TIME": 'text that is no UTF-8',
+    "7, CAST(x'ff' AS TEXT), 0, 0, DEFAULT_TIME": 'address is text that is no UTF-8',
     "7, x'61', 0, 0, DEFAULT_TIME": 'address is no text',
     "7, 'x', 'many', 0, DEFAULT_TIME": 'grams is no whole number',
     "7, 'x', 1.5, 0, DEFAULT_TIME": 'grams is no whole number',
@@ -82,6 +93,15 @@ def on_up(server: SyncServer) -> list[str]:
     """Return what /up says of the parcels that are left out, once it has looked at all of them."""
     server.left_out.rows(timeout=60)
     return list(check_health(server)[1].get('rows', {}).get('left_out', {}).get('odd_parcels', []))
+
+
+def test_a_word_that_is_not_in_an_enum_is_told_with_those_that_are(
+    server: SyncServer, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(database_url, "1, 'x', 0, 0, DEFAULT_TIME")
+    execute(database_url, "UPDATE odd_parcels SET state = 'sent' WHERE id = 1")
+    assert addresses(server) == []
+    assert 'state is none of the words that its column keeps: SENT, LOST' in caplog.text
 
 
 @pytest.mark.parametrize('case', range(max(len(ON_SQLITE), len(ON_POSTGRESQL))))

@@ -5,7 +5,7 @@ Imports ``streams``, ``views`` and ``writes``.
 
 from .bindings import bind_classes, bind_prop, bind_text, bind_value, bind_visibility, on_click
 from .choice import BrowserChoice
-from .expressions import Expression, Field
+from .expressions import Expression, RowField
 from .lists import BrowserList, LiveList
 from .live import LiveElement, LiveText, LiveTitle, stream_expression, total_expression
 from .row_fields import RowFields
@@ -14,11 +14,11 @@ __all__ = [
     'BrowserChoice',
     'BrowserList',
     'Expression',
-    'Field',
     'LiveElement',
     'LiveList',
     'LiveText',
     'LiveTitle',
+    'RowField',
     'RowFields',
     'bind_classes',
     'bind_prop',

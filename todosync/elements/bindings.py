@@ -18,7 +18,7 @@ from todosync.streams import Row
 from todosync.views import View
 from todosync.writes import RefusedWriteError
 
-from .expressions import RUNTIME, Expression, Field, expression
+from .expressions import RUNTIME, Expression, RowField, expression
 from .kinds import kind_of, name_of
 from .lists import LiveList
 from .template import forget_own_value
@@ -101,7 +101,7 @@ def bind_visibility(element: Bound, condition: Any) -> Bound:
     return bind_classes(element, {'hidden': ~expression(condition)})
 
 
-def bind_value(element: Bound, field: Field) -> Bound:
+def bind_value(element: Bound, field: RowField) -> Bound:
     """Have an element show a field of the row, and write to it what a person sets.
 
     What is chosen is written at once. What is typed is written at Enter or when the person leaves the field, and what
@@ -119,7 +119,7 @@ def bind_value(element: Bound, field: Field) -> Bound:
         with LiveList(view, row_height=40) as row:
             bind_value(ui.checkbox(), row.bought)
     """
-    if not isinstance(field, Field):
+    if not isinstance(field, RowField):
         raise TypeError('only a field of the row can be bound both ways, such as `row.name`')
     view, stream, name = field.view, field.view.stream, field.name
     if name not in stream.declared.fields:

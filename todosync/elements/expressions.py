@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from todosync.streams import Row
+from todosync.streams import Row, carried
 from todosync.views import View
 
 from . import operations
@@ -99,17 +99,31 @@ class Expression:
     def __bool__(self) -> NoReturn:
         raise TypeError(
             'an expression of a row has no value in Python, since it has one for each row in the browser; '
-            'use & | ~ instead of `and`, `or`, `not`, and .then(a, b) instead of `if`'
+            'use & | ~ instead of `and`, `or`, `not`, .then(a, b) instead of `if`, and bind_text() and its like '
+            'instead of the bindings of NiceGUI'
         )
 
     def __iter__(self) -> NoReturn:
         raise TypeError('an expression of a row cannot be iterated over')
 
+    def __repr__(self) -> str:
+        return 'an expression of a row'
+
+    def __str__(self) -> NoReturn:
+        raise TypeError(
+            f'{self!r} has no text in Python, since it has one for each row in the browser; put texts together with +, '
+            "and show them with bind_text(), as in bind_text(ui.label(), 'Due ' + row.due)"
+        )
+
+    def __format__(self, form: str) -> NoReturn:
+        str(self)
+        raise AssertionError
+
     def then(self, value: Any, otherwise: Any = None) -> Expression:
         """Return one value where this is true, and another one where it is not.
 
-        :param value: a JSON value or an expression
-        :param otherwise: a JSON value or an expression
+        :param value: a value or an expression
+        :param otherwise: a value or an expression
 
         Example::
 
@@ -117,17 +131,18 @@ class Expression:
         """
         return _apply(operations.choose, self, value, otherwise)
 
-    def map(self, values: Mapping[str, Any], default: Any = None) -> Expression:
-        """Return the value that stands for this text.
+    def map(self, values: Mapping[Any, Any], default: Any = None) -> Expression:
+        """Return what stands for this value.
 
-        :param values: JSON values by text
-        :param default: what all other values stand for, a JSON value or an expression
+        :param values: values by the texts, numbers or members of an enum for which they stand
+        :param default: what all others stand for, and a missing one: a value or an expression
 
         Example::
 
             bind_prop(ui.icon('flag'), 'color', row.status.map({'open': 'red', 'closed': 'green'}, 'grey'))
         """
-        return _apply(operations.look_up, self, dict(values), default)
+        by_text = {operations.text(carried(key)): carried(value) for key, value in values.items()}
+        return _apply(operations.look_up, self, by_text, default)
 
     def contains(self, part: Any) -> Expression:
         """Return whether this text has another one in it, whatever the case of the letters.
@@ -141,7 +156,7 @@ class Expression:
         return _apply(operations.contains, self, part)
 
 
-class Field(Expression):
+class RowField(Expression):
     """A field of a row, to be shown or, if the stream allows it to be written, to be bound both ways.
 
     :param view: the page's view of the stream
@@ -157,15 +172,19 @@ class Field(Expression):
         self.view = view
         self.name = name
 
+    def __repr__(self) -> str:
+        return f'row.{self.name}'
+
 
 def expression(value: Any) -> Expression:
     """Return a value as an expression, if it is none.
 
-    :param value: a JSON value, or an expression
-    :raises TypeError: it is neither
+    :param value: a JSON value, what a row carries as one (a date, a time, a member of an enum), or an expression
+    :raises TypeError: it is none of these
     """
     if isinstance(value, Expression):
         return value
+    value = carried(value)
     try:
         return Expression(json.dumps(value, allow_nan=False), lambda _: value)
     except (TypeError, ValueError) as error:

@@ -10,6 +10,8 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.choice_element import ChoiceElement
 
+from todosync.streams import carried
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -55,7 +57,7 @@ def kind_of(element: Element) -> Kind:
         if isinstance(element, known):
             return kind
     if isinstance(element, CHOICES) and isinstance(element, ChoiceElement) and not getattr(element, 'multiple', False):
-        values = json.dumps(list(element.options))
+        values = json.dumps([carried(option) for option in element.options])
         if isinstance(element, ui.select):
             labels = json.dumps([str(label) for label in _labels(element)])
             shown = (

@@ -14,7 +14,7 @@ from todosync.streams import Row, unknown
 from todosync.views import View
 
 from .choice import BrowserChoice
-from .expressions import RUNTIME, Expression, Field, expression
+from .expressions import RUNTIME, Expression, RowField, expression
 from .live import stream_expression
 from .operations import contains, is_true
 from .operations import text as as_text
@@ -86,7 +86,7 @@ class LiveList(BrowserList):
         fields = RowFields(view)
         self.shown_texts: list[Expression] = [fields[text]] if text else []
         """What a test without a browser sees of each row."""
-        self.bound_fields: dict[int, Field] = {}
+        self.bound_fields: dict[int, RowField] = {}
         """What elements of the template are bound to, by their ids."""
         self.classes_of: dict[int, dict[str, Expression]] = {}
         """Which classes elements of the template have by expressions, by their ids."""
@@ -139,7 +139,7 @@ class LiveList(BrowserList):
         """Show the rows that a choice in the browser selects; the server is not asked when it changes.
 
         :param choice: the choice
-        :param conditions: for each option, an expression over the row, or the JSON values that fields must have, by
+        :param conditions: for each option, an expression over the row, or the values that fields must have, by
             their names
         :raises ValueError: the stream has no such field
 

@@ -67,8 +67,8 @@ def choose(condition: Any, value: Any, otherwise: Any) -> Any:
 
 
 def look_up(value: Any, values: Mapping[str, Any], default: Any) -> Any:
-    """Return what stands for a text."""
-    return values.get(value, default) if isinstance(value, str) else default
+    """Return what stands for a value; nothing stands for one that is missing."""
+    return default if value is None else values.get(text(value), default)
 
 
 def contains(value: Any, part: Any) -> bool:

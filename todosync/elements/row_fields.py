@@ -8,7 +8,7 @@ from typing import Any
 from todosync.streams import unknown
 from todosync.views import View
 
-from .expressions import Expression, Field
+from .expressions import Expression, RowField
 
 
 class RowFields:
@@ -38,11 +38,11 @@ class RowFields:
             return Editors(self._view)
         return self[name]
 
-    def __getitem__(self, name: str) -> Field:
+    def __getitem__(self, name: str) -> RowField:
         stream = self._view.stream
         if name not in stream.fields:
             raise AttributeError(unknown(stream, 'field', name, stream.fields))
-        return Field(self._view, name)
+        return RowField(self._view, name)
 
 
 class RowErrors:

@@ -9,11 +9,12 @@ from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
 from nicegui.elements.mixins.value_element import ValueElement
 
 from todosync.streams import Stream, unknown
 
-from .expressions import RUNTIME, Expression, Field
+from .expressions import RUNTIME, Expression, RowField
 from .kinds import name_of
 
 FIELD_OF_ROW = re.compile(
@@ -25,7 +26,10 @@ SHARED = ui.menu, ui.expansion, ui.tabs, ui.stepper, ui.carousel
 
 
 def finish_template(
-    stream: Stream, row: Element, bound_fields: Mapping[int, Field], classes_of: Mapping[int, Mapping[str, Expression]]
+    stream: Stream,
+    row: Element,
+    bound_fields: Mapping[int, RowField],
+    classes_of: Mapping[int, Mapping[str, Expression]],
 ) -> None:
     """Give each element of a template an id of its own in each row, and its classes.
 
@@ -38,6 +42,7 @@ def finish_template(
     """
     _refuse_unknown_fields(stream, row)
     for element in row.descendants(include_self=True):
+        _refuse_expressions(element)
         if isinstance(element, SHARED) or (isinstance(element, ValueElement) and element.id not in bound_fields):
             remedy = 'open it by an action, outside the list' if isinstance(element, SHARED) else 'use bind_value()'
             raise TypeError(
@@ -62,6 +67,18 @@ def forget_own_value(element: ValueElement[Any]) -> None:
     listeners = element._event_listeners
     for key in [key for key, listener in listeners.items() if listener.type.startswith('update:')]:
         del listeners[key]
+
+
+def _refuse_expressions(element: Element) -> None:
+    """Refuse an expression where NiceGUI takes a value of Python, as in ``ui.label(row.name)``."""
+    name = name_of(element)
+    if isinstance(getattr(element, '_text', None), Expression):
+        raise TypeError(f'{name} cannot take {element._text!r} itself; use bind_text({name}(), ...)')
+    for prop, value in element.props.items():
+        if isinstance(value, Expression):
+            as_text = isinstance(element, TextElement) and prop == 'label'
+            remedy = f'bind_text({name}(), ...)' if as_text else f"bind_prop({name}(...), '{prop}', ...)"
+            raise TypeError(f'{name} cannot take {value!r} itself; use {remedy}')
 
 
 def _refuse_unknown_fields(stream: Stream, row: Element) -> None:

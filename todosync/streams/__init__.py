@@ -23,6 +23,7 @@ from .source import Source
 from .stream import Stream
 from .texts import Plural, plural
 from .totals import Total, count, total
+from .values import carried
 from .version import NOTHING, Version
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     'Total',
     'UnservableError',
     'Version',
+    'carried',
     'check_names',
     'check_texts',
     'count',

@@ -131,11 +131,25 @@ class RowReader:
             return self._read(session, ids, order)
         except UnservableError as error:
             if len(ids) == 1:
-                refused[ids[0]] = str(error)
+                refused[ids[0]] = self._reason_by_field(session, ids[0]) or str(error)
                 return []
         half = len(ids) // 2
         parts = ids[:half], ids[half:]
         return [row for part in parts for row in self._read_what_can_be(session, part, order, refused)]
+
+    def _reason_by_field(self, session: Session, row_id: int) -> str:
+        """Return which field of a row cannot be read, and why; an empty text if each can."""
+        for field, source in zip(self._fields, self._wire, strict=True):
+            try:
+                session.connection().execute(select(source).where(self._id == row_id)).all()
+            except Exception as error:
+                if not (reason := _reason(error)):
+                    raise
+                kind = source.type
+                if isinstance(kind, Enum) and isinstance(error, LookupError):
+                    return f'{field} is none of the words that its column keeps: {", ".join(kind.enums)}'
+                return f'{field} is {reason}'
+        return ''
 
     def _log(self, session: Session, ids: Iterable[int] | None, refused: Mapping[int, str]) -> None:
         with self._lock:

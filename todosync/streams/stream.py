@@ -39,6 +39,7 @@ from .reading import RowReader, is_time, plain_type
 from .scope import check_scope
 from .texts import Texts, shown_texts, told_texts
 from .totals import Total
+from .values import carried
 from .version import Version
 
 DELTA_MAX_ROWS = 1000
@@ -138,7 +139,7 @@ class Stream:
         """Allow a write with a name of its own, which is that of the function; a decorator.
 
         :param verb: takes the session of the transaction and the row, an object of the model, and changes it
-        :param shows: what a page shows at once of a row to which it is done: JSON values, by the names of fields
+        :param shows: what a page shows at once of a row to which it is done: values, by the names of fields
         :raises ValueError: the name is that of something else already, or the stream has no such field
 
         Example::
@@ -150,7 +151,7 @@ class Stream:
             await view.do(archive, note)
         """
         if verb is None:
-            return partial(self._add_verb, shows=dict(shows or {}))
+            return partial(self._add_verb, shows={name: carried(value) for name, value in (shows or {}).items()})
         return self._add_verb(verb, {})
 
     def _add_verb(self, verb: Verb, shows: dict[str, Any]) -> Verb:

@@ -16,8 +16,8 @@ from nicegui.testing import User
 
 from todosync.ids import new_id
 from todosync.runtime import current_server
-from todosync.streams import Row, ScopeValue, Stream, key_of, nearest, unknown
-from todosync.views import FOCUS_EVENT
+from todosync.streams import Row, ScopeValue, Stream, carried, key_of, nearest, unknown
+from todosync.views import FOCUS_EVENT, View
 from todosync.writes import BATCH_LIMIT, Batch, Inbox, makes_ids
 
 from .away import Away
@@ -50,6 +50,21 @@ class RowUser:
         self._key = key_of(self.stream.name, scope)
         self._away: Away | None = None
 
+    @property
+    def view(self) -> View:
+        """The page's view of the stream, which has ``totals``, ``refused`` and ``version``, and can be written by.
+
+        :raises AssertionError: the person has opened no page, or it shows no such rows
+
+        Example::
+
+            assert notes.view.totals['urgent'] == 1
+        """
+        assert self.user.client is not None, 'the person has opened no page'
+        view: View | None = current_server().views.of(self.user.client).get(self._key)
+        assert view is not None, f'the page shows no {self._key}; call use_stream() in it'
+        return view
+
     def rows(self) -> list[Row]:
         """Return the rows that the page shows, in their order.
 
@@ -64,7 +79,7 @@ class RowUser:
     def row(self, **fields: Any) -> Row:
         """Return the first row of the page whose fields have these values.
 
-        :param fields: JSON values, by the names of the fields
+        :param fields: values, by the names of the fields
         :raises AssertionError: no row has these values; the message lists the rows of the page
         :raises ValueError: the stream has no such field
 
@@ -75,7 +90,7 @@ class RowUser:
         for name in fields:
             if name not in self.stream.fields:
                 raise ValueError(unknown(self.stream, 'field', name, self.stream.fields))
-        rows = self.rows()
+        fields, rows = {name: carried(value) for name, value in fields.items()}, self.rows()
         for row in rows:
             if all(row[name] == value for name, value in fields.items()):
                 return row
@@ -149,7 +164,7 @@ class RowUser:
 
         :param action: ``insert``, ``update``, ``delete``, ``restore`` or the name of a verb
         :param row: one of :meth:`rows`, or an id; none for an insert. What a row holds counts as what the person saw
-        :param values: JSON values, by the names of fields
+        :param values: values, by the names of fields
         :return: what the browser would be told: ``state`` is ``done``, ``refused``, or ``waiting`` while the person is
             :meth:`offline`; where it is done, ``conflicts`` has what others had set meanwhile in its fields; where it
             is refused, ``errors`` has the sentences, and ``fields`` those to show beside a field
@@ -176,7 +191,7 @@ class RowUser:
             'stream': self.stream.name,
             'action': action,
             'id': row_id,
-            'values': values,
+            'values': {name: carried(value) for name, value in values.items()},
             'was': {name: seen[name] for name in values if name in seen and action == 'update'},
         }
         if self._away is not None:
@@ -229,7 +244,7 @@ class RowUser:
         return outcomes
 
     async def settle(self) -> None:
-        """Wait until the page has all changes that are committed when this is called.
+        """Wait until the page has all changes that are committed when this is called, those of rights, too.
 
         :raises AssertionError: the page does not have them after 10 s
 
@@ -239,11 +254,15 @@ class RowUser:
             await todos.settle()
         """
         server = current_server()
+        if server.rights.are_asked:
+            await server.rights_watch.look()
         channel, release = server.channels.watch(self.stream, self.scope)
         source, replica = channel.source, channel.replica
         committed = await asyncio.to_thread(source.version)
 
         async def has_arrived() -> bool:
+            if self.user.client and server.readers.are_asking(self.user.client, self._key):
+                return False
             return replica.knows(committed) or replica.version == await asyncio.to_thread(source.version)
 
         try:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from nicegui import background_tasks
+from nicegui import Client, background_tasks
 from starlette.requests import Request
 
 from todosync.database import DatabaseUnavailableError
@@ -35,6 +35,8 @@ class Readers:
         self._requests: weakref.WeakKeyDictionary[View, Request] = weakref.WeakKeyDictionary()
         self._questions: weakref.WeakKeyDictionary[View, object] = weakref.WeakKeyDictionary()
         """For each view the latest question. The answers to earlier ones do not count."""
+        self._asking: weakref.WeakKeyDictionary[View, object] = weakref.WeakKeyDictionary()
+        """The questions that have not been answered."""
 
     def begin(self, view: View, request: Request, channel: Channel, release: Callable[[], None]) -> None:
         """Have a view show a channel's rows as soon as it is known that its user may read them.
@@ -45,8 +47,16 @@ class Readers:
         :param release: called when the channel is not needed any more
         """
         self._requests[view] = request
-        question = self._questions[view] = object()
+        question = self._questions[view] = self._asking[view] = object()
         background_tasks.create(self._admit(view, request, question, channel, release))
+
+    def are_asking(self, client: Client, key: str) -> bool:
+        """Return whether it is not known yet what a page's user may read.
+
+        :param client: the page
+        :param key: the key of the view
+        """
+        return self._views.of(client).get(key) in self._asking
 
     async def ask_again(self, streams: Iterable[Stream], dismissed: Collection[tuple[str, str]]) -> None:
         """Ask again for the views of streams, because their rights have changed.
@@ -72,6 +82,15 @@ class Readers:
                 view.ask_browser()
 
     async def _admit(
+        self, view: View, request: Request, question: object, channel: Channel, release: Callable[[], None]
+    ) -> None:
+        try:
+            await self._admit_or_refuse(view, request, question, channel, release)
+        finally:
+            if self._asking.get(view) is question:
+                del self._asking[view]
+
+    async def _admit_or_refuse(
         self, view: View, request: Request, question: object, channel: Channel, release: Callable[[], None]
     ) -> None:
         user = self._rights.user_of(request)

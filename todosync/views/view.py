@@ -155,7 +155,7 @@ class View:
     async def insert(self, **values: Any) -> Any:
         """Add a row to the stream.
 
-        :param values: its ``writable`` fields by name
+        :param values: its ``writable`` fields by name, as the model or as a row has them: a date, or its text
         :return: the row, an object of the stream's model
         :raises RefusedWriteError: it was refused; nothing was written
         :raises DatabaseUnavailableError: nothing was written, try again later
@@ -170,7 +170,7 @@ class View:
         """Change fields of a row; the others stay as they are.
 
         :param row: one of ``rows``, an object of the stream's model, or an id
-        :param values: ``writable`` fields by name
+        :param values: ``writable`` fields by name, as for :meth:`insert`
         :return: the row as it is then, an object of the stream's model
         :raises RowGoneError: there is no such row (any more)
         :raises RefusedWriteError: it was refused; nothing was written

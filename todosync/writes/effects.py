@@ -161,7 +161,8 @@ def id_of(row: RowOrId) -> int:
     """
     found = row['id'] if isinstance(row, Mapping) else getattr(row, 'id', row)
     if type(found) is not int:
-        raise TypeError(f'{row!r} is no row, and no id of one')
+        remedy = 'for a click in a row of a list use on_click(), whose function is given the row'
+        raise TypeError(f'{row!r} is no row, and no id of one; {remedy}')
     return found
 
 

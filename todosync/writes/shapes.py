@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -13,12 +14,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from todosync.ids import ID_MAX, new_id
-from todosync.streams import Stream
+from todosync.streams import Stream, carried
 
 from .refusals import refusal_of
 
 Values = Mapping[str, Any] | bytes
-"""The values of fields by name: Python values, or JSON bytes of an object."""
+"""The values of fields by name: Python values or what a row carries for them, or JSON bytes of an object."""
 STORED_MAX = 2**63 - 1
 """The largest whole number that a database stores, positive or negative."""
 NOW = '\0now'
@@ -91,10 +92,30 @@ def check_values(shape: type[BaseModel], values: Values) -> dict[str, Any]:
     :raises RefusedWriteError: one is missing, unknown, of another type, or refused by a check of the model
     """
     try:
-        found = shape.model_validate_json(values) if isinstance(values, bytes) else shape.model_validate(values)
+        found = shape.model_validate_json(values) if isinstance(values, bytes) else _read(shape, values)
     except ValidationError as error:
         raise refusal_of(error) from None
     return {name: getattr(found, name) for name in shape.model_fields if name in found.model_fields_set}
+
+
+def _read(shape: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
+    """Read values of Python, or as rows carry them: a date may be a date, or a text."""
+    try:
+        return shape.model_validate(values)
+    except ValidationError:
+        if (as_json := _as_json(values)) is None:
+            raise
+        return shape.model_validate_json(as_json)
+
+
+def _as_json(values: Any) -> bytes | None:
+    """Return values as an object of JSON, ``None`` where they are none."""
+    if not isinstance(values, Mapping):
+        return None
+    try:
+        return json.dumps({name: carried(value) for name, value in values.items()}, ensure_ascii=False).encode()
+    except (TypeError, ValueError):  # something of Python's own, or half a character
+        return None
 
 
 def _shape(name: str, stream: Stream, *, is_change: bool) -> type[BaseModel]:

@@ -1,0 +1,23 @@
+"""Values as rows carry them: what Python has for a field, as a JSON value."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from enum import Enum
+from typing import Any
+
+
+def carried(value: Any) -> Any:
+    """Return a value of Python as a row carries it.
+
+    An enum is its value, a time with a date is a text in UTC with six decimals, a date or a time of day is a text in
+    ISO 8601. All others stay as they are.
+
+    :param value: the value; a time without a zone is one in UTC, as it is stored
+    """
+    if isinstance(value, Enum):
+        return carried(value.value)
+    if isinstance(value, datetime):
+        zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return zoned.astimezone(UTC).isoformat(timespec='microseconds').replace('+00:00', 'Z')
+    return value.isoformat() if isinstance(value, date | time) else value
