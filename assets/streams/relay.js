@@ -67,14 +67,15 @@ export class StreamRelay {
   }
 
   /**
-   * Ask anew for what was refused. @param {string} stream @param {Scope} scope
+   * Ask for what was refused before, or for what this page shows only now. @param {string} stream @param {Scope} scope
    * @param {import("../tabs/tab.js").Tab} tab
    */
   ask(stream, scope, tab) {
     const state = this.store.stream(stream, undefined, scope);
     const { leader } = tab.election;
     if (tab.carrier) this.#subscribe(state);
-    else if (leader) tab.post({ type: "ask", to: leader.id, ...state.head, version: state.version });
+    else if (leader)
+      tab.post({ type: "ask", to: leader.id, ...state.head, order: state.order, version: state.version });
   }
 
   /** @param {Message} message of the leader @param {Post} reply */
@@ -132,8 +133,8 @@ export class StreamRelay {
   }
 
   /** @param {Message} message a follower's question @param {Post} reply */
-  #answer({ stream, scope, version }, reply) {
-    const state = this.store.stream(stream, undefined, scope);
+  #answer({ stream, order, scope, version }, reply) {
+    const state = this.store.stream(stream, order, scope);
     if (!this.subscribed.has(keyOf(stream, scope))) this.#subscribe(state);
     if (state.holds(version)) this.#fetch(state);
     else this.#bring(state, version, reply);
@@ -203,9 +204,12 @@ export class StreamRelay {
 }
 
 /** Whether a message of another tab has the shape of one of these. @param {Message} message @returns {boolean} */
-function isWellFormed({ type, streams, stream, scope, version, payload }) {
+function isWellFormed({ type, streams, stream, order, scope, version, payload }) {
   if (type === "join") return streams === undefined || (isObject(streams) && Object.values(streams).every(isHeld));
-  if (type === "ask") return typeof stream === "string" && isScope(scope) && isHeldVersion(version);
+  if (type === "ask") {
+    const isNamed = typeof stream === "string" && (order === undefined || typeof order === "string");
+    return isNamed && isScope(scope) && isHeldVersion(version);
+  }
   return type === "data" && isObject(payload) && isStreamMessage(payload);
 }
 

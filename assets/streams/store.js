@@ -28,7 +28,8 @@ const NOTHING = [-1, ""];
 
 export class StreamState {
   /**
-   * @param {string} name @param {string} order the field that orders the list, after "-" from the highest value down
+   * @param {string} name
+   * @param {string} [order] the field that orders the list, after "-" from the highest value down; it may be told later
    * @param {Scope} [scope]
    */
   constructor(name, order, scope) {
@@ -36,9 +37,8 @@ export class StreamState {
     this.scope = scope;
     this.scopeField = ""; // told by the page that shows it, as what it shows is
     this.isShown = false;
-    this.order = order;
-    this.isDescending = order.startsWith("-");
-    this.field = order.replace("-", "");
+    this.isOrdered = order !== undefined;
+    this.order = order ?? "-id";
     /** @type {Map<number, Item>} the server's rows */
     this.byId = new Map();
     /** @type {Map<number, PendingWrite[]>} in their order */
@@ -75,6 +75,21 @@ export class StreamState {
         return items.value;
       },
     });
+  }
+
+  get isDescending() {
+    return this.order.startsWith("-");
+  }
+
+  get field() {
+    return this.order.replace("-", "");
+  }
+
+  /** Note the order, if it has not been told before; elements may have asked for the rows first. @param {string} order */
+  orderBy(order) {
+    if (this.isOrdered) return;
+    Object.assign(this, { isOrdered: true, order });
+    this.rows.value = this.rows.value.slice().sort((a, b) => (this.#precedes(a, b) ? -1 : 1));
   }
 
   /** @param {Version | null} version */
@@ -281,11 +296,12 @@ export class Store {
     this.streams = new Map();
   }
 
-  /** @param {string} name @param {string} [order] @param {Scope} [scope] */
-  stream(name, order = "-id", scope = undefined) {
+  /** @param {string} name @param {string} [order] as the server tells it @param {Scope} [scope] */
+  stream(name, order, scope) {
     const whole = keyOf(name, scope);
     let state = this.streams.get(whole);
     if (!state) this.streams.set(whole, (state = new StreamState(name, order, scope)));
+    else if (order !== undefined) state.orderBy(order);
     return state;
   }
 

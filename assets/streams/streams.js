@@ -1,22 +1,23 @@
 // @ts-check
-/** The streams of a page. An entry of its own, which only an app with streams has its pages load, after `leader.js`. */
+/** The streams of a page, those that a handler adds later as well. An entry of its own, which only an app with streams has its pages load, after `leader.js`. */
 
 import { shallowReactive } from "vue";
 import { log, tab } from "../leader.js";
 import { expressions } from "./expressions.js";
 import { choice, choose, where } from "./choices.js";
 import { StreamRelay } from "./relay.js";
+import { onScripts } from "./scripts.js";
 import { Store } from "./store.js";
 
 export const store = new Store();
-const snapshots = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("script.todosync-snapshot"));
-for (const script of snapshots) {
+const relay = new StreamRelay({ store, log });
+onScripts("script.todosync-snapshot", (script, isLate) => {
   const { stream = "", order, scope, scopeField = "" } = script.dataset;
   const state = store.stream(stream, order, scope === undefined ? undefined : JSON.parse(scope));
   Object.assign(state, { scopeField, isShown: true });
   if (script.textContent) state.apply(JSON.parse(script.textContent));
-}
-const relay = new StreamRelay({ store, log });
+  if (isLate) relay.ask(state.name, state.scope, tab);
+});
 tab.relays.push(relay);
 
 Object.assign(/** @type {any} */ (window).todosync, {

@@ -2,6 +2,7 @@
 /** The writes of a page. An entry of its own, which only an app with writable streams has its pages load. */
 
 import { tab } from "../leader.js";
+import { onScripts } from "../streams/scripts.js";
 import { store } from "../streams/streams.js";
 import { explain, notify, offerUndo, quoted } from "./explain.js";
 import { Fields } from "./fields.js";
@@ -18,17 +19,18 @@ import { PERSON, Queue } from "./queue.js";
  */
 
 const NOW = "\0now"; // stands for the time of an insert among the defaults
-const scripts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("script.todosync-writable"));
 /** @type {Map<string, Writable>} by the names of the streams */
-const writable = new Map(
-  [...scripts].map((script) => [script.dataset.stream ?? "", JSON.parse(script.textContent ?? "")]),
-);
-for (const state of store.streams.values()) {
-  const { totals, texts } = writable.get(state.name) ?? {};
-  if (totals && texts) state.declared = { totals, texts };
-}
-const [first] = writable.values();
-const rowIds = new RowIds(first?.time ?? Date.now());
+const writable = new Map();
+let rowIds = new RowIds(Date.now());
+onScripts("script.todosync-writable", ({ dataset: { stream = "" }, textContent }) => {
+  /** @type {Writable} */
+  const said = JSON.parse(textContent ?? "");
+  if (writable.size === 0) rowIds = new RowIds(said.time);
+  writable.set(stream, said);
+  const { totals, texts } = said;
+  if (!totals || !texts) return;
+  for (const state of store.streams.values()) if (state.name === stream) state.declared = { totals, texts };
+});
 const queue = new Queue(`todosync-writes-${PERSON}`);
 const outbox = new Outbox({
   queue,

@@ -29,7 +29,8 @@ def use_stream(stream: Stream, **scope: ScopeValue) -> View:
     """Return this page's view of a stream; every call on a page, for the same scope, returns the same one.
 
     Call it while the page is built. The rows are then part of the page, so they show before the socket is open. Where
-    it has to be asked who may read them, and where nobody has watched the scope until now, they come with the socket.
+    it has to be asked who may read them, where nobody has watched the scope until now, and where a handler calls it, as
+    for a dialog or a sub-page, they come with the socket.
 
     :param stream: a stream that was given to ``todosync.setup()``
     :param scope: of a stream with scopes: the name of its column, and the value whose rows the page shows
@@ -97,7 +98,9 @@ def _new_view(server: SyncServer, stream: Stream, scope: ScopeValue | None, kind
         view.write_as(partial(server.author, client.request))
         server.readers.begin(view, client.request, channel, release)
     if not is_preflight:
-        _embed(channel, client, has_rows=is_open and (not stream.scope or channel.replica.version != NOTHING))
+        has_rows = is_open and not client._response_built
+        _embed(channel, client, has_rows=has_rows and (not stream.scope or channel.replica.version != NOTHING))
+        view.set_role(server.tabs.role(client))
     return view
 
 
