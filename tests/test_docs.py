@@ -83,6 +83,12 @@ async def test_the_one_line_of_the_readme_shares_the_socket(tmp_path: Path) -> N
         assert '/_nicegui/todosync/' in page.text
 
 
+def test_the_migrations_of_the_readme_run_as_those_of_the_app_do() -> None:
+    ours = (ROOT / 'todos' / 'migrations' / 'env.py').read_text()
+    said = PYTHON['migrations/env.py'].partition('\n')[2]
+    assert ours.partition('"""\n\n')[2] == said
+
+
 @pytest.mark.usefixtures('page_database')
 async def test_the_page_of_the_readme_runs(tmp_path: Path) -> None:
     async with running(tmp_path, 'main.py') as user:

@@ -236,6 +236,14 @@ def test_a_model_that_has_more_columns_than_its_table_is_told(tmp_path: Path) ->
         wait_until(lambda: is_up(port))
 
 
+def test_a_setup_that_comes_too_late_is_told(tmp_path: Path) -> None:
+    late = 'app.on_startup(lambda: todosync.setup(settings, streams=[NOTES]))'
+    text = PROGRAM.replace('from nicegui import ui', 'from nicegui import app, ui')
+    program(tmp_path, text.replace('todosync.setup(settings, streams=[NOTES])', late))
+    with started(tmp_path) as lines:
+        assert any('call todosync.setup() before ui.run(), not in app.on_startup()' in line for line in lines)
+
+
 def is_up(port: int) -> bool:
     with suppress(httpx.HTTPError):
         return httpx.get(f'http://127.0.0.1:{port}/up').status_code == 200

@@ -93,6 +93,7 @@ def setup(
     :raises pydantic.ValidationError: a setting is wrong
     :raises TypeError: what is given is no settings, or no streams
     :raises ValueError: the ``texts`` of a stream cannot be made, or two streams have the same name
+    :raises RuntimeError: NiceGUI is starting already
 
     Example::
 
@@ -102,6 +103,10 @@ def setup(
     """
     if app.is_started:
         return current_server()
+    if app.middleware_stack is not None:
+        raise RuntimeError(
+            'NiceGUI is starting already; call todosync.setup() before ui.run(), not in app.on_startup()'
+        )
     if settings is not None and not isinstance(settings, Settings):
         raise TypeError('the settings come first; give the rest by name, as in setup(settings, streams=[NOTES])')
     with suppress(RuntimeError):  # there is none before the first call
