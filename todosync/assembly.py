@@ -105,7 +105,7 @@ def setup(
         return current_server()
     if app.middleware_stack is not None:
         raise RuntimeError(
-            'NiceGUI is starting already; call todosync.setup() before ui.run(), not in app.on_startup()'
+            'NiceGUI is starting; call todosync.setup() before ui.run(), not in app.on_startup()'
         )
     if settings is not None and not isinstance(settings, Settings):
         raise TypeError('the settings come first; give the rest by name, as in setup(settings, streams=[NOTES])')
