@@ -103,15 +103,13 @@ def setup(
     """
     if app.is_started:
         return current_server()
-    if app.middleware_stack is not None:
-        raise RuntimeError(
-            'NiceGUI is starting; call todosync.setup() before ui.run(), not in app.on_startup()'
-        )
     if settings is not None and not isinstance(settings, Settings):
         raise TypeError('the settings come first; give the rest by name, as in setup(settings, streams=[NOTES])')
+    server = SyncServer(settings or Settings(), streams, current_user)
+    if app.middleware_stack is not None:
+        raise RuntimeError('NiceGUI is starting; call todosync.setup() before ui.run(), not in app.on_startup()')
     with suppress(RuntimeError):  # there is none before the first call
         current_server().remove_routes()
-    server = SyncServer(settings or Settings(), streams, current_user)
     set_current_server(server)
     share_socket(tabs_per_socket=server.settings.tabs_per_socket, reconnect_timeout=server.settings.reconnect_timeout)
     server.add_routes(make_health_router(server))

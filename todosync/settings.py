@@ -1,4 +1,7 @@
-"""Settings: one environment variable each, prefix ``TODOSYNC_``, and two profiles that set the defaults."""
+"""Settings: one environment variable each, prefix ``TODOSYNC_``, and two profiles that set the defaults.
+
+The module is long because each setting stands here, with its default, its check, and what follows from it.
+"""
 
 from __future__ import annotations
 

@@ -315,6 +315,22 @@ test("streams are kept apart, and a tab tells what it holds of each", () => {
   equal(store.versions(), { todos: { version: at(4), order: "-id" }, notes: { version: null, order: "-rank" } });
 });
 
+test("rows that an element asked for before their order was told come into it, once", () => {
+  const store = new Store();
+  const stream = store.stream("notes");
+  const [apple, fig] = [
+    { id: 1, text: "apple" },
+    { id: 2, text: "fig" },
+  ];
+  stream.apply({ stream: "notes", version: at(1), notes: [fig, apple] });
+  store.stream("notes", "text");
+  equal(stream.view.rows, [apple, fig]);
+  const pear = { id: 3, text: "pear" };
+  stream.apply({ stream: "notes", base: at(1), version: at(2), put: [pear], del: [] });
+  store.stream("notes", "-id"); // another tab knows no better
+  equal([stream.view.rows, stream.order], [[apple, fig, pear], "text"]);
+});
+
 test("who shows the rows is told of each change once, and of nothing else", () => {
   const history = new History(makeRandom(3), 20);
   const stream = new Store().stream("todos", "-created_at");
