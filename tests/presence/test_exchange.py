@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -175,6 +177,28 @@ async def test_a_cable_that_fails_or_is_slow_keeps_nobody_waiting_and_little_in_
     assert [record.getMessage() for record in caplog.records] == [
         'other processes are not told who is here: the disk is full'
     ]
+
+
+async def test_a_slow_cable_does_not_keep_a_process_from_stopping_until_all_is_said(cable: Lossy) -> None:
+    one, stops = Process(cable), threading.Event()
+    one.exchange.start()
+    await until(lambda: len(cable.messages) == 2)
+    begun: list[dict[str, Any]] = []
+
+    def is_slow(message: dict[str, Any]) -> bool:
+        begun.append(message)
+        stops.wait()
+        time.sleep(0.2)
+        return False
+
+    cable.loses = is_slow
+    for number in range(WAITING_MAX):
+        one.tell(ANN, Entry(str(number)))
+    await until(lambda: len(begun) == 1)
+    stops.set()
+    await one.exchange.stop()
+    assert len(begun) < WAITING_MAX, 'what waits is left out'
+    assert begun[-1]['all'] == [], 'but not that the process is gone'
 
 
 async def test_what_this_process_has_said_itself_is_no_news(pair: tuple[Process, Process], cable: Lossy) -> None:

@@ -73,7 +73,7 @@ class Exchange:
         self._asked: set[str] = set()
         """Whom this process has asked since it looked last."""
         self._looked = 0.0
-        self._room = threading.Semaphore(WAITING_MAX)
+        self._room = threading.Semaphore(0)
         self._failing = False
         self._publisher: ThreadPoolExecutor | None = None
         self._answering: asyncio.TimerHandle | None = None
@@ -84,6 +84,7 @@ class Exchange:
         """Begin to listen, and ask who is here; safe to call twice."""
         if self._beating is not None:
             return
+        self._room = threading.Semaphore(WAITING_MAX)
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix='presence')  # one, so that messages keep their order
         self._unsubscribe = listen(self._cable, TOPIC, self.take)
         self._looked = self._clock()
@@ -101,10 +102,11 @@ class Exchange:
         if self._answering is not None:
             self._answering.cancel()
         self._unsubscribe()
-        self._number += 1
-        self._publish({'number': self._number, 'all': []})
-        await asyncio.to_thread(self._publisher.shutdown)
+        # a cable that hangs delays the stop for as long as two messages take, not for all that wait
+        await asyncio.to_thread(self._publisher.shutdown, cancel_futures=True)
         self._publisher = None
+        self._number += 1
+        await asyncio.to_thread(self._publish_now, self._encoded({'number': self._number, 'all': []}))
 
     def tell(self, places: Iterable[Place]) -> None:
         """Tell the other processes what has changed here.
@@ -178,7 +180,10 @@ class Exchange:
     def _publish(self, message: dict[str, Any]) -> None:
         if self._publisher is None or not self._room.acquire(blocking=False):
             return  # the number tells that something is missing
-        self._publisher.submit(self._publish_now, orjson.dumps({'from': self.process, **message}))
+        self._publisher.submit(self._publish_now, self._encoded(message))
+
+    def _encoded(self, message: dict[str, Any]) -> bytes:
+        return orjson.dumps({'from': self.process, **message})
 
     def _publish_now(self, encoded: bytes) -> None:
         try:
