@@ -7,14 +7,23 @@ import re
 import socket
 import sqlite3
 import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
+from typing import Any
+from xmlrpc.client import Fault
+from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
 
 import brotli
 import nicegui
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
+from supervisor.xmlrpc import Faults, getFaultDescription
 
 from tests.databases import execute, other_program
 from tests.server import ROOT, free_port
@@ -41,6 +50,7 @@ def run(storage: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv('TODOSYNC_PORT', str(free_port()))
     monkeypatch.setenv('TODOSYNC_ENV', 'production')
     monkeypatch.setenv('TODOSYNC_MIGRATIONS', str(MIGRATIONS))
+    monkeypatch.setattr(os, 'execv', lambda *command: pytest.fail('the tests would become a supervisor'))
 
     def run(*arguments: str, **variables: str) -> Result:
         for name, value in variables.items():
@@ -48,6 +58,71 @@ def run(storage: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(cli, arguments)
 
     return run
+
+
+class Supervisor:
+    """What supervisord answers of one app process, in moments in which a real one is only by chance.
+
+    :param refused: the code of the fault with which a call is refused, by its name
+    """
+
+    def __init__(self, **refused: int) -> None:
+        self._refused = refused
+
+    def _dispatch(self, method: str, arguments: tuple[Any, ...]) -> Any:
+        name = method.removeprefix('supervisor.')
+        process = {'group': 'app', 'name': 'app-0', 'statename': 'EXITED', 'pid': os.getpid()}
+        if name in self._refused and arguments[0] != 'static':
+            raise Fault(self._refused[name], f'{getFaultDescription(self._refused[name])}: {arguments[0]}')
+        answers = {'getPID': os.getpid(), 'getAllProcessInfo': [process], 'getProcessInfo': process}
+        return answers.get(name, True)
+
+
+@contextmanager
+def answering(path: Path, supervisor: Supervisor) -> Iterator[None]:
+    """Have a supervisor answer at a Unix socket."""
+
+    class Handler(SimpleXMLRPCRequestHandler):
+        disable_nagle_algorithm = False  # a Unix socket has none
+
+    class Server(ThreadingUnixStreamServer, SimpleXMLRPCDispatcher):
+        logRequests = False  # noqa: N815 - the name is the library's
+
+    server = Server(str(path), Handler)
+    SimpleXMLRPCDispatcher.__init__(server)
+    server.register_instance(supervisor)
+    with serving(server):
+        yield
+
+
+@contextmanager
+def healthy(path: Path) -> Iterator[None]:
+    """Have a process that is well answer at a Unix socket."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(HTTPStatus.OK)
+            self.end_headers()
+            self.wfile.write(b'{"status": "ok"}')
+
+        def log_message(self, *message: object) -> None:
+            pass
+
+    with serving(ThreadingUnixStreamServer(str(path), Handler)):
+        yield
+
+
+@contextmanager
+def serving(server: ThreadingUnixStreamServer) -> Iterator[None]:
+    server.daemon_threads = True
+    with server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def titles(storage: Path) -> list[str]:
@@ -108,7 +183,39 @@ def test_a_second_installation_on_a_port_is_refused_in_a_sentence(run: Run) -> N
         port = other.getsockname()[1]
         result = run('serve', str(ROOT / 'main.py'), PORT=str(port))
     assert result.exit_code == 1
-    assert f'another program listens on 127.0.0.1:{port} already; stop it, or choose another port' in result.output
+    refusal = f'another program listens on 127.0.0.1:{port} already; stop it, or choose another port'
+    assert result.output.startswith(f'Error: {refusal}'), 'and is not told before that it serves'
+
+
+def test_an_installation_with_the_storage_directory_of_one_that_runs_is_refused_and_changes_nothing(
+    run: Run, storage: Path
+) -> None:
+    directory = supervision.runtime_directory(Settings(storage_dir=storage))
+    configuration = directory / 'supervisord.conf'
+    configuration.write_text('of the one that runs')
+    with answering(directory / 'supervisor.sock', Supervisor()):
+        result = run('serve', str(ROOT / 'main.py'), '--caddyfile', str(ROOT / 'Caddyfile'))
+    refusal = f'{storage} is being served already, by supervisord (process {os.getpid()}); stop that, or choose another'
+    assert result.output.startswith(f'Error: {refusal}')
+    assert configuration.read_text() == 'of the one that runs'
+
+
+def test_a_process_that_ends_by_itself_between_its_stop_and_its_start_is_restarted_all_the_same(
+    run: Run, storage: Path
+) -> None:
+    directory = supervision.runtime_directory(Settings(storage_dir=storage))
+    supervisor = Supervisor(stopProcess=Faults.NOT_RUNNING, startProcess=Faults.ALREADY_STARTED)
+    with answering(directory / 'supervisor.sock', supervisor), healthy(directory / 'app-0.sock'):
+        result = run('restart')
+    assert (result.exit_code, result.output) == (0, 'app-0 is restarted and healthy\n')
+
+
+def test_what_supervisord_refuses_ends_a_restart_in_a_sentence(run: Run, storage: Path) -> None:
+    directory = supervision.runtime_directory(Settings(storage_dir=storage))
+    with answering(directory / 'supervisor.sock', Supervisor(startProcess=Faults.SPAWN_ERROR)):
+        result = run('restart')
+    assert result.exit_code == 1
+    assert result.output.startswith('Error: no more is restarted: supervisord refuses it: SPAWN_ERROR: ')
 
 
 def test_what_a_restore_replaces_is_kept_and_can_be_opened(run: Run, storage: Path) -> None:

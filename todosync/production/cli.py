@@ -60,9 +60,9 @@ def serve(main: Path, caddyfile: Path) -> None:
 
     settings = Settings.from_environment()
     where = f'https://{settings.domain}' if settings.domain else f'http://{settings.host}:{settings.port}'
-    click.echo(f'serving on {where} with {settings.processes} processes (Ctrl-C ends them)')
+    line = f'serving on {where} with {settings.processes} processes (Ctrl-C ends them)'
     try:
-        serve(settings, main, caddyfile)
+        serve(settings, main, caddyfile, begin=lambda: click.echo(line))
     except OSError as error:
         raise click.ClickException(str(error)) from error
 

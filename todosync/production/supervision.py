@@ -12,12 +12,13 @@ import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
+from supervisor.xmlrpc import Faults
 
 from todosync.settings import PREFIX, Settings
 
@@ -70,13 +71,16 @@ stdout_logfile_maxbytes = 0
 """
 
 
-def serve(settings: Settings, main: Path, caddyfile: Path) -> NoReturn:
+def serve(settings: Settings, main: Path, caddyfile: Path, begin: Callable[[], None] = lambda: None) -> NoReturn:
     """Become the supervisor of the app processes and Caddy, until SIGTERM or SIGINT.
 
     :param main: the program of an app process
     :param caddyfile: Caddy's configuration
-    :raises OSError: the storage or the runtime directory cannot be used, or somebody else listens on the port
+    :param begin: called when nothing stands in the way
+    :raises OSError: the storage or the runtime directory cannot be used, it is being served from this storage directory
+        already, or somebody else listens on the port
     """
+    _refuse_second(settings)
     _refuse_taken_port(settings)
     os.umask(PRIVATE)
     settings.prepare_storage()
@@ -86,6 +90,7 @@ def serve(settings: Settings, main: Path, caddyfile: Path) -> NoReturn:
     configuration = directory / 'supervisord.conf'
     configuration.write_text(_configuration(settings, main, caddyfile))
     os.environ |= _environment(settings, directory)
+    begin()
     supervisord = [sys.executable, '-m', 'supervisor.supervisord', '--configuration', str(configuration)]
     os.execv(supervisord[0], supervisord)  # noqa: S606 - no shell is wanted
 
@@ -103,21 +108,21 @@ def restart(settings: Settings) -> Iterator[str]:
         processes = supervisor.getAllProcessInfo()
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise OSError(f'nothing is being served from {settings.storage_dir.absolute()} by this user') from error
-    with suppress(xmlrpc.client.Fault):  # it has ended, as it mostly has
-        supervisor.stopProcess('static')  # it is collecting what the release before has
-    supervisor.startProcess('static', False)  # what the new release has other than the one before
-    for process in processes:
-        if process['group'] == 'app':
-            name = f'app:{process["name"]}'
-            if process['statename'] == 'RUNNING':
-                supervisor.signalProcess(name, str(DRAIN_SIGNAL.value))
+    try:
+        _start_anew(supervisor, 'static')  # the new release has other files than the one before
+        for process in processes:
+            if process['group'] == 'app':
+                name = f'app:{process["name"]}'
+                if process['statename'] == 'RUNNING':
+                    with _passing_over(Faults.NOT_RUNNING):
+                        supervisor.signalProcess(name, str(DRAIN_SIGNAL.value))
+                        time.sleep(NOTICE_TIME)
+                _start_anew(supervisor, name)
+                _wait_until_healthy(supervisor, directory, process['name'])
                 time.sleep(NOTICE_TIME)
-            with suppress(xmlrpc.client.Fault):  # it has ended, or could not be started before
-                supervisor.stopProcess(name)
-            supervisor.startProcess(name, False)
-            _wait_until_healthy(supervisor, directory, process['name'])
-            time.sleep(NOTICE_TIME)
-            yield process['name']
+                yield process['name']
+    except xmlrpc.client.Error as error:
+        raise OSError(f'supervisord refuses it: {getattr(error, "faultString", error)}') from error
 
 
 def ask_health(settings: Settings) -> dict[str, str]:
@@ -144,6 +149,39 @@ def runtime_directory(settings: Settings) -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise PermissionError(f'{directory} is not a directory that only this user can enter; remove it')
     return directory
+
+
+def _start_anew(supervisor: Any, name: str) -> None:
+    """Stop a process and start it; one that ends by itself meanwhile may be started by supervisord instead."""
+    with _passing_over(Faults.NOT_RUNNING):
+        supervisor.stopProcess(name)
+    with _passing_over(Faults.ALREADY_STARTED):
+        supervisor.startProcess(name, False)
+
+
+@contextmanager
+def _passing_over(code: int) -> Iterator[None]:
+    """Pass over what supervisord refuses because it is so already.
+
+    :param code: the code of that fault
+    """
+    try:
+        yield
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode != code:
+            raise
+
+
+def _refuse_second(settings: Settings) -> None:
+    """Refuse to serve twice from a storage directory: both would use the same sockets."""
+    process = 0
+    with suppress(OSError, xmlrpc.client.Error):  # nobody answers
+        process = connect(runtime_directory(settings)).getPID()
+    if process:
+        remedy = f'stop that, or choose another directory with {PREFIX}STORAGE_DIR'
+        raise OSError(
+            f'{settings.storage_dir.absolute()} is being served already, by supervisord (process {process}); {remedy}'
+        )
 
 
 def _refuse_taken_port(settings: Settings) -> None:
