@@ -39,6 +39,9 @@ def test_up_metrics_and_status_say_why_through_the_proxy(
     assert any('check="database"' in line and line.endswith(' 0.0') for line in metrics.text.splitlines()), metrics.text
     assert 'Here the check database fails' in answer(stack_away, '/status').text
     assert answer(stack_away, '/todos').status_code == 503
+    told = [f'{name} (process {stack_away.processes[name]}) is unhealthy: database (' for name in stack_away.apps]
+    wait_until(lambda: [stack_away.log_path.read_text().count(line) for line in told] == [1] * len(told))
+    assert 'health_checker' not in stack_away.log_path.read_text(), 'which would tell it each second'
     postgres_of_its_own.start()
     wait_until(stack_away.is_up)
 

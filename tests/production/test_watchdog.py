@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.browser import eventually
 from tests.production.stack import RunningStack
 from tests.server import ROOT, RunningServer
-from todosync.production.watchdog import DEAD_AFTER, PATIENCE, START_PATIENCE, Judge
+from todosync.production.watchdog import DEAD_AFTER, PATIENCE, START_PATIENCE, Conditions, Judge
 
 WELL: dict[str, Any] = {'status': 'ok'}
 MAIN = ROOT / 'tests' / 'apps' / 'hanging.py'
@@ -71,6 +71,32 @@ def test_one_is_ended_at_a_time_and_the_others_get_their_time_anew() -> None:
     (first,) = each[-1]
     other = 15 - first
     assert [judge.judge({other: None}) for _ in range(PATIENCE)] == [*[{}] * (PATIENCE - 1), {other: 'does not answer'}]
+
+
+def test_a_condition_is_told_once_with_its_reason_and_so_is_its_end() -> None:
+    conditions = Conditions()
+    gone = {'status': 'unhealthy', 'database': {'ok': False, 'error': 'the file is gone'}, 'broadcast': {'ok': True}}
+    deaf = {'status': 'degraded', 'cable': {'ok': False, 'seconds_since_echo': 31}}
+    deafer = {'status': 'degraded', 'cable': {'ok': False, 'seconds_since_echo': 41}}
+
+    def told(answer: dict[str, Any] | None) -> list[str]:
+        return conditions.changes({7: 'app-0', 8: 'app-1'}, {7: answer, 8: WELL})
+
+    assert told(WELL) == []
+    assert told(gone) == ['app-0 (process 7) is unhealthy: database (error: the file is gone)']
+    assert told(gone) == []
+    assert told(deaf) == ['app-0 (process 7) is degraded: cable (seconds_since_echo: 31)']
+    assert told(deafer) == []
+    assert told({'status': 'draining'}) == ['app-0 (process 7) is well again']
+    assert told(None) == ['app-0 (process 7) does not answer']
+    assert told({}) == ['app-0 (process 7) is well again']
+
+
+def test_a_condition_belongs_to_a_process_and_not_to_the_one_after_it() -> None:
+    conditions = Conditions()
+    assert conditions.changes({7: 'app-0'}, {7: None}) == ['app-0 (process 7) does not answer']
+    assert conditions.changes({9: 'app-0'}, {9: WELL}) == []
+    assert conditions.changes({7: 'app-0'}, {7: WELL}) == []
 
 
 @pytest.fixture(scope='module')

@@ -72,6 +72,45 @@ class Judge:
         return pid in self._known
 
 
+class Conditions:
+    """Tells in words how processes are, once for each change: what is asked each ten seconds is not logged as often."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, str] = {}
+        """What is wrong with each process that is not well, without its figures."""
+
+    def changes(self, names: Mapping[int, str], answers: Mapping[int, Mapping[str, Any] | None]) -> list[str]:
+        """Return a line for each process that is in another condition than before.
+
+        :param names: the names of the processes, by process id
+        :param answers: what each of them has answered, by process id; ``None`` if it has not
+        """
+        now = {pid: _condition(answer) for pid, answer in answers.items()}
+        lines = [
+            f'{names[pid]} (process {pid}) {why or "is well again"}'
+            for pid, (kind, why) in now.items()
+            if kind != self._told.get(pid, '')
+        ]
+        self._told = {pid: kind for pid, (kind, _) in now.items() if kind}
+        return lines
+
+
+def _condition(answer: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Return what is wrong with a process, without its figures and with them; both are empty if nothing is."""
+    if answer is None:
+        return 'silent', 'does not answer'
+    status = answer.get('status')
+    if status not in {'unhealthy', 'degraded'}:
+        return '', ''
+    failing = {
+        name: ', '.join(f'{key}: {value}' for key, value in found.items() if key != 'ok')
+        for name, found in answer.items()
+        if isinstance(found, dict) and found.get('ok') is False
+    }
+    why = '; '.join(f'{name} ({text})' for name, text in failing.items())
+    return f'{status} {sorted(failing)}', f'is {status}: {why or answer.get("error", "it does not say why")}'
+
+
 def _has_dead_part(answer: Mapping[str, Any]) -> bool:
     try:
         return (
@@ -144,7 +183,7 @@ def watch(
     def ask_process(name: str) -> dict[str, Any] | None:
         return ask_caddy(caddy_address) if name == CADDY else ask(directory / f'{name}.sock')
 
-    judge = Judge()
+    judge, conditions = Judge(), Conditions()
     supervisor = connect(directory)
     with ThreadPoolExecutor(64) as threads:
         while True:
@@ -158,6 +197,9 @@ def watch(
                 hanging = judge.judge(answers)
                 for pid in filter(judge.knows, news):
                     say('INFO', f'{names[pid]} (process {pid}) is watched')
+                watched = {pid: answer for pid, answer in answers.items() if judge.knows(pid) and pid not in hanging}
+                for line in conditions.changes(names, watched):
+                    say('WARNING', line)
                 for pid, why in hanging.items():
                     if _running(supervisor).get(pid) == names[pid]:
                         say('ERROR', f'{names[pid]} (process {pid}) {why}: it is killed, and will be started again')
