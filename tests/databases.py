@@ -20,6 +20,8 @@ from todosync.streams.messages import Delta
 from todosync.streams.version import Version
 
 KINDS = ('sqlite', 'postgresql')
+LEAF = b'\x0d'
+"""How a page of a SQLite file begins that holds rows."""
 
 
 @contextmanager
@@ -159,3 +161,21 @@ def version_at(session: Session, number: int) -> Version:
     """Return the version of the todos that has a number, as who has held it knows it; without a mark if none has."""
     mark = session.connection().scalar(text('SELECT mark FROM changes WHERE version = :number'), {'number': number})
     return Version(number, mark or '')
+
+
+def mix_pages(path: Path) -> None:
+    """Damage a SQLite file without a word, as a copy of an older one over it does: two pages have changed places.
+
+    :param path: the file, with a table of todos, which has 200 rows more afterwards
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for number in range(200):
+            connection.execute('INSERT INTO todos(title) VALUES (?)', (f'filling {number} {"x" * 400}',))
+        connection.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+        (size,) = connection.execute('PRAGMA page_size').fetchone()
+    content = path.read_bytes()
+    pages = [content[begin : begin + size] for begin in range(0, len(content), size)]
+    first, second = [number for number, page in enumerate(pages) if page[:1] == LEAF and b'filling' in page][:2]
+    pages[first], pages[second] = pages[second], pages[first]
+    with path.open('r+b') as file:  # not replaced: it is in use
+        file.write(b''.join(pages))

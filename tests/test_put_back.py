@@ -64,6 +64,7 @@ def test_a_database_that_is_put_back_under_a_running_server(server: RunningServe
     put_back()
     wait_until(server.is_up)
     all_show(server, ['first'])
+    assert 'the database was put back or replaced' in server.log_path.read_text()
     for number in range(3):
         server.add(f'kept {number}')
     all_show(server, ['kept 2', 'kept 1', 'kept 0', 'first'])

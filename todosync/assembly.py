@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 
 from todosync import upkeep
 from todosync.cable import make_cable
-from todosync.database import Database, DatabaseUnavailableError, LogWatch
+from todosync.database import DamageWatch, Database, DatabaseUnavailableError, LogWatch
 from todosync.http import (
     AfterStart,
     ApiRoutes,
@@ -193,6 +193,7 @@ class SyncServer:
         self.log_watch = LogWatch(
             self.database, [*(stream.log_table for stream in self.streams), *self.rights_watch.logs]
         )
+        self.damage = DamageWatch(self.database)
         self.views = Views()
         self._socket = shared_socket()
         # `tabs` is no attribute, because each call of share_socket() makes another object
@@ -340,6 +341,7 @@ class SyncServer:
         await self.rights_watch.start()
         self.commits.start()
         self.log_watch.start()
+        self.damage.start()
         for part in self.parts:
             part.start()
         self.is_started = True
@@ -351,6 +353,7 @@ class SyncServer:
             await asyncio.wait([self._starting])  # otherwise the start would go on, and start parts again
         for part in reversed(self.parts):
             await asyncio.to_thread(part.stop)
+        await asyncio.to_thread(self.damage.stop)
         await asyncio.to_thread(self.log_watch.stop)
         await asyncio.to_thread(self.commits.stop)
         await self.rights_watch.stop()

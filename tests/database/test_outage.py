@@ -46,6 +46,32 @@ def test_what_fails_again_is_told_again(caplog: pytest.LogCaptureFixture) -> Non
     assert len(caplog.messages) == 4
 
 
+def test_where_some_fail_and_others_do_not_it_is_over_when_none_has_failed_for_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    outage = Outage(log, 'reading', clock=clock, quiet=5)
+    for _ in range(100):
+        outage.note(OSError('malformed'))
+        assert outage.reason() == 'malformed'
+        clock.now += 0.1
+        outage.end()
+        assert not outage.reason()
+    assert caplog.messages == ['reading fails: malformed; further failures are counted']
+    clock.now += 5
+    outage.end()
+    assert caplog.messages[1:] == ['reading works again after 15.0 s and 100 failures']
+
+
+def test_a_failure_after_which_nobody_has_tried_for_a_minute_tells_nothing_any_more() -> None:
+    clock = Clock()
+    outage = Outage(log, 'writing', clock=clock)
+    outage.note(OSError('full\nof what'))
+    assert outage.reason() == 'full'
+    clock.now += 61
+    assert not outage.reason()
+
+
 def warnings(server: RunningServer) -> list[str]:
     lines = [json.loads(line) for line in server.log_path.read_text().splitlines() if line.startswith('{')]
     return [f'{line["logger"]}: {line["msg"]}' for line in lines if line['level'] != 'INFO']
@@ -63,10 +89,15 @@ def test_an_outage_of_postgresql_makes_few_lines(postgres_of_its_own: PostgresSe
         postgres_of_its_own.start()
         wait_until(server.is_up)
         wait_until(lambda: any('listening to todosync_data works again' in line for line in warnings(server)))
-        server.add('after')
+        wait_until(lambda: wrote_again(server))
         told = warnings(server)[known:]
         assert len(told) <= 20, told
         assert len(told) == len(set(told)), told
-        assert any('writing to the database works again' in line and '40 failures' in line for line in told), told
+        assert any('writing to the database works again' in line and ' 40 failures' in line for line in told), told
         log = server.log_path.read_text()
         assert 'Traceback' not in log, [line[-4000:] for line in log.splitlines() if 'Traceback' in line]
+
+
+def wrote_again(server: RunningServer) -> bool:
+    server.add('after')
+    return any('writing to the database works again' in line for line in warnings(server))

@@ -86,6 +86,14 @@ def test_as_many_backups_are_kept_as_wanted_the_newest(backups: Backups, todos: 
     assert sorted(directory.iterdir()) == made[2:]
 
 
+def test_a_backup_is_there_however_late_others_claim_to_be(database_url: str, todos: Todos, directory: Path) -> None:
+    ahead = backups_of(database_url, directory, clock=lambda: FIRST + timedelta(days=400))
+    made = [ahead.create() for _ in range(3)]
+    tonight = backups_of(database_url, directory, clock=lambda: FIRST).create()
+    assert tonight.exists(), 'the clock was set back'
+    assert backups_of(database_url, directory).newest_first() == [*made[:0:-1], tonight]
+
+
 def test_a_backup_that_fails_leaves_the_older_ones_and_nothing_else(
     backups: Backups, todos: Todos, directory: Path, database_url: str, database_kind: str
 ) -> None:

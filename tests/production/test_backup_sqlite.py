@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import Todos
+from tests.databases import Todos, mix_pages
 from tests.server import running_server
 from tests.waiting import wait_until
 from tests.writing import create_todo, delete_todo
@@ -135,8 +135,31 @@ def test_a_damaged_database_can_be_restored(backups: SqliteBackups, todos: Todos
     todos.add('Buy milk')
     backup = backups.create()
     path.write_bytes(b'garbage' * 1000)
-    assert backups.restore(backup) is None
+    kept = backups.restore(backup)
     assert todos.titles == ['Buy milk']
+    assert kept is not None
+    assert kept.read_bytes() == b'garbage' * 1000, 'a program that reads what is damaged may find rows in it'
+    assert backups.newest_first() == [backup]
+
+
+def test_a_damaged_database_takes_the_place_of_no_backup(backups: SqliteBackups, todos: Todos, path: Path) -> None:
+    todos.add('Buy milk')
+    backup = backups.create()
+    mix_pages(path)
+    assert len(todos.titles) == 201, 'SQLite goes on with it without a word'
+    with pytest.raises(BackupError, match=r'production\.sqlite3 is damaged, restore a backup'):
+        backups.create()
+    assert backups.newest_first() == [backup]
+
+
+def test_a_row_that_breaks_a_rule_of_its_table_is_no_damage(backups: SqliteBackups, todos: Todos, path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute('PRAGMA ignore_check_constraints = ON')
+        other.execute("CREATE TABLE notes (text TEXT CHECK (text <> ''))")
+        other.execute("INSERT INTO notes VALUES ('')")
+        other.execute('PRAGMA ignore_check_constraints = OFF')
+        assert 'CHECK' in other.execute('PRAGMA integrity_check').fetchone()[0]
+    backups.restore(backups.create())
 
 
 def test_a_database_that_only_cannot_be_read_now_is_not_replaced(

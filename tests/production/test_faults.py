@@ -183,9 +183,14 @@ def test_a_full_disk_refuses_writes_clearly_and_serves_what_is_there(disk: Small
     with disk.full():
         reasons = {refused(server, f'Refused {"x" * 400} {n}') for n in range(20)}
         assert all('full' in reason for reason in reasons), reasons
+        report = server.request('GET', '/up')[1]
+        assert (report['status'], 'full' in report['writing']['error']) == ('degraded', True), (
+            'before anything else fails'
+        )
         assert server.todos() == before
         assert server.request('GET', '/', Accept='text/html')[0] == 200
     server.add('After the full disk')
+    assert 'writing' not in server.request('GET', '/up')[1]
     assert len(server.todos()) == len(before) + 1
 
 

@@ -4,6 +4,7 @@ Imports ``package``. This room knows tables and not streams: a change log is tha
 """
 
 from .commits import CommitSignal
+from .damage import DamageWatch
 from .database import Database, forbid_event_loop
 from .dialects import dialect_of
 from .errors import (
@@ -22,14 +23,17 @@ from .log_table import LogTable
 from .log_watch import LogWatch
 from .objections import Kind as ObjectionKind
 from .objections import Objection, objection_of
-from .outage import Outage
+from .outage import QUIET, Outage
 from .postgres_url import POSTGRES_CONNECTION, conninfo_of
 from .sql import by_code_points, instant, iso_utc, sql_now
+from .sqlite import damage_of
 from .wal import enter_wal
 
 __all__ = [
     'POSTGRES_CONNECTION',
+    'QUIET',
     'CommitSignal',
+    'DamageWatch',
     'Database',
     'DatabaseOutdatedError',
     'DatabaseUnavailableError',
@@ -42,6 +46,7 @@ __all__ = [
     'UnknownOutcomeError',
     'by_code_points',
     'conninfo_of',
+    'damage_of',
     'dialect_of',
     'enter_wal',
     'explained',

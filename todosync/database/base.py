@@ -56,6 +56,9 @@ class Dialect(Protocol):
     def place(self) -> object:
         """Return something that changes when another database takes this one's place. A write meanwhile is lost."""
 
+    def damage(self, connection: Connection) -> str:
+        """Return what is damaged in the files of the database, in its own words; empty if nothing is."""
+
     def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return what calls back after commits.
 

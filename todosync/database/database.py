@@ -21,10 +21,10 @@ from sqlmodel import Session
 from .base import BUSY_TIMEOUT, DATA
 from .commits import CommitSignal
 from .dialects import dialect_of
-from .errors import DatabaseUnavailableError, UnknownOutcomeError, explained, explained_commit
+from .errors import DatabaseUnavailableError, UnknownOutcomeError, explained, explained_commit, is_damage
 from .log_table import LogTable
 from .migrations import is_migrated
-from .outage import Outage
+from .outage import QUIET, Outage
 
 SCHEMA_PAUSE = 0.1
 """Seconds in which those who write go on, between two attempts to change the schema."""
@@ -76,7 +76,10 @@ class Database:
         self._one_writer = threading.Lock()  # the databases' own waiting polls or holds connections; a lock hands over
         self._engine = self._dialect.make_engine()
         self._writing_engine = self._dialect.for_writing(self._engine)
-        self._reads, self._writes = Outage(log, 'reading the database'), Outage(log, 'writing to the database')
+        self.doubted = threading.Event()
+        """Set when what was read cannot be true, so that the file may be damaged."""
+        self._reads = Outage(log, 'reading the database', quiet=QUIET)
+        self._writes = Outage(log, 'writing to the database', quiet=QUIET)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -85,7 +88,7 @@ class Database:
         :raises DatabaseUnavailableError: the database cannot be read
         """
         forbid_event_loop('Reading the database')
-        with _told(self._reads), explained(), Session(self._engine) as session:
+        with self._told(self._reads), explained(), Session(self._engine) as session:
             yield session
 
     @contextmanager
@@ -100,7 +103,7 @@ class Database:
         forbid_event_loop('Writing to the database')
         place = self._dialect.place()
         with (
-            _told(self._writes),
+            self._told(self._writes),
             explained(),
             self._turn(),
             Session(self._writing_engine, expire_on_commit=False) as session,
@@ -199,6 +202,20 @@ class Database:
             newest = f'SELECT max(version) FROM {log.name}'  # noqa: S608 - the program's own names
             connection.exec_driver_sql(f'DELETE FROM {log.name} WHERE version < ({newest})')  # noqa: S608
         self._on_commit()
+        self.doubted.set()
+
+    def damage(self) -> str:
+        """Return what is damaged in the file, in the database's own words; empty if nothing is. Reads the whole file.
+
+        :raises DatabaseUnavailableError: the database cannot be read
+        """
+        forbid_event_loop('Reading the whole database')
+        with explained(), self._engine.begin() as connection:
+            return self._dialect.damage(connection)
+
+    def why_not_written(self) -> str:
+        """Return why a write was refused in the last minute, with none since that was made; empty if none was."""
+        return self._writes.reason()
 
     def commit_signal(self, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return what calls back after each commit by any program.
@@ -231,6 +248,17 @@ class Database:
                 return
 
     @contextmanager
+    def _told(self, outage: Outage) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseUnavailableError as error:
+            outage.note(error)
+            if is_damage(error.__cause__):
+                self.doubted.set()
+            raise
+        outage.end()
+
+    @contextmanager
     def _turn(self) -> Iterator[None]:
         if not self._one_writer.acquire(timeout=self._busy_timeout):
             raise DatabaseUnavailableError('other writers are waiting for it already')
@@ -243,13 +271,3 @@ class Database:
 def _is_without_marks(connection: Connection, log: LogTable) -> bool:
     found = inspect(connection)
     return found.has_table(log.name) and 'mark' not in {column['name'] for column in found.get_columns(log.name)}
-
-
-@contextmanager
-def _told(outage: Outage) -> Iterator[None]:
-    try:
-        yield
-    except DatabaseUnavailableError as error:
-        outage.note(error)
-        raise
-    outage.end()

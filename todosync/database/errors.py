@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,11 @@ IDLE_TIMEOUT = '25P03'
 """PostgreSQL's SQLSTATE of a transaction that was ended before the commit because its program was taken for hung."""
 UNDEFINED = ('42P01', '42703')
 """PostgreSQL's SQLSTATEs of a table and of a column that are not there."""
+
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""SQLite's codes of a file that is damaged, or no database."""
+PRIMARY_CODE = 0xFF
+"""The part of SQLite's error codes that tells the kinds of errors apart."""
 
 NAMES_SOMETHING = re.compile(r'["\\@]|(?<!\bI)/')  # but a "disk I/O error" names nothing
 """What the messages of databases have around the names of hosts, users and files, or in them."""
@@ -122,13 +128,20 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
 
 def reason(error: DBAPIError) -> str:
     """Return what the database says, without the details that PostgreSQL adds in further lines."""
-    return str(error.orig).strip().partition('\n')[0]
+    said = str(error.orig).strip().partition('\n')[0]
+    return f'its file is damaged: {said}; restore a backup' if is_damage(error) else said
 
 
-def reason_for_strangers(error: Exception) -> str:
+def is_damage(error: BaseException | None) -> bool:
+    """Return whether an error tells that the file of a SQLite database is damaged, or is none."""
+    said = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(said, 'sqlite_errorcode', sqlite3.SQLITE_OK) & PRIMARY_CODE in DAMAGED
+
+
+def reason_for_strangers(error: Exception | str) -> str:
     """Return what an error of the database says, if it names no host, user or file. Otherwise only the log tells it.
 
-    :param error: the error
+    :param error: the error, or what it says
     """
     text = str(error).partition('\n')[0]
     return 'the log says why' if NAMES_SOMETHING.search(text) else text

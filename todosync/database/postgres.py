@@ -190,6 +190,10 @@ class PostgresDialect:
         """Return nothing: PostgreSQL keeps its files to itself."""
         return None
 
+    def damage(self, connection: Connection) -> str:
+        """Return nothing: the server looks after its files, and refuses what it finds damaged."""
+        return ''
+
     def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return a listener to the notifications."""
         return CommitListener(self._url, topic, on_commit)

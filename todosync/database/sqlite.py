@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from sqlalchemy.exc import DataError
 
 from .base import begin, first_row_ddl
 from .commits import CommitSignal, NoSignal, Watching
+from .errors import PRIMARY_CODE
 from .file_watch import FileWatch
 from .log_table import LogTable
 from .open_file import OpenFile
@@ -38,8 +39,12 @@ CACHE_SIZE_KB = 128
 SQLite's own 2,000 reading and writing take as long, and some ten connections fill up over the days."""
 CREATION = re.compile(r'CREATE (?P<kind>TABLE|TRIGGER) (IF NOT EXISTS )?(?P<rest>(?P<name>\w+).*)', re.DOTALL)
 REMOVAL = re.compile(r'DROP TRIGGER IF EXISTS (?P<name>\w+)')
-PRIMARY_CODE = 0xFF
-"""The part of SQLite's error codes that tells the kinds of errors apart."""
+PROBLEMS_READ = 100
+"""How many problems a check reports at most."""
+QUICK_CHECK = f'PRAGMA quick_check({PROBLEMS_READ})'
+"""Reads all tables, and not whether their indexes fit: 0.3 s for 100 MB."""
+CONSTRAINT = re.compile(r'(CHECK constraint failed|NULL value|NUMERIC value|TEXT value|non-\w+ value) in ')
+"""What a check of a file reports as well: rows that break a rule of their table. The file itself is in order."""
 
 
 class SqliteDialect:
@@ -181,6 +186,12 @@ class SqliteDialect:
         """Return which file is at the path now."""
         return self._file and self._file.identity()
 
+    def damage(self, connection: Connection) -> str:
+        """Read the whole file; what is in memory cannot be damaged."""
+        if self._path is None:
+            return ''
+        return damage_of(connection.exec_driver_sql(QUICK_CHECK).scalars())
+
     def commit_signal(self, topic: str, interval: float, on_commit: Callable[[], None]) -> CommitSignal:
         """Return a watcher of the file's version; nobody else can commit to a database in memory."""
         if self._path is None or self._file is None:
@@ -262,6 +273,17 @@ class CommitWatcher(Watching):
             return int(connection.execute('PRAGMA data_version').fetchone()[0])
         except sqlite3.Error:
             return None  # locked or unreadable for a moment; a later read differs from None and calls back
+
+
+def damage_of(problems: Iterable[str]) -> str:
+    """Return the first damage among what a check of a SQLite file has reported; empty if there is none.
+
+    :param problems: the lines that ``PRAGMA quick_check`` or ``PRAGMA integrity_check`` gave
+    """
+    for problem in problems:
+        if problem != 'ok' and not CONSTRAINT.match(problem):
+            return problem.removeprefix('*** in database main ***').strip().partition('\n')[0]
+    return ''
 
 
 def _unique_columns(table: Table) -> list[list[str]]:

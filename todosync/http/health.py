@@ -77,6 +77,10 @@ def check_health(server: SyncServer) -> tuple[bool, dict[str, Any]]:
     parts_are_well = checks['database']['ok'] and checks['broadcast']['ok']
     healthy = parts_are_well and server.is_started and not server.is_draining
     further = {name: check() for name, check in server.checks.items()}
+    if found := server.damage.found:
+        further['file'] = {'ok': False, 'error': f'it is damaged, restore a backup: {found}'}
+    if refusal := server.database.why_not_written():
+        further['writing'] = {'ok': False, 'error': reason_for_strangers(refusal)}
     if left_out := server.left_out.rows():
         further['rows'] = {'ok': False, 'left_out': {name: _named(rows) for name, rows in left_out.items()}}
     checks |= {**further, 'sockets': server.tabs.socket_count, 'followers': server.tabs.carried_count}

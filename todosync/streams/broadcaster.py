@@ -13,7 +13,7 @@ import orjson
 from sqlmodel import Session
 
 from todosync.cable import Cable
-from todosync.database import Database, DatabaseUnavailableError, Outage
+from todosync.database import QUIET, Database, DatabaseUnavailableError, Outage
 from todosync.jobs import SAFETY_INTERVAL, FailedExecutions, LocalJobs
 
 from .messages import Delta, announcement
@@ -65,7 +65,7 @@ class Broadcaster:
         self._running = False
         self._pending = False
         self._failures = 0
-        self._outage = Outage(log, 'broadcasting')
+        self._outage = Outage(log, 'broadcasting', quiet=QUIET)
         self._last_success = self._last_attempt = clock()
 
     def start(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from todosync.database import DatabaseUnavailableError, Outage
+from todosync.database import QUIET, DatabaseUnavailableError, Outage
 
 RETRY_INTERVAL = 1.0
 """Seconds from a failed attempt to the next."""
@@ -24,7 +24,7 @@ class CatchingUp:
     def __init__(self, name: str, read: Callable[[], Awaitable[None]]) -> None:
         self._name = name
         self._read = read
-        self._outage = Outage(log, f'reading the {name}')
+        self._outage = Outage(log, f'reading the {name}', quiet=QUIET)
         self._is_wanted = False
         self._task: asyncio.Task[None] | None = None
 

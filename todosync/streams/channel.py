@@ -283,7 +283,14 @@ class Channel:
         :return: always ``True``: nothing more has to be read
         """
         if snapshot.replaces or snapshot.version.number > self.replica.version.number:
+            is_other = snapshot.replaces and self.replica.version != NOTHING
             self.replica.reset(snapshot.version, orjson.loads(snapshot.entry.value)[self.stream.name])
+            if is_other and self.scope is None:  # a process may have thousands of scopes
+                log.warning(
+                    'the database was put back or replaced, or changes were missed: the %s are read anew, which are %d',
+                    self.stream.name,
+                    len(self.replica.rows),
+                )
             self._recent.clear()
             self._burst.note_sent(snapshot.version, self._clock())
             self._send(orjson.Fragment(snapshot.encoded))

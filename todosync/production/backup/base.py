@@ -77,7 +77,8 @@ class Backups(ABC):
         :raises MissingProgramError: the database's own program for this is not installed
         """
         path = self._write_new()
-        for old in self.newest_first()[max(self._keep, 1) :]:
+        others = [other for other in self.newest_first() if other != path]  # a clock set back makes them look newer
+        for old in others[max(self._keep, 1) - 1 :]:
             old.unlink()
         return path
 
@@ -88,7 +89,7 @@ class Backups(ABC):
     def restore(self, backup: Path) -> Path | None:
         """Make the database what it was when a backup was made, brought up to date where that is of an older release.
 
-        :return: a backup of what has been replaced; ``None`` if that could not be read, or there was nothing
+        :return: a backup of what has been replaced, or a copy of its damaged file; ``None`` if there was nothing
         :raises NoBackupError: the file is no intact backup; nothing was changed
         :raises BackupError: the database cannot be replaced now, the message says why
         :raises OSError: there is no such file, or no space; nothing was changed

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from todosync.database import enter_wal
+from todosync.database import damage_of, enter_wal
 
 from .base import VERSION_GAP, BackupError, Backups, NoBackupError, bring_up_to_date, now
 
@@ -48,6 +48,17 @@ class SqliteBackups(Backups):
         super().__init__(f'{database.stem}-', '.sqlite3', directory, keep, migrations=migrations, clock=clock)
         self._database = database
 
+    def create(self) -> Path:
+        """Write a complete copy, as :class:`Backups` promises; a damaged database takes the place of no older backup.
+
+        :raises BackupError: the database could not be read, or is damaged
+        """
+        if self._database.exists():
+            with _explained(self._database), _read_only(self._database) as connection:
+                if found := damage_of(line for (line,) in connection.execute('PRAGMA integrity_check')):
+                    raise BackupError(f'{self._database} is damaged, restore a backup: {found}')
+        return super().create()
+
     def _write(self, draft: Path) -> None:
         if not self._database.exists():
             raise BackupError(f'there is no database {self._database}')
@@ -57,13 +68,13 @@ class SqliteBackups(Backups):
     def _check(self, backup: Path) -> bool:
         try:
             with _read_only(backup) as connection:
-                (result,) = connection.execute('PRAGMA integrity_check').fetchone()
+                found = damage_of(line for (line,) in connection.execute('PRAGMA integrity_check'))
                 has_migrations = _has_migrations(connection)
                 is_ours = has_migrations or _change_logs(connection)
         except sqlite3.Error as error:
             raise NoBackupError(f'{backup} is no backup: {error}') from error
-        if result != 'ok':
-            raise NoBackupError(f'{backup} is damaged: {result}')
+        if found:
+            raise NoBackupError(f'{backup} is damaged: {found}')
         if not is_ours:
             raise NoBackupError(f'{backup} is no backup: it holds neither a change log nor migrations')
         return has_migrations
@@ -83,8 +94,18 @@ class SqliteBackups(Backups):
                 else:
                     _replace(self._database, draft)
             except _DamagedDatabaseError:
+                replaced = [self._set_aside()]
                 _replace(self._database, draft)
         return replaced[0] if replaced else None
+
+    def _set_aside(self) -> Path:
+        """Copy what no backup can be made of, as it is: a program for that may find rows in it."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        aside = self._new_path().with_suffix('.damaged')
+        for suffix in ('', '-wal'):
+            if (found := Path(f'{self._database}{suffix}')).exists():
+                shutil.copyfile(found, f'{aside}{suffix}')
+        return aside
 
 
 class _DamagedDatabaseError(BackupError):
