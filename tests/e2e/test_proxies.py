@@ -13,7 +13,7 @@ from playwright.sync_api import Playwright
 
 from tests.e2e.browser import Chromium, eventually, status
 from tests.server import RunningServer, free_port, outer_environment, running_server
-from todosync.production.supervision import caddy_program
+from todosync.production.programs import caddy_program
 
 pytestmark = [pytest.mark.any_database, pytest.mark.long]
 

@@ -20,8 +20,9 @@ import yaml
 from tests.e2e.browser import eventually
 from tests.production.stack import STATIC_DIR
 from tests.server import ROOT, START_TIMEOUT, free_port, outer_environment
+from todosync.production.programs import caddy_program
 from todosync.production.serving import DRAIN_SIGNAL
-from todosync.production.supervision import NOTICE_TIME, caddy_program
+from todosync.production.supervision import NOTICE_TIME
 
 pytestmark = pytest.mark.long
 

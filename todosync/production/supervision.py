@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shlex
 import socket
 import stat
 import sys
@@ -22,53 +21,18 @@ from supervisor.xmlrpc import Faults
 
 from todosync.settings import PREFIX, Settings
 
-from . import watchdog
-from .deadline import DUMP_SIGNAL
 from .privacy import PRIVATE
+from .programs import configuration
 from .serving import DRAIN_SIGNAL
 from .watchdog import connect
 
-STOP_TIMEOUT = 8
-"""Seconds that a process gets to end by itself, before it is killed."""
 NOTICE_TIME = 3.0
 """Seconds in which Caddy, which asks for health each second, notices that a process is going or has come."""
-STABLE_AFTER = 2
-"""Seconds after which a process is taken to have started well."""
 HEALTHY = frozenset({'ok', 'degraded'})
 """What a process says that requests may be sent to."""
 HEALTH_TIMEOUT = 4.0
 HEALTHY_TIMEOUT = 60.0
 """Seconds that a restarted process gets to become healthy."""
-CONFIGURATION = """\
-[supervisord]
-nodaemon = true
-logfile = /dev/null
-logfile_maxbytes = 0
-pidfile = %(here)s/supervisord.pid
-
-[unix_http_server]
-file = %(here)s/supervisor.sock
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
-PROGRAM = """
-[program:{name}]
-command = {command}
-process_name = {process_name}
-numprocs = {count}
-priority = {priority}
-environment = {environment}
-autorestart = {autorestart}
-startsecs = {startsecs}
-; not a number to give up after: what is wrong may be mended, and the pauses grow with each attempt
-startretries = 1000000
-stopwaitsecs = {stop_timeout}
-killasgroup = true
-redirect_stderr = true
-stdout_logfile = /dev/fd/1
-stdout_logfile_maxbytes = 0
-"""
 
 
 def serve(settings: Settings, main: Path, caddyfile: Path, begin: Callable[[], None] = lambda: None) -> NoReturn:
@@ -87,11 +51,11 @@ def serve(settings: Settings, main: Path, caddyfile: Path, begin: Callable[[], N
     settings.resolve_storage_secret()  # made before processes race for it
     settings.exports_dir.mkdir(exist_ok=True, mode=0o700)
     directory = runtime_directory(settings)
-    configuration = directory / 'supervisord.conf'
-    configuration.write_text(_configuration(settings, main, caddyfile))
+    written = directory / 'supervisord.conf'
+    written.write_text(configuration(settings, directory, main, caddyfile))
     os.environ |= _environment(settings, directory)
     begin()
-    supervisord = [sys.executable, '-m', 'supervisor.supervisord', '--configuration', str(configuration)]
+    supervisord = [sys.executable, '-m', 'supervisor.supervisord', '--configuration', str(written)]
     os.execv(supervisord[0], supervisord)  # noqa: S606 - no shell is wanted
 
 
@@ -199,15 +163,6 @@ def _refuse_taken_port(settings: Settings) -> None:
                 raise OSError(f'another program listens on {settings.host}:{port} already; {remedy}') from error
 
 
-def caddy_program() -> str:
-    """Return the Caddy to run: the one of the extra ``production``, which lies beside Python, or else the system's.
-
-    A distribution's may be years old, and without the mends of what faces the Internet.
-    """
-    beside = Path(sys.executable).with_name('caddy')
-    return str(beside) if beside.is_file() else 'caddy'
-
-
 def _environment(settings: Settings, directory: Path) -> dict[str, str]:
     upstreams = [f'unix/{directory}/app-{number}.sock' for number in range(settings.processes)]
     return {
@@ -229,41 +184,6 @@ def _environment(settings: Settings, directory: Path) -> dict[str, str]:
         'NICEGUI_STORAGE_PATH': str(settings.storage_dir.absolute() / 'nicegui'),
         'XDG_CONFIG_HOME': str(settings.storage_dir.absolute() / 'certificates'),  # where Caddy keeps its own notes
     }
-
-
-def _configuration(settings: Settings, main: Path, caddyfile: Path) -> str:
-    python = [sys.executable]
-    return ''.join(
-        [
-            CONFIGURATION,
-            # compressing takes a while, and nobody waits for it: the app processes send what is not there yet
-            _program('static', ['nice', *python, '-m', 'todosync', 'collect-static'], once=True, priority=10),
-            _program('app', [*python, str(main.absolute())], count=settings.processes, priority=20),
-            # a script beside this module; with -P Python does not look for the standard library's modules there
-            _program('watchdog', [*python, '-P', watchdog.__file__, *_watchdog_arguments(settings)], priority=25),
-            # started last, and so stopped first: nobody is sent to a process that is going
-            _program(watchdog.CADDY, [caddy_program(), 'run', '--config', str(caddyfile.absolute())], priority=30),
-        ]
-    )
-
-
-def _watchdog_arguments(settings: Settings) -> list[str]:
-    return [str(runtime_directory(settings)), settings.host, str(settings.port), str(int(DUMP_SIGNAL))]
-
-
-def _program(name: str, command: list[str], *, priority: int, count: int = 1, once: bool = False) -> str:
-    several = name == 'app'
-    return PROGRAM.format(
-        name=name,
-        command=shlex.join(command).replace('%', '%%'),
-        process_name='%(program_name)s-%(process_num)d' if several else name,
-        count=count,
-        priority=priority,
-        environment=f'{PREFIX}SOCKET="%(here)s/app-%(process_num)d.sock"' if several else '',
-        autorestart='false' if once else 'true',
-        startsecs=0 if once else STABLE_AFTER,
-        stop_timeout=STOP_TIMEOUT,
-    )
 
 
 def _wait_until_healthy(supervisor: Any, directory: Path, name: str) -> None:
