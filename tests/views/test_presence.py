@@ -187,6 +187,19 @@ async def test_many_changes_of_a_moment_are_one(people: tuple[User, User]) -> No
     assert len(heard) <= 2, 'one that was on its way, and one for all'
 
 
+async def test_a_page_that_shows_something_else_leaves_and_may_come_back(people: tuple[User, User]) -> None:
+    ann, bob = people
+    presence_of(bob).editing(1)
+    await until(lambda: presence_of(ann).editors(1) == 'bob')
+    presence_of(bob).leave()
+    await ann.should_not_see('In 7: ann (me), bob', retries=100)
+    assert bob.client is not None
+    with bob.client:
+        todosync.use_presence(todosync.use_stream(stream(), project_id=7))
+    await ann.should_see('In 7: ann (me), bob', retries=100)
+    assert presence_of(ann).editors(1) == ''
+
+
 async def test_a_row_that_shows_editors_needs_presence(people: tuple[User, User]) -> None:
     ann, _ = people
     assert ann.client is not None

@@ -62,6 +62,7 @@ class Presence:
         self._role: Role = view.role
         self._client: Client = weakref.proxy(client)
         self._listeners: list[Callable[[], Any]] = []
+        self._has_left = False
         self._spot = presences.add(view.stream, view.scope, client.id, who, self._refresh)
         self.name = ''
         for attribute in (Presence.people, Presence.others, Presence.count):
@@ -95,6 +96,22 @@ class Presence:
         """
         self._listeners.append(listener)
 
+    def leave(self) -> None:
+        """Be here no longer, although the page stays: it shows something else now. :func:`use_presence` comes back.
+
+        Example::
+
+            dialog.on('hide', presence.leave)
+        """
+        self._has_left = True
+        self._spot.edit(None)
+        self.look()
+
+    def come(self) -> None:
+        """Be here again, after :meth:`leave`."""
+        self._has_left = False
+        self.look()
+
     def editors(self, row_id: int | str, field: str | None = None) -> str:
         """Return the names of the others who edit a row, as a row shows them.
 
@@ -126,7 +143,7 @@ class Presence:
 
     def look(self) -> None:
         """Come or leave: the tab's role, or what its person may read, has changed."""
-        if self._view.is_withheld:
+        if self._view.is_withheld or self._has_left:
             self._spot.leave()
         elif self._role == 'none':
             self._spot.leave_soon()
@@ -179,9 +196,9 @@ def use_presence(view: View, *, name: str = '') -> Presence:
         presence = view.presence = Presence(view, server.presences, client, partial(_who, server, client))
         presence.name = name or _name(server, client)
         client.layout.on(FOCUS_EVENT, partial(_focus, view, presence))
-        presence.look()
     elif name:
         view.presence.name = name
+    view.presence.come()
     return view.presence
 
 
