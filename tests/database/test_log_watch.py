@@ -44,6 +44,22 @@ def test_a_program_that_writes_is_not_disturbed_by_a_change_of_the_schema(postgr
             assert [row['title'] for row in TODOS.snapshot(session).rows] == ['undisturbed']
 
 
+def test_what_cannot_be_looked_at_is_told_once_with_its_traceback(
+    database: Database, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unforeseen(*arguments: object, **further: object) -> bool:
+        raise LookupError('nobody thought of it')
+
+    watch = LogWatch(database, [TODOS.log_table])
+    with monkeypatch.context() as broken:
+        broken.setattr(database, 'has_change_log', unforeseen)
+        for _ in range(3):
+            watch.look()
+    assert [(record.levelname, bool(record.exc_info)) for record in caplog.records] == [('WARNING', True)]
+    watch.look()
+    assert 'looking at the change log of todos works again' in caplog.messages[1]
+
+
 def waits_for_table(url: str) -> bool:
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'todos'::regclass"
     with other_program(url) as connection:

@@ -11,7 +11,7 @@ import pytest
 from tests.postgres import PostgresServer
 from tests.server import RunningServer, running_server
 from tests.waiting import wait_until
-from todosync.database import Outage
+from todosync.database import DatabaseUnavailableError, Outage
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,17 @@ def test_a_failure_after_which_nobody_has_tried_for_a_minute_tells_nothing_any_m
     assert outage.reason() == 'full'
     clock.now += 61
     assert not outage.reason()
+
+
+def test_what_runs_again_and_again_raises_nothing_and_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage(log, 'looking')
+    for error in (DatabaseUnavailableError('away'), LookupError('unforeseen'), LookupError('unforeseen')):
+        with outage.passed_over():
+            raise error
+    assert [(record.levelname, bool(record.exc_info)) for record in caplog.records] == [('WARNING', True)]
+    with outage.passed_over():
+        pass
+    assert 'looking works again' in caplog.messages[1]
 
 
 def warnings(server: RunningServer) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from .commits import Watching
 from .database import Database
-from .errors import DatabaseUnavailableError
 from .log_table import LogTable
+from .outage import Outage
 
 INTERVAL = 1.0
 """Seconds between two looks."""
@@ -29,25 +29,21 @@ class LogWatch(Watching):
     def __init__(self, database: Database, logs: Iterable[LogTable]) -> None:
         super().__init__('watch the change logs')
         self._database = database
-        self._logs = list(logs)
+        self._logs = [(table, Outage(log, f'looking at the change log of {table.source.name}')) for table in logs]
 
     def look(self) -> None:
         """Look once. Blocks; never raises."""
-        for table in self._logs:
-            try:
+        for table, outage in self._logs:
+            with outage.passed_over():
                 if not self._database.has_change_log(table, exactly=False):
                     self._put_right(table)
-            except DatabaseUnavailableError as error:  # who reads or writes tells so
-                log.debug('the change log of %s cannot be looked at: %s', table.source.name, error)
-            except Exception:
-                log.exception('the change log of %s cannot be put right', table.source.name)
 
     def _put_right(self, table: LogTable) -> None:
-        name = table.source.name
-        log.warning('the table %s lacks triggers, so changes went unseen; they are made, and all rows read anew', name)
         self._database.migrate()
         self._database.install_change_log(table)
         self._database.forget_changes(table)
+        name = table.source.name
+        log.warning('the table %s lacked triggers, so changes went unseen; they are made, and all rows read anew', name)
 
     def _watch(self) -> None:
         while not self._stopping.wait(INTERVAL):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .errors import DatabaseUnavailableError
 
 QUIET = 5.0
 """The usual ``quiet``."""
@@ -69,6 +72,21 @@ class Outage:
             lasted = self._clock() - self._began
         if failures:
             self._log.warning('%s works again after %.1f s and %d failures', self._what, lasted, failures)
+
+    @contextmanager
+    def passed_over(self) -> Iterator[None]:
+        """Raise nothing of what fails in a block that is run again and again, and tell it once, with its traceback.
+
+        That the database is not available is told by those who read and write.
+        """
+        try:
+            yield
+        except DatabaseUnavailableError as error:
+            self._log.debug('%s fails: %s', self._what, error)
+        except Exception as error:
+            self.note(error, with_traceback=True)
+        else:
+            self.end()
 
     def reason(self) -> str:
         """Return what the last failure was; empty if it has worked since, or nobody has tried for a minute."""

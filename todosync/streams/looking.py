@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from todosync.database import DatabaseUnavailableError
+from todosync.database import Outage
 
 log = logging.getLogger(__name__)
 
@@ -17,15 +17,15 @@ class Looking:
 
     Belongs to the event loop, except where a method says otherwise.
 
-    :param what: what is read, for the log, as the subject of a sentence
+    :param what: what is read, for the log
     :param look: reads it once
     :param interval: seconds between two calls
     """
 
     def __init__(self, what: str, look: Callable[[], Awaitable[None]], interval: float) -> None:
-        self._what = what
         self._look = look
         self._interval = interval
+        self._outage = Outage(log, f'reading {what}')
         self._woken: asyncio.Event  # from the start on
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -53,9 +53,5 @@ class Looking:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), self._interval)
             self._woken.clear()
-            try:
+            with self._outage.passed_over():
                 await self._look()
-            except DatabaseUnavailableError as error:  # who reads or writes says so
-                log.debug('%s cannot be read: %s', self._what, error)
-            except Exception:
-                log.exception('%s cannot be read', self._what)
