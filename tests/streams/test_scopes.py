@@ -23,7 +23,7 @@ from todosync import Stream, count
 from todosync.cable import MemoryCable
 from todosync.database.database import Database
 from todosync.jobs import Jobs, LocalJobs
-from todosync.streams import Broadcaster, Channel, Channels, Rights, RightsWatch, ScopeChannels
+from todosync.streams import Broadcaster, Channel, Channels, Rights, RightsWatch, ScopeChannels, read_scope
 from todosync.streams.cache import MemoryCache
 from todosync.streams.version import NOTHING, Version
 
@@ -463,9 +463,24 @@ def test_what_does_not_fit_is_refused_in_a_sentence(declare: Callable[[], Stream
     assert '\n' not in str(refused.value)
 
 
+@pytest.mark.parametrize('scope', [2**53, -(2**53), 2**70, '7', 7.0, True, None, [7]], ids=repr)
+def test_what_no_row_can_have_is_no_scope(scope: Any) -> None:
+    with pytest.raises(ValueError, match='is a whole number'):
+        read_scope(CARDS, scope)
+    assert read_scope(CARDS, 2**53 - 1) == 2**53 - 1
+
+
+@pytest.mark.parametrize('scope', ['x' * 257, 'a\0', 'a\ud83d', 7, None], ids=ascii)
+def test_what_no_database_can_look_for_is_no_scope(scope: Any) -> None:
+    with pytest.raises(ValueError, match='is a text of at most 256 characters') as refused:
+        read_scope(Stream(Odd, scope='word'), scope)
+    assert len(str(refused.value)) < 500
+
+
 class Odd(SQLModel, table=True):
     __tablename__ = 'model_odd'
 
     id: int | None = Field(default=None, primary_key=True)
     weight: float = Field(index=True)
     maybe: int | None = Field(default=None, index=True)
+    word: str = Field(default='', index=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Enum, Integer, String, TypeDecorator
 from sqlmodel import AutoString
+
+from todosync.ids import ID_MAX
 
 from .messages import ScopeValue
 from .mistakes import nearest, refuse
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 TEXT_LENGTH = 256
 """How long the text of a scope may be, in characters."""
+NOT_STORED = re.compile('[\0\ud800-\udfff]')
+"""What not every database can look for: NUL, and half characters."""
 
 
 def key_of(stream_name: str, scope: ScopeValue | None) -> str:
@@ -39,12 +44,20 @@ def read_scope(stream: Stream, value: Any) -> ScopeValue | None:
         if value is not None:
             raise ValueError(f'the stream {stream.name!r} has no scopes; leave {value!r} out')
         return None
-    kind = int if stream.is_scope_a_number else str
-    if type(value) is not kind or (isinstance(value, str) and len(value) > TEXT_LENGTH):
-        wanted = 'a whole number' if kind is int else f'a text of at most {TEXT_LENGTH} characters'
-        raise ValueError(f'a scope of the stream {stream.name!r} is {wanted}, a {stream.scope!r}; {value!r} is none')
+    if not (_is_number(value) if stream.is_scope_a_number else _is_text(value)):
+        text = f'a text of at most {TEXT_LENGTH} characters'
+        wanted, said = 'a whole number' if stream.is_scope_a_number else text, repr(value)[:TEXT_LENGTH]
+        raise ValueError(f'a scope of the stream {stream.name!r} is {wanted}, a {stream.scope!r}; {said} is none')
     found: ScopeValue = value
     return found
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and abs(value) <= ID_MAX
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str and len(value) <= TEXT_LENGTH and not NOT_STORED.search(value)
 
 
 def check_scope(stream: Stream) -> None:
