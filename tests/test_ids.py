@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from uuid import RFC_4122
 
 import pytest
 
-from todosync.ids import GIVEN_ID_MAX, ID_MAX, IdMaker
+from todosync.ids import GIVEN_ID_MAX, ID_MAX, IdMaker, UuidMaker
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()
 
@@ -51,3 +52,17 @@ def test_threads_share_a_maker() -> None:
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(lambda _: make_id(), range(10_000)))
     assert len(set(ids)) == 10_000
+
+
+def test_a_uuid_tells_when_it_was_made_and_rises_whatever_the_clock_does() -> None:
+    now = NOON
+    make_id = UuidMaker(lambda: now)
+    made = [make_id() for _ in range(50)]
+    assert made[0].int >> 80 == NOON * 1000
+    now -= 3600
+    made += [make_id() for _ in range(50)]
+    now += 7200
+    made.append(make_id())
+    assert made == sorted(set(made))
+    assert {(found.version, found.variant) for found in made} == {(7, RFC_4122)}
+    assert len({UuidMaker(lambda: NOON)() for _ in range(100)}) == 100

@@ -20,7 +20,7 @@ from .elements import (
     total_expression,
 )
 from .http import RefusalRoute, RefusedError, allow_methods, json_response, read_json, run_options
-from .ids import ID_MAX, IdMaker, new_id
+from .ids import ID_MAX, IdMaker, new_id, new_uuid
 from .jobs import FailedExecution, JobInterruptedError, job
 from .package import MissingExtraError, __version__
 from .presence import Editing, Person
@@ -90,6 +90,7 @@ __all__ = [
     'job',
     'json_response',
     'new_id',
+    'new_uuid',
     'on_click',
     'plural',
     'read_json',

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 ID_MAX = 2**53 - 1
 """The largest id, positive or negative, that JavaScript can represent exactly.
@@ -18,6 +19,9 @@ Example::
 GIVEN_ID_MAX = ID_MAX - 2**40
 """The largest id that a server gives. The higher ones are for rows that SQLite numbers itself, from the largest on."""
 RANDOM_BITS = 12
+UUID_RANDOM_BITS = 74
+UUID_LOW_BITS = 62
+"""Those of the random bits that stand after the variant of a UUID."""
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 LAST_MILLISECOND = (GIVEN_ID_MAX - 2**40) >> RANDOM_BITS
 """In the year 2094. So even a wrong clock that shows a later time leaves ids to give."""
@@ -52,6 +56,32 @@ class IdMaker:
             return self._last
 
 
+class UuidMaker:
+    """Makes UUIDs of version 7: 48 bits are milliseconds since 1970, 74 are random. Each is higher than the one before.
+
+    :param clock: returns seconds since 1970
+
+    Example::
+
+        make_id = UuidMaker()
+        note = Note(id=make_id(), text='Call Ann')
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> UUID:
+        """Return the next id."""
+        milliseconds = min(max(int(self._clock() * 1000), 0), 2**48 - 1)
+        with self._lock:
+            self._last = max(milliseconds << UUID_RANDOM_BITS | secrets.randbits(UUID_RANDOM_BITS), self._last + 1)
+            time_and_random, low = divmod(self._last, 2**UUID_LOW_BITS)
+            high, middle = divmod(time_and_random, 2**12)
+        return UUID(int=high << 80 | 7 << 76 | middle << 64 | 2 << UUID_LOW_BITS | low)
+
+
 def is_of_the_future(row_id: int, limit: timedelta) -> bool:
     """Return whether an id that somebody else has made contains a time that is yet to come.
 
@@ -72,4 +102,13 @@ Example::
             default_factory=new_id,
             sa_column=Column(BigInteger().with_variant(Integer, 'sqlite'), primary_key=True),
         )
+"""
+
+new_uuid = UuidMaker()
+"""Makes UUIDs as ids, in this process. Use it as the default of a model's key; other systems may make such ids, too.
+
+Example::
+
+    class Note(SQLModel, table=True):
+        id: UUID = Field(default_factory=new_uuid, primary_key=True)
 """

@@ -8,16 +8,17 @@
  */
 
 import { computed, shallowReactive, shallowRef, triggerRef } from "vue";
-import { isLess } from "./order.js";
+import { isLess, numericOrder } from "./order.js";
 import { totalsAfter } from "./totals.js";
 
 /**
  * @typedef {[number, string]} Version a number, which rises, and a mark, which tells histories apart
- * @typedef {{ id: number } & Record<string, any>} Item
- * @typedef {{ stream: string, version: Version, base?: Version, put?: Item[], del?: number[], totals?: object,
+ * @typedef {number | string} RowId a whole number, or a UUID
+ * @typedef {{ id: RowId } & Record<string, any>} Item
+ * @typedef {{ stream: string, version: Version, base?: Version, put?: Item[], del?: RowId[], totals?: object,
  *   partial?: boolean, replaces?: boolean, scope?: Scope, refused?: string } & Record<string, any>} StreamMessage
  * @typedef {string | number | undefined} Scope of a stream with scopes the value whose rows these are
- * @typedef {{ action: string, id: number, values: Record<string, any>, version?: Version | null }} PendingWrite what is
+ * @typedef {{ action: string, id: RowId, values: Record<string, any>, version?: Version | null }} PendingWrite what is
  *   shown before the server shows it; `version` is what the server answered: the one that holds it
  */
 
@@ -29,7 +30,8 @@ const NOTHING = [-1, ""];
 export class StreamState {
   /**
    * @param {string} name
-   * @param {string} [order] the field that orders the list, after "-" from the highest value down; it may be told later
+   * @param {string} [order] the field that orders the list, after "-" from the highest value down, and the word "decimal"
+   *   after it where its values are decimals; it may be told later
    * @param {Scope} [scope]
    */
   constructor(name, order, scope) {
@@ -39,11 +41,11 @@ export class StreamState {
     this.isShown = false;
     this.isOrdered = order !== undefined;
     this.order = order ?? "-id";
-    /** @type {Map<number, Item>} the server's rows */
+    /** @type {Map<RowId, Item>} the server's rows */
     this.byId = new Map();
-    /** @type {Map<number, PendingWrite[]>} in their order */
+    /** @type {Map<RowId, PendingWrite[]>} in their order */
     this.pending = new Map();
-    /** @type {Map<number, Item | undefined>} what is shown of the rows with pending writes, nothing of a deleted one */
+    /** @type {Map<RowId, Item | undefined>} what is shown of the rows with pending writes, nothing of a deleted one */
     this.overlaid = new Map();
     /** @type {import("vue").ShallowRef<Item[]>} */
     const rows = shallowRef([]);
@@ -82,7 +84,12 @@ export class StreamState {
   }
 
   get field() {
-    return this.order.replace("-", "");
+    return this.order.replace("-", "").split(" ")[0];
+  }
+
+  /** What stands for a value of the field in the order. @param {any} value */
+  #rank(value) {
+    return this.order.endsWith(" decimal") ? numericOrder(value) : value;
   }
 
   /** Note the order, if it has not been told before; elements may have asked for the rows first. @param {string} order */
@@ -145,7 +152,7 @@ export class StreamState {
     return { ...this.head, version: this.version ?? NOTHING, [this.name]: items, totals: this.counted.value };
   }
 
-  /** @param {number} id @returns {Item | undefined} the row as it is shown */
+  /** @param {RowId} id @returns {Item | undefined} the row as it is shown */
   row(id) {
     return this.overlaid.has(id) ? this.overlaid.get(id) : this.byId.get(id);
   }
@@ -216,7 +223,7 @@ export class StreamState {
     triggerRef(this.rows);
   }
 
-  /** Take over a row of the server. @param {number} id @param {Item | undefined} item */
+  /** Take over a row of the server. @param {RowId} id @param {Item | undefined} item */
   #take(id, item) {
     const before = this.row(id);
     if (item) this.byId.set(id, item);
@@ -224,13 +231,13 @@ export class StreamState {
     this.#replace(this.rows.value, before, this.#fold(id));
   }
 
-  /** The pending writes of a row have changed. @param {number} id */
+  /** The pending writes of a row have changed. @param {RowId} id */
   #refold(id) {
     this.#replace(this.rows.value, this.row(id), this.#fold(id));
     triggerRef(this.rows);
   }
 
-  /** @param {number} id @returns {Item | undefined} the server's row with the pending writes upon it */
+  /** @param {RowId} id @returns {Item | undefined} the server's row with the pending writes upon it */
   #fold(id) {
     const writes = this.pending.get(id);
     const row = this.byId.get(id);
@@ -278,8 +285,8 @@ export class StreamState {
   /** @param {Item} a @param {Item} b */
   #precedes(a, b) {
     const [lower, higher] = this.isDescending ? [b, a] : [a, b];
-    if (lower[this.field] === higher[this.field]) return lower.id < higher.id;
-    return isLess(lower[this.field], higher[this.field]);
+    const [one, other] = [this.#rank(lower[this.field]), this.#rank(higher[this.field])];
+    return isLess(one, other) || (!isLess(other, one) && lower.id < higher.id);
   }
 }
 
@@ -311,7 +318,7 @@ export class Store {
   }
 
   /**
-   * Where a row of a stream is shown, or would be, in whichever scope. @param {string} name @param {number} id
+   * Where a row of a stream is shown, or would be, in whichever scope. @param {string} name @param {RowId} id
    * @param {Record<string, any>} [values] of a new row @returns {StreamState | undefined}
    */
   find(name, id, values = {}) {

@@ -7,12 +7,14 @@ export const FORMAT = 1; // of the entries; a later build reads the earlier ones
 export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit into one message
 
 /**
+ * @typedef {import("../streams/store.js").RowId} RowId
+ *
  * @typedef {object} Entry a write that waits
  * @property {number} sequence
  * @property {number} format
  * @property {string} stream
  * @property {string} action "insert", "update", "delete", or a verb
- * @property {number} id of the row
+ * @property {RowId} id of the row
  * @property {Record<string, any>} values
  * @property {Record<string, any>} was what its author saw in these fields before
  * @property {Record<string, any>} shows what is shown of it: its values, and of a new row the defaults of the others
@@ -53,8 +55,12 @@ export function sizeOf(entry) {
 /** @param {any} entry */
 export function isEntry(entry) {
   if (!isObject(entry) || ![entry.values, entry.was, entry.shows].every(isObject)) return false;
-  const numbers = [entry.sequence, entry.id].every(Number.isSafeInteger);
-  return numbers && [entry.stream, entry.action, entry.tab].every((text) => typeof text === "string");
+  const isId = typeof entry.id === "string" || Number.isSafeInteger(entry.id);
+  return (
+    isId &&
+    Number.isSafeInteger(entry.sequence) &&
+    [entry.stream, entry.action, entry.tab].every((text) => typeof text === "string")
+  );
 }
 
 /** @param {any} outcome */

@@ -16,7 +16,7 @@ let dismissUndo = () => {};
 
 /**
  * @param {Entry} entry @param {Outcome} outcome
- * @param {(stream: string, id: number, values: Record<string, any>) => unknown} update writes what somebody else had set
+ * @param {(stream: string, id: import("./entries.js").RowId, values: Record<string, any>) => unknown} update writes what somebody else had set
  */
 export function explain(entry, outcome, update) {
   const { state, gone, conflicts = {} } = outcome;

@@ -8,12 +8,13 @@ import { shallowReactive, watchEffect } from "vue";
 
 /**
  * @typedef {import("./entries.js").Outcome} Outcome
- * @typedef {{ id: number } & Record<string, any>} Row
- * @typedef {{ stream: string, id: number, name: string, value: any, was: any }} Draft `was` is what the field held when
+ * @typedef {import("./entries.js").RowId} RowId
+ * @typedef {{ id: RowId } & Record<string, any>} Row
+ * @typedef {{ stream: string, id: RowId, name: string, value: any, was: any }} Draft `was` is what the field held when
  *   the person began to type
- * @typedef {(stream: string, id: number, values: object, was: object, explainsItself: boolean) => Promise<Outcome> | null
+ * @typedef {(stream: string, id: RowId, values: object, was: object, explainsItself: boolean) => Promise<Outcome> | null
  * } Update writes, if the browser keeps writes
- * @typedef {(id: number, value: any) => void} Emit asks the server, where the browser keeps no writes
+ * @typedef {(id: RowId, value: any) => void} Emit asks the server, where the browser keeps no writes
  */
 
 const KEY = "todosync-fields"; // in the tab's storage: the drafts, for the next load of the page
@@ -22,7 +23,7 @@ export class Fields {
   /**
    * @param {object} parts
    * @param {Update} parts.update
-   * @param {(stream: string, id: number) => Row | undefined} parts.row
+   * @param {(stream: string, id: RowId) => Row | undefined} parts.row
    * @param {(why: string, typed: string) => void} parts.tell why what was typed is in no field
    * @param {Storage | null} parts.storage the tab's
    */
@@ -132,7 +133,7 @@ export class Fields {
   }
 }
 
-/** @param {string} stream @param {number} id @param {string} name */
+/** @param {string} stream @param {RowId} id @param {string} name */
 export function keyOf(stream, id, name) {
   return JSON.stringify([stream, id, name]);
 }

@@ -13,6 +13,7 @@ export const LONG_MS = 2000; // a person is told of what waits for longer
 
 /**
  * @typedef {import("./entries.js").Entry} Entry
+ * @typedef {import("./entries.js").RowId} RowId
  * @typedef {import("./entries.js").Outcome} Outcome
  * @typedef {import("./queue.js").Queue} Queue
  * @typedef {import("../tabs/tab.js").Line} Line
@@ -27,7 +28,7 @@ export class Outbox {
    * @param {Queue} parts.queue
    * @param {import("../streams/store.js").Store} parts.store
    * @param {import("../tabs/tab.js").Tab} parts.tab
-   * @param {() => number} parts.makeRowId
+   * @param {(like: RowId) => RowId} parts.makeRowId makes an id of the same kind
    * @param {(entry: Entry, outcome: Outcome) => void} parts.explain tells a person what became of a write
    */
   constructor({ queue, store, tab, makeRowId, explain }) {
@@ -51,7 +52,7 @@ export class Outbox {
 
   /**
    * Show a write, keep it, and have it sent.
-   * @param {string} stream @param {string} action @param {number} id @param {Record<string, any>} values
+   * @param {string} stream @param {string} action @param {RowId} id @param {Record<string, any>} values
    * @param {{ was?: Record<string, any>, shows?: Record<string, any>, name?: string, explainsItself?: boolean }} [more] see
    *   {@link Entry}; and whether the caller tells the person of a refusal
    * @returns {Written} as soon as the server has decided
@@ -184,7 +185,7 @@ export class Outbox {
     const decided = new Map(outcomes.map((outcome) => [outcome.sequence, outcome.state]));
     const moves = entries
       .filter(({ sequence, action }) => action === "insert" && decided.get(sequence) === "taken")
-      .map(({ stream, id }) => ({ stream, from: id, to: this.makeRowId() }));
+      .map(({ stream, id }) => ({ stream, from: id, to: this.makeRowId(id) }));
     await this.queue.remove([...decided.keys()], moves);
     line.post("decided", { entries, outcomes });
     this.#decided(entries, outcomes);
@@ -240,7 +241,7 @@ export class Outbox {
     decide(outcome);
   }
 
-  /** Whether a write to a row has waited for long. @param {string} stream @param {number} id */
+  /** Whether a write to a row has waited for long. @param {string} stream @param {RowId} id */
   isLate(stream, id) {
     // the count is reactive: what renders by it is rendered again when it has changed
     return this.view.waiting > 0 && this.#late().some(({ entry }) => entry.stream === stream && entry.id === id);

@@ -12,6 +12,7 @@ export const PERSON = "anonymous";
 
 /**
  * @typedef {import("./entries.js").Entry} Entry
+ * @typedef {import("./entries.js").RowId} RowId
  * @typedef {{ id: string, confirmed: number }} Place the queue at the server, and up to where its outcomes have arrived
  */
 
@@ -53,7 +54,7 @@ export class Queue {
   /**
    * The server has decided writes: forget them, and note up to where. The id of a new row may be that of another one: then
    * everything that waits for the row is put at the end of the queue, with another id.
-   * @param {number[]} sequences @param {{ stream: string, from: number, to: number }[]} moves rows with their new ids
+   * @param {number[]} sequences @param {{ stream: string, from: RowId, to: RowId }[]} moves rows with their new ids
    */
   async remove(sequences, moves = []) {
     const transaction = this.#transaction("readwrite");

@@ -12,8 +12,9 @@ import { Outbox } from "./outbox.js";
 import { PERSON, Queue } from "./queue.js";
 
 /**
+ * @typedef {import("../streams/store.js").RowId} RowId
  * @typedef {import("../streams/totals.js").Declared} Declared
- * @typedef {{ time: number, defaults: Record<string, any>, makesIds: boolean, named_by: string,
+ * @typedef {{ time: number, defaults: Record<string, any>, makesIds: boolean, hasUuids: boolean, named_by: string,
  *   verbs: Record<string, Record<string, any>> } & Declared} Writable what a page says of a stream; `named_by` is the field
  *   that a person knows a row by, `verbs` has what each shows at once
  */
@@ -36,7 +37,7 @@ const outbox = new Outbox({
   queue,
   store,
   tab,
-  makeRowId: () => rowIds.make(),
+  makeRowId: (like) => (typeof like === "string" ? rowIds.makeUuid() : rowIds.make()),
   explain: (entry, outcome) => explain(entry, outcome, writes.update),
 });
 tab.relays.push(outbox);
@@ -47,7 +48,7 @@ tab.relays.push(outbox);
  */
 const writes = {
   view: outbox.view,
-  /** Whether a write to a row has waited for long. @param {string} stream @param {number} id */
+  /** Whether a write to a row has waited for long. @param {string} stream @param {RowId} id */
   isLate: (stream, id) => outbox.isLate(stream, id),
   /** @param {string} stream @param {Record<string, any>} values */
   insert(stream, values) {
@@ -59,10 +60,11 @@ const writes = {
     if (!queue.isOpen || !known?.makesIds) return null;
     const shown = { ...known.defaults };
     for (const [name, value] of Object.entries(shown)) if (value === NOW) shown[name] = newest(stream, name, values);
-    return outbox.write(stream, "insert", rowIds.make(), values, { shows: { ...shown, ...values } });
+    const id = known.hasUuids ? rowIds.makeUuid() : rowIds.make();
+    return outbox.write(stream, "insert", id, values, { shows: { ...shown, ...values } });
   },
   /**
-   * @param {string} stream @param {number} id @param {Record<string, any>} values
+   * @param {string} stream @param {RowId} id @param {Record<string, any>} values
    * @param {Record<string, any>} [seen] what its author saw in these fields before, if that is not what they show now
    * @param {boolean} [explainsItself] whether the caller tells its author of a refusal
    */
@@ -81,7 +83,7 @@ const writes = {
     });
   },
   /**
-   * @param {string} stream @param {number} id
+   * @param {string} stream @param {RowId} id
    * @param {{ undo?: string }} [options] `undo` is the text of a notice that offers to put the row back
    */
   delete(stream, id, { undo } = {}) {
@@ -100,7 +102,7 @@ const writes = {
     if (!queue.isOpen) return null;
     return outbox.write(stream, "restore", row.id, {}, { shows: row, name: nameOf(stream, row) });
   },
-  /** Do what a verb of the stream does. @param {string} stream @param {number} id @param {string} verb */
+  /** Do what a verb of the stream does. @param {string} stream @param {RowId} id @param {string} verb */
   do(stream, id, verb) {
     const shows = writable.get(stream)?.verbs[verb];
     if (!shows) console.error(`writes.do: no verb ${verb} of a writable stream ${stream} on this page`);
@@ -109,7 +111,7 @@ const writes = {
   },
 };
 
-/** @param {string} stream @param {number} id @returns {Record<string, any>} */
+/** @param {string} stream @param {RowId} id @returns {Record<string, any>} */
 function shownRow(stream, id) {
   return store.find(stream, id)?.row(id) ?? {};
 }
@@ -139,7 +141,7 @@ const fields = new Fields({
 });
 addEventListener("pagehide", () => fields.keep());
 
-/** The row in which somebody types. Until all rows have come, nobody knows that a row is gone. @param {string} stream @param {number} id */
+/** The row in which somebody types. Until all rows have come, nobody knows that a row is gone. @param {string} stream @param {RowId} id */
 function rowToType(stream, id) {
   const states = [...store.streams.values()].filter(({ name }) => name === stream);
   // both are reactive: this is asked again when rows have come or gone

@@ -9,16 +9,21 @@ import json
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import JSON, Column
+from sqlmodel import Field, SQLModel
 
 from tests.server import RunningServer, running_server
 from tests.writing import create_todo
 from todos import TODOS
+from todosync import Settings, Stream
 from todosync.assembly import SyncServer
 from todosync.http import exports
 
@@ -123,3 +128,29 @@ async def test_exports_that_are_asked_for_at_once_are_written_one_after_the_othe
         answers = await asyncio.gather(*(http.get(path) for path in paths))
     assert {answer.status_code for answer in answers} == {200}
     assert most == 1
+
+
+class Payment(SQLModel, table=True):
+    __tablename__ = 'exported_payments'
+
+    id: int | None = Field(default=None, primary_key=True)
+    price: Decimal = Field(max_digits=12, decimal_places=2)
+    day: date
+    tags: list[str] = Field(sa_column=Column(JSON, nullable=False))
+
+
+def test_decimals_dates_and_structures_are_exported_as_rows_hold_them(tmp_path: Path, database_url: str) -> None:
+    stream = Stream(Payment)
+    stream.writable('price', 'day', 'tags')
+    server = SyncServer(Settings(storage_dir=tmp_path, database_url=database_url), [stream])
+    try:
+        server.database.install_change_log(stream.log_table)
+        values = {'price': Decimal('-1.5'), 'day': date(2026, 2, 3), 'tags': ['a', 'ä']}
+        row = server.writer.insert(stream, values)
+        text = exports.write_export(server, stream, 'csv').read_text('utf-8-sig')
+        shown = {'id': str(row.id), 'price': '-1.50', 'day': '2026-02-03', 'tags': '["a","ä"]'}
+        assert list(csv.DictReader(io.StringIO(text))) == [shown]
+        exported = json.loads(exports.write_export(server, stream, 'json').read_text())
+        assert exported == [{'id': row.id, 'price': '-1.50', 'day': '2026-02-03', 'tags': ['a', 'ä']}]
+    finally:
+        server.database.close()

@@ -79,7 +79,7 @@ class BrowserTab {
       queue: this.queue,
       store: this.store,
       tab: /** @type {any} */ (this.tab),
-      makeRowId: () => ids.make(),
+      makeRowId: (like) => (typeof like === "string" ? ids.makeUuid() : ids.make()),
       explain: ({ action }, { state }) => this.told.push([action, state]),
     });
   }
@@ -376,4 +376,23 @@ test("ids rise, also in one moment, and stay exact, and a clock that is set mean
   const difference = later.now() - realNow();
   Date.now = realNow;
   ok(Math.abs(difference) < 3600_000, "of the server's time");
+});
+
+test("a row with a UUID gets one that rises, is kept, and is another one where it is taken", async () => {
+  const ids = new RowIds(Date.UTC(2026, 0, 2));
+  const made = Array.from({ length: 50 }, () => ids.makeUuid());
+  equal(made, [...new Set(made)].sort());
+  const form = /^01[0-9a-f]{6}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  equal(
+    made.filter((id) => !form.test(id)),
+    [],
+  );
+  const browser = new Browser();
+  const leader = await browser.open("a");
+  leader.outbox.write("todos", "insert", made[0], { title: "one" });
+  browser.connect();
+  const taken = await browser.decide({ state: "taken" });
+  const again = await browser.decide();
+  equal(taken.writes[0].id, made[0]);
+  ok(form.test(again.writes[0].id) && again.writes[0].id !== made[0], "another UUID");
 });

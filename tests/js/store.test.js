@@ -149,7 +149,8 @@ test("what is shown is the server's rows with what is pending upon them, and wha
       const [now] = stream.version ?? [0];
       pending = pending.filter(({ version }) => version === undefined || (version && version[0] > now));
       const rows = new Map(history.states[now]);
-      for (const { action, id, values } of pending) {
+      for (const { action, id: key, values } of pending) {
+        const id = Number(key);
         const row = rows.get(id);
         if (action === "delete") rows.delete(id);
         else if (action === "insert") rows.set(id, row ?? { ...values, id });

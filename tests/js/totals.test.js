@@ -83,3 +83,56 @@ test("of a list that is known in part only the written rows count, beside what t
   state.show({ action: "delete", id: 3, values: {} });
   equal(state.view.totals.all, 999);
 });
+
+test("a sum of decimals is exact, and so is the text that is made of it", () => {
+  const state = new Store().stream("expenses", "-price decimal");
+  state.declared = {
+    totals: {
+      spent: { field: "price", is_sum: true, scale: 2 },
+      paid: { field: "price", is_sum: false, scale: 2 },
+      all: { field: "", is_sum: false, scale: null },
+    },
+    texts: { left: "{spent - all} left" },
+  };
+  const expenses = [
+    { id: 1, price: "1000000000000.10" },
+    { id: 2, price: "0.20" },
+    { id: 3, price: "0.00" },
+  ];
+  const totals = { spent: "1000000000000.30", paid: 2, all: 3, left: "999999999997.30 left" };
+  state.apply({ stream: "expenses", version: [5, "mark"], expenses, totals });
+  /** @type {import("/assets/streams/store.js").PendingWrite} */
+  const insert = { action: "insert", id: 4, values: { price: "0.7" } };
+  state.show(insert);
+  equal(state.view.totals, { spent: "1000000000001.00", paid: 3, all: 4, left: "999999999997.00 left" });
+  state.show({ action: "update", id: 2, values: { price: 0 } });
+  equal(state.view.totals, { spent: "1000000000000.80", paid: 2, all: 4, left: "999999999996.80 left" });
+  state.show({ action: "delete", id: 1, values: {} });
+  equal(state.view.totals, { spent: "0.70", paid: 1, all: 3, left: "-2.30 left" });
+});
+
+test("rows whose ids are texts are ordered by them, as the server orders UUIDs", () => {
+  const state = new Store().stream("notes");
+  const notes = ["f0e1", "ab00", "0a00"].map((start) => ({ id: `${start}0000-0000-4000-8000-000000000000` }));
+  state.apply({ stream: "notes", version: [5, "mark"], notes: notes.slice(), totals: {} });
+  const id = "ab00ffff-0000-4000-8000-000000000000";
+  state.show({ action: "insert", id, values: {} });
+  state.show({ action: "delete", id: notes[2].id, values: {} });
+  equal(
+    state.view.rows.map((row) => row.id),
+    [notes[0].id, id, notes[1].id],
+  );
+});
+
+test("decimals are ordered as numbers, those that the server has yet to see, too", () => {
+  const state = new Store().stream("expenses", "price decimal");
+  const expenses = ["-7.00", "-0.50", "9.00", "10.00"].map((price, index) => ({ id: index + 1, price }));
+  state.apply({ stream: "expenses", version: [5, "mark"], expenses, totals: {} });
+  state.show({ action: "insert", id: 5, values: { price: "9.5" } });
+  state.show({ action: "update", id: 4, values: { price: -1 } });
+  state.show({ action: "insert", id: 6, values: { price: "9" } });
+  equal(
+    state.view.rows.map(({ id }) => id),
+    [1, 4, 2, 3, 6, 5],
+  );
+});

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import time
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Column
+from sqlalchemy import JSON, Column, Time
 from sqlmodel import Field, SQLModel
 
 from todosync import Settings, Stream, SyncServer, count, total
@@ -74,10 +75,11 @@ def test_a_total_of_what_is_no_column_is_refused() -> None:
 
 
 @pytest.mark.parametrize(('model', 'order_by'), [(Label, 'id'), (Shelf, 'number')])
-def test_a_table_without_an_integer_id_is_refused(model: type[SQLModel], order_by: str) -> None:
+def test_a_table_without_an_id_of_numbers_or_uuids_is_refused(model: type[SQLModel], order_by: str) -> None:
     assert refusal(model, order_by=order_by).endswith(
-        'has no integer `id` as its primary key; '
-        'give its model `id: int | None = Field(default=None, primary_key=True)`'
+        'has no whole number or UUID `id` as its primary key; '
+        'give its model `id: int | None = Field(default=None, primary_key=True)`, '
+        'or `id: UUID = Field(default_factory=new_uuid, primary_key=True)`'
     )
 
 
@@ -121,6 +123,8 @@ class Crate(SQLModel, table=True):
     tags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     photo: bytes = b''
     price: Decimal = Decimal(0)
+    opened_at: time | None = Field(default=None, sa_column=Column(Time(timezone=True)))
+    mass: Decimal = Field(default=Decimal(0), max_digits=16, decimal_places=3)
 
 
 SERVED = ('id', 'label', 'shelf', 'kind', 'tags')
@@ -141,16 +145,31 @@ def test_an_order_by_what_has_none_is_refused(order_by: str) -> None:
     )
 
 
-@pytest.mark.parametrize('field', ['photo', 'price'])
-def test_a_field_that_no_message_can_carry_is_refused(field: str) -> None:
-    assert refusal(Crate, fields=(*SERVED, field)) == (
-        f"the stream 'crates' of the table 'crates' cannot carry the field {field!r}, which is no JSON value; "
+def test_a_field_that_no_message_can_carry_is_refused() -> None:
+    assert refusal(Crate, fields=(*SERVED, 'photo')) == (
+        "the stream 'crates' of the table 'crates' cannot carry the field 'photo', which is no JSON value; "
         'leave it out of `fields`'
+    )
+
+
+def test_a_time_of_day_with_a_time_zone_is_refused() -> None:
+    assert refusal(Crate, fields=(*SERVED, 'opened_at')) == (
+        "the stream 'crates' of the table 'crates' cannot carry the field 'opened_at', a time of day with a time zone; "
+        'declare it without `timezone`, or leave it out of `fields`'
+    )
+
+
+@pytest.mark.parametrize('field', ['price', 'mass'])
+def test_decimals_that_no_database_must_keep_exactly_are_refused(field: str) -> None:
+    assert refusal(Crate, fields=(*SERVED, field)) == (
+        f"the stream 'crates' of the table 'crates' cannot carry the field {field!r} exactly, whose decimals "
+        'have no limit, or more than 15 digits; declare it with `Field(max_digits=12, decimal_places=2)`, or up to '
+        '15 digits'
     )
 
 
 def test_a_sum_of_what_is_no_number_is_refused() -> None:
     assert refusal(Crate, fields=SERVED, totals={'weight': total('label')}) == (
         "the stream 'crates' of the table 'crates' cannot add up 'label' in the total 'weight'; "
-        'name a column of whole numbers, or count it'
+        'name a column of whole numbers or decimals, or count it'
     )

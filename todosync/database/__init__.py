@@ -25,7 +25,7 @@ from .objections import Kind as ObjectionKind
 from .objections import Objection, objection_of
 from .outage import QUIET, Outage
 from .postgres_url import POSTGRES_CONNECTION, conninfo_of
-from .sql import by_code_points, instant, iso_utc, sql_now
+from .sql import by_code_points, decimal_text, instant, iso_utc, sql_now
 from .sqlite import damage_of
 from .wal import enter_wal
 
@@ -47,6 +47,7 @@ __all__ = [
     'by_code_points',
     'conninfo_of',
     'damage_of',
+    'decimal_text',
     'dialect_of',
     'enter_wal',
     'explained',

@@ -80,4 +80,4 @@ def begin(connection: Connection) -> None:
 def first_row_ddl(table: LogTable) -> str:
     """Return the statement that gives an empty change log the row of the version before the first change."""
     columns = f'{table.name}(version, {table.key}, op)'
-    return f"INSERT INTO {columns} SELECT 0, 0, 'del' WHERE NOT EXISTS (SELECT 1 FROM {table.name})"  # noqa: S608
+    return f"INSERT INTO {columns} SELECT 0, {table.no_row}, 'del' WHERE NOT EXISTS (SELECT 1 FROM {table.name})"  # noqa: S608

@@ -198,7 +198,7 @@ class Database:
         with explained(), self._turn(), self._writing_engine.begin() as connection:
             # two rows, of which one is kept: so nobody holds the version just before the one that is kept
             for _ in range(2):
-                connection.exec_driver_sql(f"INSERT INTO {log.name}({log.key}, op) VALUES (0, 'del')")  # noqa: S608
+                connection.exec_driver_sql(f"INSERT INTO {log.name}({log.key}, op) VALUES ({log.no_row}, 'del')")  # noqa: S608
             newest = f'SELECT max(version) FROM {log.name}'  # noqa: S608 - the program's own names
             connection.exec_driver_sql(f'DELETE FROM {log.name} WHERE version < ({newest})')  # noqa: S608
         self._on_commit()

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import DateTime, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.sql.expression import ColumnElement, FunctionElement, literal_column
 
 
 class sql_now(FunctionElement[datetime]):  # noqa: N801 - SQL functions are named like this
@@ -28,6 +28,16 @@ class iso_utc(FunctionElement[str]):  # noqa: N801
 
     type = String()
     inherit_cache = True
+
+
+class decimal_text(FunctionElement[str]):  # noqa: N801
+    """A stored number as text with a number of decimals, which is the second argument; made by the database."""
+
+    type = String()
+    inherit_cache = True
+
+    def __init__(self, source: ColumnElement[Any], scale: int) -> None:
+        super().__init__(source, literal_column(str(scale)))
 
 
 class instant(FunctionElement[Any]):  # noqa: N801
@@ -61,6 +71,20 @@ def _sql_now_sqlite(element: sql_now, compiler: SQLCompiler, **kwargs: Any) -> s
 @compiles(sql_now, 'postgresql')
 def _sql_now_postgresql(element: sql_now, compiler: SQLCompiler, **kwargs: Any) -> str:
     return 'clock_timestamp()'
+
+
+@compiles(decimal_text, 'sqlite')
+def _decimal_text_sqlite(element: decimal_text, compiler: SQLCompiler, **kwargs: Any) -> str:
+    stored, scale = (compiler.process(part, **kwargs) for part in element.clauses)
+    # SQLite keeps whatever a program has written; what is no number stays as it is, and is found to be none
+    as_text = f"printf('%.{scale}f', round({stored}, {scale}) + 0.0)"  # + 0.0: minus zero is zero
+    return f"CASE WHEN typeof({stored}) IN ('integer', 'real') THEN {as_text} ELSE {stored} END"
+
+
+@compiles(decimal_text, 'postgresql')
+def _decimal_text_postgresql(element: decimal_text, compiler: SQLCompiler, **kwargs: Any) -> str:
+    stored, scale = (compiler.process(part, **kwargs) for part in element.clauses)
+    return f'round({stored}, {scale})::text'
 
 
 @compiles(iso_utc, 'sqlite')

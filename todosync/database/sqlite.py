@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -45,6 +46,7 @@ QUICK_CHECK = f'PRAGMA quick_check({PROBLEMS_READ})'
 """Reads all tables, and not whether their indexes fit: 0.3 s for 100 MB."""
 CONSTRAINT = re.compile(r'(CHECK constraint failed|NULL value|NUMERIC value|TEXT value|non-\w+ value) in ')
 """What a check of a file reports as well: rows that break a rule of their table. The file itself is in order."""
+NO_DECIMALS = 'Dialect sqlite.* does .not. support Decimal objects natively'
 
 
 class SqliteDialect:
@@ -66,6 +68,7 @@ class SqliteDialect:
             options: dict[str, Any] = {'pool_size': 1, 'max_overflow': 0, 'connect_args': {'check_same_thread': False}}
         else:
             options = {'pool_size': 8, 'max_overflow': -1}  # threads are what bounds them; an open file costs nothing
+        warnings.filterwarnings('ignore', NO_DECIMALS)  # of as many digits as streams carry, a float holds them exactly
         engine = create_engine(self._url, poolclass=QueuePool, execution_options={'begin': 'BEGIN'}, **options)
         event.listen(engine, 'connect', self._configure)
         if self._file is not None:
@@ -89,7 +92,8 @@ class SqliteDialect:
         The mark is the column's default, not the triggers' business: those of an older release, which runs beside this
         one during an upgrade and may put its own in place, give marks as well.
         """
-        log, key, source, scope = table.name, table.key, table.source.name, table.scope
+        log, source, scope = table.name, table.source.name, table.scope
+        columns = table.scope_ddl('text') + table.key_ddl('INTEGER', 'TEXT')
 
         def trigger(suffix: str, event_: str, row: str, op: str) -> list[str]:
             name = f'{log}_{suffix}'
@@ -99,7 +103,7 @@ class SqliteDialect:
 
         return [
             f'CREATE TABLE IF NOT EXISTS {log} ('
-            f'version INTEGER PRIMARY KEY AUTOINCREMENT, {table.scope_ddl}{key} INTEGER NOT NULL, '
+            f'version INTEGER PRIMARY KEY AUTOINCREMENT, {columns}, '
             "op TEXT NOT NULL CHECK (op IN ('put', 'del')), "
             "at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')), "
             'mark TEXT NOT NULL DEFAULT (lower(hex(randomblob(8)))))',

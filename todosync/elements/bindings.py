@@ -67,7 +67,7 @@ def bind_prop(element: Bound, prop: str, value: Any) -> Bound:
     """
     _list_of(element)
     element.props.pop(prop, None)
-    element.props[f':{prop}'] = expression(value).javascript
+    element.props[f':{prop}'] = f'{RUNTIME}.plain({expression(value).javascript})'
     return element
 
 
@@ -127,7 +127,7 @@ def bind_value(element: Bound, field: RowField) -> Bound:
             f'the field {name!r} of the stream {stream.name!r} cannot be written; name it in '
             f'`{stream.name.upper()}.writable(...)`, or show it with bind_text()'
         )
-    kind, live_list = kind_of(element), _list_of(element)
+    kind, live_list = kind_of(element, field), _list_of(element)
     live_list.bound_fields[element.id] = field
     if kind.typed_until:
         live_list.shown_texts.append(field)
@@ -194,7 +194,7 @@ def _action(view: View, stream: str, action: Action, undo: Expression) -> tuple[
             if name not in view.stream.declared.fields:
                 raise ValueError(f'the field {name!r} of the stream {view.stream.name!r} cannot be written')
         values = {name: expression(value) for name, value in action.items()}
-        pairs = ', '.join(f'{json.dumps(name)}: {value.javascript}' for name, value in values.items())
+        pairs = ', '.join(f'{json.dumps(name)}: {RUNTIME}.plain({value.javascript})' for name, value in values.items())
 
         def write(row: Row) -> Any:
             return view.update(row, **{name: value.evaluate(row) for name, value in values.items()})

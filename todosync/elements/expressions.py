@@ -2,20 +2,27 @@
 
 An expression holds JavaScript for the browser and a function for tests without one. Both give the same value for every
 row: each operation is a function in ``operations.py`` and, with the same name, in ``assets/streams/expressions.js``.
+
+The module is long because it is the one place for what can be said about a value of a row, with an example of each.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, NoReturn
 
-from todosync.streams import Row, carried
+from sqlalchemy import Integer
+
+from todosync.streams import Row, carried, plain_type
 from todosync.views import View
 
-from . import operations
+from . import formats, operations
 
 RUNTIME = 'todosync.expressions'
+OF_WHOLE = operations.add, operations.subtract, operations.multiply
+"""The operations that make whole numbers of whole numbers."""
 
 
 class Expression:
@@ -26,6 +33,7 @@ class Expression:
 
     :param javascript: the expression for the browser, in which ``props.row`` is the row
     :param evaluate: takes a row and returns the same value
+    :param is_whole: whether it is a whole number in each row, such as a number of cents
 
     Example::
 
@@ -35,9 +43,10 @@ class Expression:
 
     __hash__ = None  # type: ignore[assignment]  # `==` makes an expression, so it cannot tell whether two are equal
 
-    def __init__(self, javascript: str, evaluate: Callable[[Row], Any]) -> None:
+    def __init__(self, javascript: str, evaluate: Callable[[Row], Any], *, is_whole: bool = False) -> None:
         self.javascript = javascript
         self.evaluate = evaluate
+        self.is_whole = is_whole
 
     def __add__(self, other: Any) -> Expression:
         return _apply(operations.add, self, other)
@@ -155,6 +164,57 @@ class Expression:
         """
         return _apply(operations.contains, self, part)
 
+    def money(self, currency: str) -> Expression:
+        """Return this amount as a text in the language of the person who sees it, such as ``€12.50`` or ``12,50 €``.
+
+        Whole numbers are in the smallest unit of the currency: 1250 cents. Decimals, and numbers with a fraction, are
+        in the currency itself: 12.50 euros. Half of the smallest unit is rounded up.
+
+        :param currency: the three letters of the currency
+        :raises ValueError: these are not three letters
+
+        Example::
+
+            bind_text(ui.label(), (row.cents * row.count).money('EUR'))
+            bind_text(ui.label(), row.price.money('EUR'))
+        """
+        return _apply(formats.money, self, formats.known_currency(currency), self.is_whole)
+
+    def date(self, style: str = 'medium') -> Expression:
+        """Return this date, or that of this time, as a text in the language of the person, in their time zone.
+
+        :param style: ``short``, ``medium``, ``long`` or ``full``
+        :raises ValueError: it is another style
+
+        Example::
+
+            bind_text(ui.label(), row.due.date('long'))
+        """
+        return _apply(formats.date_text, self, formats.known_style(style, formats.DATE_STYLES))
+
+    def time(self, style: str = 'short') -> Expression:
+        """Return this time of day as a text in the language of the person, of a time with a date in their time zone.
+
+        :param style: ``short``, or ``medium`` with seconds
+        :raises ValueError: it is another style
+
+        Example::
+
+            bind_text(ui.label(), row.sent_at.date() + ' ' + row.sent_at.time())
+        """
+        return _apply(formats.time_text, self, formats.known_style(style, formats.TIME_STYLES))
+
+    def relative(self) -> Expression:
+        """Return how far this date or time is away, as a text in the language of the person: ``tomorrow``.
+
+        The text follows the clock. Less than a minute is ``now``.
+
+        Example::
+
+            bind_text(ui.label(), row.due.relative())
+        """
+        return _apply(formats.relative, self)
+
 
 class RowField(Expression):
     """A field of a row, to be shown or, if the stream allows it to be written, to be bound both ways.
@@ -168,7 +228,12 @@ class RowField(Expression):
     """
 
     def __init__(self, view: View, name: str) -> None:
-        super().__init__(f'props.row[{json.dumps(name)}]', lambda row: row[name])
+        found = f'props.row[{json.dumps(name)}]'
+        if view.stream.scale_of(name) is None:
+            is_whole = isinstance(plain_type(view.stream.table.c[name]), Integer)
+            super().__init__(found, lambda row: row[name], is_whole=is_whole)
+        else:
+            super().__init__(f'{RUNTIME}.decimal({found})', lambda row: operations.decimal(row[name]))
         self.view = view
         self.name = name
 
@@ -179,14 +244,17 @@ class RowField(Expression):
 def expression(value: Any) -> Expression:
     """Return a value as an expression, if it is none.
 
-    :param value: a JSON value, what a row carries as one (a date, a time, a member of an enum), or an expression
+    :param value: a JSON value, what a row carries as one (a decimal, a date, a member of an enum), or an expression
     :raises TypeError: it is none of these
     """
     if isinstance(value, Expression):
         return value
+    if isinstance(value, Decimal) and value.is_finite():
+        exact = operations.decimal(value)
+        return Expression(f'{RUNTIME}.decimal({json.dumps(operations.text(exact))})', lambda _: exact)
     value = carried(value)
     try:
-        return Expression(json.dumps(value, allow_nan=False), lambda _: value)
+        return Expression(json.dumps(value, allow_nan=False), lambda _: value, is_whole=type(value) is int)
     except (TypeError, ValueError) as error:
         raise TypeError(f'{value!r} is no JSON value, so no browser can compute with it') from error
 
@@ -194,6 +262,9 @@ def expression(value: Any) -> Expression:
 def _apply(function: Callable[..., Any], *values: Any) -> Expression:
     parts = [expression(value) for value in values]
     arguments = ', '.join(part.javascript for part in parts)
+    numbers = parts[1:] if function is operations.choose else parts if function in OF_WHOLE else []
     return Expression(
-        f'{RUNTIME}.{function.__name__}({arguments})', lambda row: function(*(part.evaluate(row) for part in parts))
+        f'{RUNTIME}.{function.__name__}({arguments})',
+        lambda row: function(*(part.evaluate(row) for part in parts)),
+        is_whole=bool(numbers) and all(part.is_whole for part in numbers),
     )

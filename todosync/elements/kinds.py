@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.choice_element import ChoiceElement
+from sqlalchemy import String, Time
 
-from todosync.streams import carried
+from todosync.streams import plain_type
+
+from .expressions import RUNTIME, RowField
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,16 @@ KINDS: dict[type[Element], Kind] = {
 CHOICES = ui.select, ui.radio, ui.toggle
 
 
-def kind_of(element: Element) -> Kind:
-    """Return how an element shows a value.
+def kind_of(element: Element, field: RowField) -> Kind:
+    """Return how an element shows the value of a field.
 
     :raises TypeError: it cannot be bound to a field
     """
     for known, kind in KINDS.items():
         if isinstance(element, known):
-            return kind
+            return _of_type(kind, field)
     if isinstance(element, CHOICES) and isinstance(element, ChoiceElement) and not getattr(element, 'multiple', False):
-        values = json.dumps([carried(option) for option in element.options])
+        values = json.dumps([field.view.stream.told(field.name, option) for option in element.options])
         if isinstance(element, ui.select):
             labels = json.dumps([str(label) for label in _labels(element)])
             shown = (
@@ -67,6 +70,19 @@ def kind_of(element: Element) -> Kind:
         return Kind(shown=f'((index) => index < 0 ? null : index)({values}.indexOf(value))', taken=f'{values}[value]')
     known_names = ', '.join(f'ui.{kind.__name__.lower()}' for kind in (*KINDS, *CHOICES))
     raise TypeError(f'{name_of(element)} cannot be bound to a field of a row; these can: {known_names}')
+
+
+def _of_type(kind: Kind, field: RowField) -> Kind:
+    """Return how a value is taken that is no text and no number in JSON, but typed: an empty field has no value."""
+    held, scale = plain_type(field.view.stream.table.c[field.name]), field.view.stream.scale_of(field.name)
+    if scale is not None:
+        shown = 'Number(value)' if kind is DRAGGED else kind.shown
+        return replace(kind, shown=shown, taken=f'{RUNTIME}.fixed(value, {scale})')
+    if kind is TEXT and isinstance(held, Time):
+        return replace(kind, taken='/^\\d\\d:\\d\\d$/.test(value) ? `${value}:00` : value || null')
+    if kind is TEXT and not isinstance(held, String):
+        return replace(kind, taken='value === "" ? null : value')
+    return kind
 
 
 def _labels(element: ChoiceElement) -> list[Any]:

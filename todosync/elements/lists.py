@@ -15,6 +15,7 @@ from todosync.views import View
 
 from .choice import BrowserChoice
 from .expressions import RUNTIME, Expression, RowField, expression
+from .formats import viewed_by, viewer_of
 from .live import stream_expression
 from .operations import contains, is_true
 from .operations import text as as_text
@@ -177,12 +178,13 @@ class LiveList(BrowserList):
         :param rows: rows of the stream
         """
         conditions = [self._condition, self._by and self._by[1][self._by[0].value]]
-        return [
-            row
-            for row in rows
-            if all(condition is None or is_true(condition.evaluate(row)) for condition in conditions)
-            and self._is_found(row)
-        ]
+        with viewed_by(viewer_of(self.client)):
+            return [
+                row
+                for row in rows
+                if all(condition is None or is_true(condition.evaluate(row)) for condition in conditions)
+                and self._is_found(row)
+            ]
 
     def _condition_of(self, wanted: Mapping[str, Any] | Expression) -> Condition:
         if isinstance(wanted, Expression):
@@ -199,7 +201,8 @@ class LiveList(BrowserList):
         return any(contains(part.evaluate(row), field.value) for part in parts)
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
-        texts = [as_text(shown.evaluate(row)) for row in self.shown for shown in self.shown_texts]
+        with viewed_by(viewer_of(self.client)):
+            texts = [as_text(shown.evaluate(row)) for row in self.shown for shown in self.shown_texts]
         return [*super()._displayed_contents(only_visible=only_visible), *texts]
 
 

@@ -16,6 +16,9 @@ from nicegui import ui
 from todosync.streams import unknown
 from todosync.views import View
 
+from .expressions import Expression
+from .formats import viewed_by, viewer_of
+
 
 class LiveElement(ui.element, component='live_element.js'):
     """A plain HTML element whose props follow values in the browser; the server sends nothing when they change.
@@ -42,20 +45,30 @@ class LiveText(LiveElement):
     :param view: the page's view of the stream
     :param name: the name of the total, or of a text that is made of totals
     :param tag: the HTML tag
-    :raises ValueError: the stream has no such total
+    :param currency: the three letters of a currency, to show the total as money, as :meth:`Expression.money` does:
+        a sum of whole numbers is in its smallest unit, one of decimals in the currency itself
+    :raises ValueError: the stream has no such total, or these are not three letters
 
     Example::
 
         LiveText(view, 'heading', tag='h1')
+        LiveText(view, 'spent', currency='EUR')
     """
 
-    def __init__(self, view: View, name: str, *, tag: str = 'span') -> None:
-        super().__init__(tag, {'textContent': _known_total(view, name)})
-        self._view = view
-        self._name = name
+    def __init__(self, view: View, name: str, *, tag: str = 'span', currency: str = '') -> None:
+        total = view.stream.totals.get(name)
+        shown = Expression(
+            _known_total(view, name),
+            lambda _: view.totals.get(name, ''),
+            is_whole=total is not None and total.scale is None,
+        )
+        self._shown = shown.money(currency) if currency else shown
+        super().__init__(tag, {'textContent': self._shown.javascript})
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
-        return [*super()._displayed_contents(only_visible=only_visible), str(self._view.totals.get(self._name, ''))]
+        with viewed_by(viewer_of(self.client)):
+            shown = str(self._shown.evaluate({}))
+        return [*super()._displayed_contents(only_visible=only_visible), shown]
 
 
 class LiveTitle(ui.element, component='live_title.js'):

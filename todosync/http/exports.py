@@ -144,11 +144,16 @@ def _csv(stream: Stream, rows: list[Row]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(stream.fields)
-    writer.writerows([_cell(row[name]) for name in stream.fields] for row in rows)
+    are_numbers = {name: stream.scale_of(name) is not None for name in stream.fields}
+    writer.writerows(
+        [row[name] if is_number else _cell(row[name]) for name, is_number in are_numbers.items()] for row in rows
+    )
     return text.getvalue().encode('utf-8-sig')  # with a byte order mark, so that spreadsheets read it as UTF-8
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        value = orjson.dumps(value).decode()
     # a spreadsheet would run a text that begins like a formula; the apostrophe makes it show the text
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 

@@ -12,6 +12,7 @@ from anyio import CapacityLimiter, move_on_after, to_thread
 from fastapi import APIRouter, Response
 
 from todosync.database import reason_for_strangers
+from todosync.streams import RowId
 
 from .refusals import RefusalRoute, allow_methods, json_response
 
@@ -101,10 +102,10 @@ class LeftOut:
 
     def __init__(self, server: SyncServer) -> None:
         self._server = server
-        self._found: dict[str, dict[int, str]] = {}
+        self._found: dict[str, dict[RowId, str]] = {}
         self._thread: threading.Thread | None = None
 
-    def rows(self, timeout: float = LOOK_TIMEOUT) -> dict[str, dict[int, str]]:
+    def rows(self, timeout: float = LOOK_TIMEOUT) -> dict[str, dict[RowId, str]]:
         """Return why rows are not shown, by stream and id, as far as it is known. Blocks.
 
         :param timeout: how many seconds to wait for a look
@@ -126,7 +127,7 @@ class LeftOut:
             self._found = {name: rows for name, rows in found.items() if rows}
 
 
-def _named(rows: dict[int, str]) -> list[str]:
+def _named(rows: dict[RowId, str]) -> list[str]:
     """Return which rows of a stream are not shown and why, the first ones by name."""
     named = [f'row {row_id}: {reason}' for row_id, reason in sorted(rows.items(), key=str)[:ROWS_NAMED]]
     return named if len(rows) <= ROWS_NAMED else [*named, f'and {len(rows) - ROWS_NAMED} more']

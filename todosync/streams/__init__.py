@@ -8,11 +8,13 @@ from .cache import Cache, CacheEntry, MemoryCache
 from .caches import make_cache
 from .channel import Channel
 from .channels import Channels, check_names
+from .columns import plain_type, time_text
 from .disk_cache import DiskCache
 from .embedding import escape_for_script
 from .fetch import Fetch
+from .keys import told_key
 from .listening import listen
-from .messages import Delta, Row, ScopeValue, Snapshot
+from .messages import Delta, Row, RowId, ScopeValue, Snapshot
 from .mistakes import check_texts, nearest, unknown
 from .reading import UnservableError
 from .replica import Replica
@@ -43,6 +45,7 @@ __all__ = [
     'Rights',
     'RightsWatch',
     'Row',
+    'RowId',
     'ScopeChannels',
     'ScopeValue',
     'Snapshot',
@@ -61,8 +64,11 @@ __all__ = [
     'make_cache',
     'nearest',
     'person',
+    'plain_type',
     'plural',
     'read_scope',
+    'time_text',
+    'told_key',
     'total',
     'unknown',
 ]

@@ -11,6 +11,9 @@ from .version import Version
 ScopeValue = int | str
 """The value of a scope's column. A stream without scopes has one channel, whose scope is ``None``."""
 
+RowId = int | str
+"""The key of a row: a whole number, or a UUID as a text with dashes and lower letters."""
+
 Row = dict[str, Any]
 """One row as it travels: JSON values by field name, always with an ``id``."""
 
@@ -50,7 +53,7 @@ class Delta:
     base: Version
     version: Version
     put: list[Row]
-    deleted: list[int]
+    deleted: list[RowId]
     scope: ScopeValue | None = None
 
     @classmethod
@@ -67,7 +70,7 @@ class Delta:
         first, *others = deltas
         if not others:
             return first
-        states: dict[int, Row | None] = {}
+        states: dict[RowId, Row | None] = {}
         for delta in (first, *others):
             states.update((row['id'], row) for row in delta.put)
             states.update(dict.fromkeys(delta.deleted))

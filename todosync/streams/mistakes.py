@@ -19,16 +19,17 @@ from sqlalchemy import (
     Numeric,
     String,
     Time,
+    Uuid,
 )
 
-from .reading import plain_type
+from .columns import DECIMAL_DIGITS, is_own, is_uuid, plain_type, scale_of
 from .texts import Plural, names_in
 from .totals import Total
 
 if TYPE_CHECKING:
     from .stream import Stream
 
-ORDERED_TYPES = Boolean, Date, DateTime, Float, Integer, String, Time
+ORDERED_TYPES = Boolean, Date, DateTime, Float, Integer, Numeric, String, Time, Uuid
 """The types whose values databases, Python and JavaScript bring into the same order."""
 UNSERVABLE_TYPES = Interval, LargeBinary
 
@@ -98,11 +99,12 @@ def check_declaration(stream: Stream) -> None:
     if missing := [name for name in stream.fields if name not in columns]:
         remedy = f'name columns of the model in `fields`{nearest(missing[0], known)}'
         refuse(stream, f'has no column {missing[0]!r}', remedy)
-    if [column.key for column in stream.table.primary_key] != ['id'] or not isinstance(
-        plain_type(columns['id']), Integer
+    if [column.key for column in stream.table.primary_key] != ['id'] or not (
+        isinstance(plain_type(columns['id']), Integer) or is_uuid(columns['id'])
     ):
         remedy = 'give its model `id: int | None = Field(default=None, primary_key=True)`'
-        refuse(stream, 'has no integer `id` as its primary key', remedy)
+        also = '`id: UUID = Field(default_factory=new_uuid, primary_key=True)`'
+        refuse(stream, 'has no whole number or UUID `id` as its primary key', f'{remedy}, or {also}')
     for what, name in (('name', stream.name), ('table', str(stream.table.name)), ('change log', stream.change_log)):
         if not name.isidentifier():
             refuse(stream, f'has a {what} {name!r} that triggers cannot name', 'use letters, digits and underscores')
@@ -114,12 +116,10 @@ def check_declaration(stream: Stream) -> None:
         if name not in stream.fields:
             refuse(stream, f'needs the field {name!r}, {use}', 'add it to `fields`')
     for name in stream.fields:
-        held = plain_type(columns[name])
-        if isinstance(held, UNSERVABLE_TYPES) or (isinstance(held, Numeric) and held.asdecimal):
-            refuse(stream, f'cannot carry the field {name!r}, which is no JSON value', 'leave it out of `fields`')
+        _check_type(stream, columns[name])
     for name, kind in stream.totals.items():
-        if kind.is_sum and not isinstance(plain_type(columns[kind.field]), (Integer, Float, Boolean)):
-            remedy = 'name a column of whole numbers, or count it'
+        if kind.is_sum and not isinstance(plain_type(columns[kind.field]), (Integer, Numeric, Float, Boolean)):
+            remedy = 'name a column of whole numbers or decimals, or count it'
             refuse(stream, f'cannot add up {kind.field!r} in the total {name!r}', remedy)
     _check_places(stream)
     _check_order(stream, columns[stream.order_field])
@@ -164,6 +164,20 @@ def check_texts(stream: Stream) -> None:
         raise ValueError(f'the stream {stream.name!r} cannot make the `texts` of an empty list ({said})') from error
     if not isinstance(texts, Mapping):
         refuse(stream, f'has `texts` that return {texts!r}', "return texts by name, as in {'summary': ...}")
+
+
+def _check_type(stream: Stream, source: Column[Any]) -> None:
+    held = plain_type(source)
+    is_decimal = isinstance(held, Numeric) and held.asdecimal
+    if isinstance(held, UNSERVABLE_TYPES) or (is_decimal and is_own(source)):
+        refuse(stream, f'cannot carry the field {source.name!r}, which is no JSON value', 'leave it out of `fields`')
+    if isinstance(held, Time) and held.timezone:
+        remedy = 'declare it without `timezone`, or leave it out of `fields`'
+        refuse(stream, f'cannot carry the field {source.name!r}, a time of day with a time zone', remedy)
+    if is_decimal and not (scale_of(source) is not None and 0 < (held.precision or 0) <= DECIMAL_DIGITS):
+        problem = f'whose decimals have no limit, or more than {DECIMAL_DIGITS} digits'
+        remedy = f'declare it with `Field(max_digits=12, decimal_places=2)`, or up to {DECIMAL_DIGITS} digits'
+        refuse(stream, f'cannot carry the field {source.name!r} exactly, {problem}', remedy)
 
 
 def _check_places(stream: Stream) -> None:

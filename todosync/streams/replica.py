@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
-from .messages import Delta, Row
+from .messages import Delta, Row, RowId
 from .stream import Stream
+from .totals import Amount
 from .version import Held, Version
 
 
@@ -22,8 +24,8 @@ class Replica:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._held = Held()
-        self._totals: dict[str, int] = stream.total(())
-        self._by_id: dict[int, Row] = {}
+        self._totals: dict[str, Amount] = stream.total(())
+        self._by_id: dict[RowId, Row] = {}
         self._rows: list[Row] = []
         self._shown_totals: dict[str, Any] | None = None
 
@@ -44,7 +46,7 @@ class Replica:
             self._shown_totals = self.stream.shown_totals(self._totals)
         return self._shown_totals
 
-    def get(self, row_id: int) -> Row | None:
+    def get(self, row_id: RowId) -> Row | None:
         """Return the row with the given id, ``None`` if there is none."""
         return self._by_id.get(row_id)
 
@@ -80,7 +82,7 @@ class Replica:
         self._held.move_on(delta.version)
         return True
 
-    def _remove(self, row_id: int) -> None:
+    def _remove(self, row_id: RowId) -> None:
         if (old := self._by_id.pop(row_id, None)) is not None:
             del self._rows[self._position(old)]
             self._add(old, -1)
@@ -92,8 +94,9 @@ class Replica:
             return bisect_left(self._rows, True, key=lambda other: self._rank(other) <= rank)
         return bisect_left(self._rows, rank, key=self._rank)
 
-    def _rank(self, row: Row) -> tuple[Any, int]:
-        return row[self.stream.order_field], row['id']
+    def _rank(self, row: Row) -> tuple[Any, Any]:
+        value = row[self.stream.order_field]
+        return Decimal(value) if self.stream.is_order_decimal else value, row['id']
 
     def _add(self, row: Row, sign: int) -> None:
         for name, kind in self.stream.totals.items():

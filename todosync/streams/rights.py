@@ -73,7 +73,7 @@ class Rights:
         if stream.may_read is None:
             return False
         try:
-            return bool(stream.may_read(user) if scope is None else stream.may_read(user, scope))
+            return bool(stream.may_read(user) if scope is None else stream.may_read(user, stream.stored_scope(scope)))
         except DatabaseUnavailableError:
             raise
         except Exception:  # without an answer the app has not allowed it

@@ -6,14 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Enum, Integer, String, TypeDecorator
-from sqlmodel import AutoString
+from sqlalchemy import Enum, Integer, String
 
 from todosync.ids import ID_MAX
 
+from .columns import is_own, is_uuid, plain_type
+from .keys import told_key
 from .messages import ScopeValue
 from .mistakes import nearest, refuse
-from .reading import plain_type
 
 if TYPE_CHECKING:
     from .stream import Stream
@@ -44,6 +44,12 @@ def read_scope(stream: Stream, value: Any) -> ScopeValue | None:
         if value is not None:
             raise ValueError(f'the stream {stream.name!r} has no scopes; leave {value!r} out')
         return None
+    if stream.is_scope_a_uuid:
+        key = told_key(stream.table.c[stream.scope], value)
+        if key is None:
+            said = repr(value)[:TEXT_LENGTH]
+            raise ValueError(f'a scope of the stream {stream.name!r} is a UUID, a {stream.scope!r}; {said} is none')
+        return key
     if not (_is_number(value) if stream.is_scope_a_number else _is_text(value)):
         text = f'a text of at most {TEXT_LENGTH} characters'
         wanted, said = 'a whole number' if stream.is_scope_a_number else text, repr(value)[:TEXT_LENGTH]
@@ -90,10 +96,9 @@ def _check_column(stream: Stream) -> None:
     if name not in stream.fields:
         refuse(stream, f'needs the field {name!r}, its scope', 'add it to `fields`')
     source = columns[name]
-    kind = source.type
-    is_own = isinstance(kind, TypeDecorator) and type(kind) is not AutoString
-    if name == 'id' or is_own or isinstance(kind, Enum) or not isinstance(plain_type(source), (Integer, String)):
-        refuse(stream, f'cannot have a scope for each {name!r}', 'name a column of whole numbers or of texts')
+    is_odd = is_own(source) or isinstance(source.type, Enum)
+    if name == 'id' or is_odd or not (isinstance(plain_type(source), (Integer, String)) or is_uuid(source)):
+        refuse(stream, f'cannot have a scope for each {name!r}', 'name a column of whole numbers, of texts or of UUIDs')
     if source.nullable:
         refuse(stream, f'cannot have the scope {name!r}, which may be NULL', 'declare it without `None`')
     if not _is_indexed(stream):

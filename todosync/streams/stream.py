@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any, overload
 from weakref import WeakKeyDictionary
@@ -25,21 +26,23 @@ from sqlalchemy import (
     desc,
     func,
     select,
+    type_coerce,
 )
 from sqlalchemy.sql.expression import ColumnElement, column, table
 from sqlmodel import Session, SQLModel
 
 from todosync.database import LogTable, by_code_points, instant
 
+from .columns import is_stored_well, is_time, is_uuid, plain_type, scale_of, told, wire
 from .declared import Declared, Rule, Verb
-from .messages import Delta, Row, ScopeValue, Snapshot
+from .keys import stored_key, told_key
+from .messages import Delta, Row, RowId, ScopeValue, Snapshot
 from .mistakes import check_declaration, check_kinds, check_writable, refuse
 from .protocol import topic
-from .reading import RowReader, is_time, plain_type
+from .reading import RowReader
 from .scope import check_scope
-from .texts import Texts, shown_texts, told_texts
-from .totals import Total
-from .values import carried
+from .texts import Texts, as_text, shown_texts, told_texts
+from .totals import Amount, Total
 from .version import Version
 
 DELTA_MAX_ROWS = 1000
@@ -50,7 +53,7 @@ DELTA_MAX_ROWS = 1000
 class Stream:
     """A table whose rows every tab shows, and keeps up to date by itself.
 
-    :param model: the SQLModel class of the table; its primary key is an integer ``id``
+    :param model: the SQLModel class of the table; its primary key is ``id``, a whole number or a ``UUID``
     :param order_by: the field that orders the list, from the lowest value up; with ``-`` before it, from the highest
         value down; rows with the same value are ordered by ``id``, the same way
     :param totals: counts and sums over all rows, by name, see :func:`count` and :func:`total`; they are kept up to date
@@ -63,7 +66,7 @@ class Stream:
     :param change_log: the name of the table in which triggers note the changes (default: ``<name>_changes``)
     :param change_key: the name of its column that holds the row's id
     :param scope: the column whose values divide the rows into channels: a page shows the rows of one value, and the
-        server sends it no others; a column of whole numbers or of texts, with an index (default: all rows together)
+        server sends it no others; a column of whole numbers, texts or UUIDs, with an index (default: all rows together)
     :param may_read: takes a user, as ``setup(current_user=...)`` tells it, and a value of the scope (of a stream
         without scopes only the user), and returns whether they may read that; it runs in a thread and may look at the
         database. Without it nobody may, if ``setup()`` is given ``current_user``; else everybody
@@ -99,6 +102,11 @@ class Stream:
             if not getattr(self, attribute):
                 object.__setattr__(self, attribute, default)
         check_declaration(self)
+        totals = {
+            name: replace(kind, scale=self.scale_of(kind.field)) if kind.field else kind
+            for name, kind in self.totals.items()
+        }
+        object.__setattr__(self, 'totals', totals)
         check_scope(self)
 
     def writable(self, *fields: str) -> None:
@@ -151,7 +159,7 @@ class Stream:
             await view.do(archive, note)
         """
         if verb is None:
-            return partial(self._add_verb, shows={name: carried(value) for name, value in (shows or {}).items()})
+            return partial(self._add_verb, shows=dict(shows or {}))
         return self._add_verb(verb, {})
 
     def _add_verb(self, verb: Verb, shows: dict[str, Any]) -> Verb:
@@ -160,7 +168,7 @@ class Stream:
         if verb.__name__ in {'insert', 'update', 'delete', 'restore'}:
             refuse(self, f'cannot have a verb {verb.__name__!r}', 'give the function another name')
         self.declared.verbs[verb.__name__] = verb
-        self.declared.shows[verb.__name__] = shows
+        self.declared.shows[verb.__name__] = {name: self.told(name, value) for name, value in shows.items()}
         return verb
 
     @property
@@ -197,6 +205,26 @@ class Stream:
         return bool(self.scope) and isinstance(plain_type(self.table.c[self.scope]), Integer)
 
     @property
+    def is_scope_a_uuid(self) -> bool:
+        """Whether the values of the scope are UUIDs."""
+        return bool(self.scope) and is_uuid(self.table.c[self.scope])
+
+    @property
+    def is_key_a_uuid(self) -> bool:
+        """Whether the ids of the rows are UUIDs."""
+        return is_uuid(self.table.c.id)
+
+    @property
+    def is_order_decimal(self) -> bool:
+        """Whether the values that order the list are decimals, which rows hold as texts."""
+        return self.scale_of(self.order_field) is not None
+
+    @property
+    def told_order(self) -> str:
+        """How the list is ordered, as browsers are told: ``-created_at``, and of decimals ``-price decimal``."""
+        return f'{self.order_by} decimal' if self.is_order_decimal else self.order_by
+
+    @property
     def is_descending(self) -> bool:
         """Whether the highest value comes first."""
         return self.order_by.startswith('-')
@@ -210,24 +238,40 @@ class Stream:
             raise ValueError(f'the model {name} has no table; declare it as `class {name}(SQLModel, table=True)`')
         return found
 
-    def shown_totals(self, totals: Mapping[str, int]) -> dict[str, Any]:
+    def told(self, name: str, value: Any) -> Any:
+        """Return a value of a field as rows hold it, in JSON values: a ``Decimal`` as ``'1.50'``, a date as a text.
+
+        :param name: the name of the field
+        :param value: a value of Python, or what somebody has sent as JSON; what is none stays as it is
+        """
+        return told(self.table.c[name], value)
+
+    def scale_of(self, name: str) -> int | None:
+        """Return how many decimals a field has that holds decimals, ``None`` of any other.
+
+        :param name: the name of the field
+        """
+        return scale_of(self.table.c[name])
+
+    def shown_totals(self, totals: Mapping[str, Amount]) -> dict[str, Any]:
         """Return the totals and the texts that are made of them, as messages carry them.
 
         :param totals: the totals, by name
         """
-        return {**totals, **shown_texts(self.texts, totals)}
+        shown = {name: as_text(amount) if isinstance(amount, Decimal) else amount for name, amount in totals.items()}
+        return {**shown, **shown_texts(self.texts, totals)}
 
     def told_totals(self) -> dict[str, Any]:
         """Return how the totals and the texts are made, in JSON values, so that a browser makes the same ones."""
         return {'totals': {name: asdict(kind) for name, kind in self.totals.items()}, 'texts': told_texts(self.texts)}
 
-    def total(self, rows: Iterable[Row]) -> dict[str, int]:
+    def total(self, rows: Iterable[Row]) -> dict[str, Amount]:
         """Return the totals over the given rows.
 
         :param rows: rows of the stream
         :return: the totals, by name
         """
-        totals = dict.fromkeys(self.totals, 0)
+        totals = {name: kind.nothing for name, kind in self.totals.items()}
         for row in rows:
             for name, kind in self.totals.items():
                 totals[name] += kind.of(row)
@@ -244,9 +288,8 @@ class Stream:
         log = self._log
         newest = select(log.c.version, log.c.mark).order_by(log.c.version.desc()).limit(1)
         if scope is not None:  # rows without a scope are about all of them
-            last = [
-                select(func.max(log.c.version)).where(about) for about in (log.c.scope == scope, log.c.scope.is_(None))
-            ]
+            of_scope = log.c.scope == self.stored_scope(scope)
+            last = [select(func.max(log.c.version)).where(about) for about in (of_scope, log.c.scope.is_(None))]
             if until is not None:
                 last = [query.where(log.c.version <= until) for query in last]
             newest = newest.where(log.c.version.in_([query.scalar_subquery() for query in last]))
@@ -313,13 +356,14 @@ class Stream:
         if scope is not None:
             if self._is_about_all(session, since):
                 return None
-            changed = changed.where(log.c.scope == scope)
-        ids = [found for found in session.connection().scalars(changed) if isinstance(found, int)]  # SQLite keeps any
-        if len(ids) > DELTA_MAX_ROWS:
+            changed = changed.where(log.c.scope == self.stored_scope(scope))
+        found = session.connection().scalars(changed).all()
+        ids = self._ids(found)
+        if ids is None or len(ids) > DELTA_MAX_ROWS:
             return None
         put, _ = self._reader.read(session, ids, where=self._is_in(scope))
-        found = {row['id'] for row in put}
-        return Delta(self.name, since, newest, put, [id_ for id_ in ids if id_ not in found], scope)
+        there = {row['id'] for row in put}
+        return Delta(self.name, since, newest, put, [id_ for id_ in ids if id_ not in there], scope)
 
     def deltas(self, session: Session, since: Version) -> list[Delta] | None:
         """Read what has changed after a version in each scope in which something has, in one moment.
@@ -333,15 +377,20 @@ class Stream:
         if not self.has_held(session, since) or self._is_about_all(session, since):
             return None
         log = self._log
-        changed = select(log.c.scope, log.c[self.change_key]).where(log.c.version > since.number).distinct()
+        stored_scope = type_coerce(log.c.scope, String) if self.is_scope_a_uuid else log.c.scope
+        changed = select(stored_scope, log.c[self.change_key]).where(log.c.version > since.number).distinct()
         changes = [tuple(row) for row in session.connection().execute(changed.limit(DELTA_MAX_ROWS + 1))]
         if len(changes) > DELTA_MAX_ROWS:
             return None
-        ids: dict[ScopeValue, list[int]] = {}
-        for scope, row_id in changes:
-            if isinstance(row_id, int):  # SQLite keeps any
-                ids.setdefault(scope, []).append(row_id)
-        rows, _ = self._reader.read(session, sorted({row_id for _, row_id in changes if isinstance(row_id, int)}))
+        ids: dict[ScopeValue, list[RowId]] = {}
+        for stored, key in changes:
+            changed_ids = self._ids([key])
+            if changed_ids is None:
+                return None
+            scope = told_key(self.table.c[self.scope], stored) if self.is_scope_a_uuid else stored
+            if scope is not None:
+                ids.setdefault(scope, []).extend(changed_ids)
+        rows, _ = self._reader.read(session, list({row_id: None for of_scope in ids.values() for row_id in of_scope}))
         by_id = {row['id']: row for row in rows}
         deltas = []
         for scope, of_scope in ids.items():
@@ -352,7 +401,7 @@ class Stream:
             deltas.append(Delta(self.name, base, newest, put, deleted, scope))
         return deltas
 
-    def scope_of(self, session: Session, row_id: int) -> ScopeValue | None:
+    def scope_of(self, session: Session, row_id: RowId) -> ScopeValue | None:
         """Return the scope in which a row is; ``None`` if there is no such row, or if there are no scopes.
 
         :param session: a transaction of the database that has the table
@@ -360,20 +409,34 @@ class Stream:
         """
         if not self.scope:
             return None
-        query = select(self.table.c[self.scope]).where(self.table.c.id == row_id)
-        found: ScopeValue | None = session.connection().scalar(query)
-        return found
+        query = select(wire(self.table.c[self.scope])).where(self.table.c.id == self.key(row_id))
+        return told_key(self.table.c[self.scope], session.connection().scalar(query))
 
-    def row_to_write(self, session: Session, row_id: int) -> Any:
+    def key(self, row_id: RowId) -> Any:
+        """Return the key of a row as its model has it, a whole number or a ``UUID``; ``None`` if no row can have it.
+
+        :param row_id: the row's ``id``, as rows hold it
+        """
+        return stored_key(self.table.c.id, row_id)
+
+    def stored_scope(self, scope: ScopeValue) -> Any:
+        """Return the value of a scope as the model has it: a whole number, a text or a ``UUID``.
+
+        :param scope: the scope
+        """
+        return stored_key(self.table.c[self.scope], scope)
+
+    def row_to_write(self, session: Session, row_id: RowId) -> Any:
         """Return a row, locked against others, or ``None`` if there is none.
 
         :param session: a write transaction
         :param row_id: its id
         :raises UnservableError: the row is left out, because another program has written what cannot be served
         """
-        return self._reader.get(session, self.model, row_id)
+        key = self.key(row_id)
+        return None if key is None else self._reader.get(session, self.model, key)
 
-    def row(self, session: Session, row_id: int) -> Row | None:
+    def row(self, session: Session, row_id: RowId) -> Row | None:
         """Return a row as messages carry it, in JSON values; ``None`` if there is none that can be served.
 
         :param session: a transaction of the database that has the table
@@ -382,7 +445,7 @@ class Stream:
         rows, _ = self._reader.read(session, [row_id])
         return orjson.loads(orjson.dumps(rows[0])) if rows else None
 
-    def left_out(self, session: Session) -> dict[int, str]:
+    def left_out(self, session: Session) -> dict[RowId, str]:
         """Return why rows are not shown, by their ids: another program has written what cannot be served.
 
         The first call reads all rows, each further one those that have changed meanwhile.
@@ -405,11 +468,26 @@ class Stream:
     @cached_property
     def _log(self) -> Any:
         at = column('at', DateTime(timezone=True))
-        names = 'version', self.change_key, 'mark', *(['scope'] if self.scope else [])
-        return table(self.change_log, at, *map(column, names))
+        names: list[Any] = [column(name) for name in ('version', self.change_key, 'mark')]
+        scope = [column('scope', self.table.c[self.scope].type)] if self.scope else []
+        return table(self.change_log, at, *names, *scope)
 
     def _is_in(self, scope: ScopeValue | None) -> ColumnElement[bool] | None:
-        return None if scope is None else self.table.c[self.scope] == scope
+        return None if scope is None else self.table.c[self.scope] == self.stored_scope(scope)
+
+    def _ids(self, stored: Iterable[Any]) -> list[RowId] | None:
+        """Return the ids that a change log names; ``None`` if there is a UUID among them that cannot be found again.
+
+        A whole number that is none is that of no row: SQLite keeps anything in a log, but not in such a key.
+        """
+        source = self.table.c.id
+        ids: list[RowId] = []
+        for value in stored:
+            if is_uuid(source) and not is_stored_well(value):
+                return None
+            found = told_key(source, value)
+            ids += [] if found is None else [found]
+        return ids
 
     def _is_about_all(self, session: Session, since: Version) -> bool:
         """Return whether the log has something about all scopes after a version: nobody knows then what has changed."""
@@ -418,7 +496,7 @@ class Stream:
         return session.connection().scalar(query) is not None
 
     @cached_property
-    def _left_out(self) -> WeakKeyDictionary[Engine, tuple[Any, dict[int, str]]]:
+    def _left_out(self) -> WeakKeyDictionary[Engine, tuple[Any, dict[RowId, str]]]:
         """By database: what :meth:`left_out` has found, and at which version."""
         return WeakKeyDictionary()
 

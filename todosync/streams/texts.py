@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
+
+from .totals import Amount
 
 PLACE = re.compile(r'\{([^{}]+)\}')
 TERM = re.compile(r'\s*([+-]?)\s*([^\W\d]\w*)\s*')
@@ -28,7 +31,7 @@ class Plural:
 
 
 Text = str | Plural
-Texts = Mapping[str, Text] | Callable[[Mapping[str, int]], Mapping[str, str]]
+Texts = Mapping[str, Text] | Callable[[Mapping[str, Amount]], Mapping[str, str]]
 
 
 def plural(number: str, *, other: str, one: str = '', zero: str = '') -> Plural:
@@ -46,7 +49,7 @@ def plural(number: str, *, other: str, one: str = '', zero: str = '') -> Plural:
     return Plural(number, other, one or other, zero or other)
 
 
-def shown_texts(texts: Texts, totals: Mapping[str, int]) -> Mapping[str, str]:
+def shown_texts(texts: Texts, totals: Mapping[str, Amount]) -> Mapping[str, str]:
     """Return the texts that are made of totals.
 
     :param texts: texts with places for totals, by name; or a function that makes them
@@ -64,6 +67,11 @@ def told_texts(texts: Texts) -> dict[str, Any]:
     return {name: asdict(text) if isinstance(text, Plural) else text for name, text in texts.items()}
 
 
+def as_text(amount: Amount) -> str:
+    """Return a total as messages and texts have it if it is no whole number: without an exponent."""
+    return f'{amount:f}' if isinstance(amount, Decimal) else str(amount)
+
+
 def names_in(text: Text) -> Iterator[str]:
     """Yield the names of the totals that a text is made of; what is no name where one should be is yielded, too."""
     forms = [text.other, text.one, text.zero, f'{{{text.number}}}'] if isinstance(text, Plural) else [text]
@@ -73,12 +81,12 @@ def names_in(text: Text) -> Iterator[str]:
             yield wrong
 
 
-def _shown(text: Text, totals: Mapping[str, int]) -> str:
+def _shown(text: Text, totals: Mapping[str, Amount]) -> str:
     if isinstance(text, Plural):
         number = _amount(text.number, totals)
         text = text.zero if number == 0 else text.one if number == 1 else text.other
-    return PLACE.sub(lambda place: str(_amount(place[1], totals)), text)
+    return PLACE.sub(lambda place: as_text(_amount(place[1], totals)), text)
 
 
-def _amount(expression: str, totals: Mapping[str, int]) -> int:
+def _amount(expression: str, totals: Mapping[str, Amount]) -> Amount:
     return sum(-totals[name] if sign == '-' else totals[name] for sign, name in TERM.findall(expression))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from .messages import Row
+
+Amount = int | Decimal
+"""The value of a total: a whole number, or of a sum of decimals their exact sum."""
 
 
 @dataclass(frozen=True)
@@ -15,16 +19,27 @@ class Total:
 
     :param field: the name of the field; empty if every row counts
     :param is_sum: whether the numbers in the field are added up
+    :param scale: of a field of decimals, how many decimals they have; the stream knows it
     """
 
     field: str = ''
     is_sum: bool = False
+    scale: int | None = None
 
-    def of(self, row: Row) -> int:
+    def of(self, row: Row) -> Amount:
         """Return what a row adds."""
         if not self.field:
             return 1
-        return int(row[self.field] or 0) if self.is_sum else int(bool(row[self.field]))
+        value = row[self.field] or 0
+        if self.scale is not None:
+            amount = Decimal(value)
+            return amount if self.is_sum else int(bool(amount))
+        return int(value) if self.is_sum else int(bool(value))
+
+    @property
+    def nothing(self) -> Amount:
+        """The total over no rows."""
+        return Decimal(0).scaleb(-self.scale) if self.is_sum and self.scale is not None else 0
 
 
 def count(field: str = '') -> Total:
@@ -40,7 +55,9 @@ def count(field: str = '') -> Total:
 
 
 def total(field: str) -> Total:
-    """Return a total that adds up the whole numbers of a field; a fraction is cut off.
+    """Return a total that adds up the numbers of a field: decimals exactly, of others the fraction is cut off.
+
+    The sum of decimals stands as a text in ``view.totals``, such as ``'12.50'``, as decimals do in rows.
 
     :param field: the name of the field, one of the stream's ``fields``
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from enum import Enum
 from typing import Any
+from uuid import UUID
 
 
 def carried(value: Any) -> Any:
     """Return a value of Python as a row carries it.
 
     An enum is its value, a time with a date is a text in UTC with six decimals, a date or a time of day is a text in
-    ISO 8601. All others stay as they are.
+    ISO 8601, a UUID is a text, and a decimal one with all its digits. All others stay as they are.
 
     :param value: the value; a time without a zone is one in UTC, as it is stored
     """
@@ -20,4 +22,8 @@ def carried(value: Any) -> Any:
     if isinstance(value, datetime):
         zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
         return zoned.astimezone(UTC).isoformat(timespec='microseconds').replace('+00:00', 'Z')
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        return f'{value:f}'
     return value.isoformat() if isinstance(value, date | time) else value

@@ -45,13 +45,14 @@ class Away:
 
     def _written(self, write: dict[str, Any]) -> Row | None:
         row, action = self._replica.get(write['id']), write['action']
+        values = {name: self._stream.told(name, value) for name, value in write['values'].items()}
         if action == 'delete':
             return None
         if action == 'insert':
-            return {**self._defaults(), **write['values'], 'id': write['id']}
+            return {**self._defaults(), **values, 'id': write['id']}
         if action == 'restore':
             raise ValueError('what a person deletes and puts back while offline can only be tested in a browser')
-        return row and {**row, **(write['values'] if action == 'update' else self._stream.declared.shows[action])}
+        return row and {**row, **(values if action == 'update' else self._stream.declared.shows[action])}
 
     def _defaults(self) -> Row:
         now = datetime.now(UTC).isoformat().replace('+00:00', 'Z')

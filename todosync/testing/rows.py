@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 from nicegui import background_tasks, json
 from nicegui.testing import User
 
-from todosync.ids import new_id
+from todosync.ids import new_id, new_uuid
 from todosync.runtime import current_server
-from todosync.streams import Row, ScopeValue, Stream, carried, key_of, nearest, unknown
+from todosync.streams import Row, RowId, ScopeValue, Stream, carried, key_of, nearest, unknown
 from todosync.views import FOCUS_EVENT, View
 from todosync.writes import BATCH_LIMIT, Batch, Inbox, makes_ids
 
@@ -41,13 +42,13 @@ class RowUser:
         await notes.trigger('delete-note', 'click', notes.row(text='Call Ann')['id'])
     """
 
-    def __init__(self, user: User, stream: Stream | str, scope: ScopeValue | None = None) -> None:
+    def __init__(self, user: User, stream: Stream | str, scope: ScopeValue | UUID | None = None) -> None:
         self.user = user
         self.stream = stream if isinstance(stream, Stream) else _stream_of(stream)
         self._queue = secrets.token_hex(16)
         self._sequences = count(1)
-        self.scope = scope
-        self._key = key_of(self.stream.name, scope)
+        self.scope = str(scope) if isinstance(scope, UUID) else scope
+        self._key = key_of(self.stream.name, self.scope)
         self._away: Away | None = None
 
     @property
@@ -79,7 +80,7 @@ class RowUser:
     def row(self, **fields: Any) -> Row:
         """Return the first row of the page whose fields have these values.
 
-        :param fields: values, by the names of the fields
+        :param fields: values of Python, or as rows hold them, by the names of the fields
         :raises AssertionError: no row has these values; the message lists the rows of the page
         :raises ValueError: the stream has no such field
 
@@ -90,7 +91,7 @@ class RowUser:
         for name in fields:
             if name not in self.stream.fields:
                 raise ValueError(unknown(self.stream, 'field', name, self.stream.fields))
-        fields, rows = {name: carried(value) for name, value in fields.items()}, self.rows()
+        fields, rows = {name: self.stream.told(name, value) for name, value in fields.items()}, self.rows()
         for row in rows:
             if all(row[name] == value for name, value in fields.items()):
                 return row
@@ -124,7 +125,7 @@ class RowUser:
             assert not unfinished, f'the handler for {event!r} of {marker!r} was not done after {TIMEOUT:g} s'
         await self.settle()
 
-    async def focus(self, row: Row | int, field: str) -> None:
+    async def focus(self, row: Row | RowId | UUID, field: str) -> None:
         """Have the person enter a field of a row, as others see it by ``use_presence``.
 
         :param row: one of :meth:`rows`, or an id
@@ -137,7 +138,7 @@ class RowUser:
         """
         bound = [each.name for each in self.element(self._key).bound_fields.values()]
         assert field in bound, f'no element of the list is bound to {field!r}; these fields are: {bound}'
-        await self._tell_focus(self.stream.name, row if isinstance(row, int) else row['id'], field)
+        await self._tell_focus(self.stream.name, _id_of(row), field)
 
     async def blur(self) -> None:
         """Have the person leave the field that they are in.
@@ -157,7 +158,7 @@ class RowUser:
                 layout.client.handle_event({'id': layout.id, 'listener_id': listener.id, 'args': args})
         await asyncio.sleep(0)
 
-    async def write(self, action: str, row: Row | int | None = None, **values: Any) -> dict[str, Any]:
+    async def write(self, action: str, row: Row | RowId | UUID | None = None, **values: Any) -> dict[str, Any]:
         """Write as ``todosync.writes`` does in a browser, and wait until the page shows the effect.
 
         The write takes the way of a browser's queue: it is checked, done and refused as if JavaScript had sent it.
@@ -168,7 +169,7 @@ class RowUser:
         :return: what the browser would be told: ``state`` is ``done``, ``refused``, or ``waiting`` while the person is
             :meth:`offline`; where it is done, ``conflicts`` has what others had set meanwhile in its fields; where it
             is refused, ``errors`` has the sentences, and ``fields`` those to show beside a field
-        :raises ValueError: an insert of a row whose ids are not made by ``new_id``; there a browser asks the server
+        :raises ValueError: an insert of a row whose ids only the database makes; there a browser asks the server
         :raises AssertionError: the write was not decided, for example because the database is away; or the page does
             not show the effect after 10 s
 
@@ -182,10 +183,10 @@ class RowUser:
                 f'rows of the stream {self.stream.name!r} get no ids by new_id, so browsers insert none by themselves'
             )
             raise ValueError(f'{said}; trigger the handler of the page that inserts them')
-        row_id = new_id() if row is None else row if isinstance(row, int) else int(row['id'])
-        seen = (
-            next((shown for shown in self.rows() if shown['id'] == row_id), {}) if isinstance(row, int) else row or {}
-        )
+        new = new_uuid() if self.stream.is_key_a_uuid else new_id()
+        row_id = _id_of(new if row is None else row)
+        shown = (shown for shown in self.rows() if shown['id'] == row_id)
+        seen = row if isinstance(row, Mapping) else next(shown, {})
         write = {
             'sequence': next(self._sequences),
             'stream': self.stream.name,
@@ -282,6 +283,11 @@ class RowUser:
         """
         elements = self.user.find(marker=marker).elements
         return min(elements, key=lambda element: element.id)
+
+
+def _id_of(row: Row | RowId | UUID) -> RowId:
+    found = row['id'] if isinstance(row, Mapping) else row
+    return str(found) if isinstance(found, UUID) else found
 
 
 def _stream_of(name: str) -> Stream:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
 import orjson
 from nicegui import Client, context, core, ui
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Kind = TypeVar('Kind', bound=View)
 
 
-def use_stream(stream: Stream, **scope: ScopeValue) -> View:
+def use_stream(stream: Stream, **scope: ScopeValue | UUID) -> View:
     """Return this page's view of a stream; every call on a page, for the same scope, returns the same one.
 
     Call it while the page is built. The rows are then part of the page, so they show before the socket is open. Where
@@ -45,7 +46,7 @@ def use_stream(stream: Stream, **scope: ScopeValue) -> View:
     return use_view(stream, View, **scope)
 
 
-def use_view(stream: Stream, kind: type[Kind], **scope: ScopeValue) -> Kind:
+def use_view(stream: Stream, kind: type[Kind], **scope: ScopeValue | UUID) -> Kind:
     """Return this page's view of a stream, as an object of your own class. Every call on a page returns the same one.
 
     :param stream: a stream that was given to ``todosync.setup()``
@@ -73,7 +74,7 @@ def use_view(stream: Stream, kind: type[Kind], **scope: ScopeValue) -> Kind:
     return view
 
 
-def _value_of(stream: Stream, scope: Mapping[str, ScopeValue]) -> ScopeValue | None:
+def _value_of(stream: Stream, scope: Mapping[str, ScopeValue | UUID]) -> ScopeValue | None:
     if list(scope) != ([stream.scope] if stream.scope else []):
         remedy = (
             f'give {stream.scope}=..., as in use_stream(stream, {stream.scope}=...)' if stream.scope else 'give none'
@@ -110,7 +111,7 @@ def _embed(channel: Channel, client: Client, *, has_rows: bool) -> None:
     ui.add_head_html(
         f'<meta name="csrf-token" content="{csrf_token(client.request)}">\n'
         f'<script type="application/json" class="todosync-snapshot" data-stream="{html.escape(stream.name)}" '
-        f'data-order="{html.escape(stream.order_by)}"{scope if stream.scope else ""}>'
+        f'data-order="{html.escape(stream.told_order)}"{scope if stream.scope else ""}>'
         f'{channel.embed() if has_rows else ""}</script>{_writable(stream)}'
     )
 
@@ -120,6 +121,7 @@ def _writable(stream: Stream) -> str:
     if not stream.is_writable:
         return ''
     told = {'time': int(time.time() * 1000), 'defaults': shown_defaults(stream), 'makesIds': makes_ids(stream)}
+    told |= {'hasUuids': stream.is_key_a_uuid}
     told |= stream.told_totals() | {'named_by': named_by(stream), 'verbs': stream.declared.shows}
     name, content = html.escape(stream.name), escape_for_script(orjson.dumps(told).decode())
     return f'\n<script type="application/json" class="todosync-writable" data-stream="{name}">{content}</script>'

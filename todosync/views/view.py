@@ -12,11 +12,12 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from nicegui import Client, binding
 
 from todosync.database import Database
-from todosync.streams import Channel, Replica, Row, ScopeValue, Stream, key_of
+from todosync.streams import Channel, Replica, Row, RowId, ScopeValue, Stream, key_of
 from todosync.tabs import Role
 from todosync.writes import Author, RowOrId, Writer
 
@@ -62,12 +63,12 @@ class Rows(Sequence[Row]):
     def __len__(self) -> int:
         return len(self._channel.replica.rows)
 
-    def get(self, row_id: int) -> Row | None:
+    def get(self, row_id: RowId | UUID) -> Row | None:
         """Return the row with the given id, ``None`` if there is none.
 
         :param row_id: the row's ``id``
         """
-        return self._channel.replica.get(row_id)
+        return self._channel.replica.get(str(row_id) if isinstance(row_id, UUID) else row_id)
 
 
 class View:

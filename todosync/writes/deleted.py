@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import ColumnElement, delete, insert, select
 from sqlmodel import Session
 
-from todosync.streams import Stream
+from todosync.streams import RowId, Stream
 
 from .tables import deleted, seconds
 
@@ -35,16 +35,17 @@ class Deleted:
             log.warning('a deleted row of the stream %s cannot be put back: it is no JSON', stream.name, exc_info=True)
             return
         connection = session.connection()
-        connection.execute(delete(deleted).where(self._is(stream, row.id)))
-        values = {'id': row.id, 'row': kept, 'at': seconds(datetime.now(UTC))}
+        row_id = str(row.id)
+        connection.execute(delete(deleted).where(self._is(stream, row_id)))
+        values = {'id': row_id, 'row': kept, 'at': seconds(datetime.now(UTC))}
         connection.execute(insert(deleted).values(queue=self._queue, stream=stream.name, **values))
 
-    def find(self, stream: Stream, row_id: int, session: Session) -> Mapping[str, Any] | None:
+    def find(self, stream: Stream, row_id: RowId, session: Session) -> Mapping[str, Any] | None:
         """Return a row that was kept, in JSON values, ``None`` if there is none."""
-        found = session.connection().scalar(select(deleted.c.row).where(self._is(stream, row_id)))
+        found = session.connection().scalar(select(deleted.c.row).where(self._is(stream, str(row_id))))
         return None if found is None else orjson.loads(found)
 
-    def _is(self, stream: Stream, row_id: int) -> ColumnElement[bool]:
+    def _is(self, stream: Stream, row_id: str) -> ColumnElement[bool]:
         of_stream = (deleted.c.queue == self._queue) & (deleted.c.stream == stream.name)
         return of_stream & (deleted.c.id == row_id)
 

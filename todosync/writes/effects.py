@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from sqlmodel import Session, SQLModel
 
-from todosync.ids import ID_MAX
-from todosync.streams import Row, ScopeValue, Stream, UnservableError, unknown
+from todosync.streams import Row, RowId, ScopeValue, Stream, UnservableError, told_key, unknown
 
 from .author import PROGRAM, Author
 from .deleted import Deleted
@@ -19,7 +19,7 @@ from .write import Write
 ID_ATTEMPTS = 100
 """How many ids to try for a new row. Two processes hardly ever make the same id, unless a clock is wrong."""
 
-RowOrId = int | Row | SQLModel
+RowOrId = int | str | UUID | Row | SQLModel
 
 
 class Effect:
@@ -34,7 +34,7 @@ class Effect:
         self.carry_out = carry_out
 
 
-def insert_effect(stream: Stream, values: Values, row_id: int | None = None, *, author: Author = PROGRAM) -> Effect:
+def insert_effect(stream: Stream, values: Values, row_id: RowId | None = None, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of an insert.
 
     :param row_id: the id that the row gets (default: one that is made here)
@@ -46,9 +46,10 @@ def insert_effect(stream: Stream, values: Values, row_id: int | None = None, *, 
 
     def add(session: Session) -> Any:
         write = _checked(stream, Write('insert', None, given, session, author.user), author)
-        row = _new_row(stream, write.values if row_id is None else {**write.values, 'id': row_id}, session)
+        key = None if row_id is None else stream.key(row_id)
+        row = _new_row(stream, write.values if key is None else {**write.values, 'id': key}, session)
         _refuse_unreadable(stream, row, author)  # before its author learns whether there is a row with that id
-        if row_id is not None and session.get(stream.model, row_id) is not None:
+        if key is not None and session.get(stream.model, key) is not None:
             raise IdTakenError(f'There is a {stream.model.__name__.lower()} {row_id} already')
         session.add(row)
         return row
@@ -73,7 +74,7 @@ def update_effect(stream: Stream, row: RowOrId, values: Values, *, author: Autho
         _refuse_unreadable(stream, write.row, author)
         return write.row
 
-    return Effect([stream.name, 'update', id_of(row), given], carry_out)
+    return Effect([stream.name, 'update', id_of(stream, row), given], carry_out)
 
 
 def delete_effect(stream: Stream, row: RowOrId, kept: Deleted | None = None, *, author: Author = PROGRAM) -> Effect:
@@ -89,10 +90,10 @@ def delete_effect(stream: Stream, row: RowOrId, kept: Deleted | None = None, *, 
             kept.keep(stream, write.row, session)
         session.delete(write.row)
 
-    return Effect([stream.name, 'delete', id_of(row)], remove)
+    return Effect([stream.name, 'delete', id_of(stream, row)], remove)
 
 
-def restore_effect(stream: Stream, row_id: int, kept: Deleted, *, author: Author = PROGRAM) -> Effect:
+def restore_effect(stream: Stream, row_id: RowId, kept: Deleted, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of putting a deleted row back as it was. A row that is there stays as it is.
 
     :param kept: where the row was kept
@@ -100,7 +101,7 @@ def restore_effect(stream: Stream, row_id: int, kept: Deleted, *, author: Author
     _refuse_undeclared(stream)
 
     def put_back(session: Session) -> Any:
-        there = session.get(stream.model, row_id)
+        there = session.get(stream.model, stream.key(row_id))
         if there is not None and author.may_read(stream, _scope(stream, there)):
             return there
         values = kept.find(stream, row_id, session) if there is None else None
@@ -129,7 +130,7 @@ def verb_effect(stream: Stream, verb: str, row: RowOrId, *, author: Author = PRO
         _refuse_unreadable(stream, write.row, author)
         return write.row
 
-    return Effect([stream.name, verb, id_of(row)], do_it)
+    return Effect([stream.name, verb, id_of(stream, row)], do_it)
 
 
 def stored(stream: Stream, row: RowOrId, session: Session) -> Any:
@@ -138,9 +139,9 @@ def stored(stream: Stream, row: RowOrId, session: Session) -> Any:
     :raises RowGoneError: there is none
     :raises RefusedWriteError: another program has written what cannot be served
     """
-    row_id, name = id_of(row), stream.model.__name__.lower()
+    row_id, name = id_of(stream, row), stream.model.__name__.lower()
     try:
-        found = stream.row_to_write(session, row_id) if abs(row_id) <= ID_MAX else None
+        found = stream.row_to_write(session, row_id)
     except UnservableError as error:
         refusal = f'The {name} {row_id} is not shown and cannot be changed here ({error}); correct it in the database'
         raise RefusedWriteError(refusal) from error
@@ -149,21 +150,22 @@ def stored(stream: Stream, row: RowOrId, session: Session) -> Any:
     return found
 
 
-def gone(stream: Stream, row_id: int) -> RowGoneError:
+def gone(stream: Stream, row_id: RowId) -> RowGoneError:
     """Return the refusal for a row that does not exist, or that the author of a write may not read."""
     return RowGoneError(f'There is no {stream.model.__name__.lower()} {row_id}; it may have been deleted')
 
 
-def id_of(row: RowOrId) -> int:
-    """Return the id of a row, which may be given as a row or as its id.
+def id_of(stream: Stream, row: RowOrId) -> RowId:
+    """Return the id of a row as rows hold it; it may be given as a row or as its id.
 
     :raises TypeError: it is neither
     """
     found = row['id'] if isinstance(row, Mapping) else getattr(row, 'id', row)
-    if type(found) is not int:
+    row_id = told_key(stream.table.c.id, found)
+    if row_id is None:
         remedy = 'for a click in a row of a list use on_click(), whose function is given the row'
         raise TypeError(f'{row!r} is no row, and no id of one; {remedy}')
-    return found
+    return row_id
 
 
 def _new_row(stream: Stream, values: Mapping[str, Any], session: Session) -> Any:
@@ -211,7 +213,7 @@ def _refuse_unreadable(stream: Stream, row: Any, author: Author) -> None:
 
 
 def _scope(stream: Stream, row: Any) -> ScopeValue | None:
-    return getattr(row, stream.scope) if stream.scope else None
+    return stream.told(stream.scope, getattr(row, stream.scope)) if stream.scope else None
 
 
 def _either(names: tuple[str, ...]) -> str:

@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from todosync.database import DatabaseUnavailableError, explained
 from todosync.ids import GIVEN_ID_MAX, is_of_the_future
-from todosync.streams import Stream
+from todosync.streams import RowId, Stream
 
 from .author import PROGRAM, Author
 from .deleted import Deleted
@@ -35,6 +35,7 @@ UNCONFIRMED_LIMIT = 1000
 """How many outcomes are kept for a browser that confirms none. One that does has never more than those of a batch."""
 NAME_LENGTH = 128
 QUEUE_LENGTH = 32
+UUID_FORM = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 MAX_NUMBER = 2**53 - 1
 FUTURE_LIMIT = timedelta(days=1)
 """How far the clock of a browser may be ahead."""
@@ -61,7 +62,7 @@ class QueuedWrite(BaseModel):
     sequence: Number
     stream: Name
     action: Name
-    id: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+    id: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)] | Annotated[str, Field(pattern=UUID_FORM)]
     values: dict[str, Any] = {}
     was: dict[str, Any] = {}
 
@@ -101,7 +102,7 @@ class QueueRecord:
         self._streams = streams
         self._deleted = Deleted(queue)
         self._last = self._lock()
-        self._taken: set[tuple[str, int]] = set()
+        self._taken: set[tuple[str, RowId]] = set()
 
     def confirm(self, sequence: int) -> None:
         """Forget the outcomes up to a number, and those of more than :data:`UNCONFIRMED_LIMIT` numbers ago."""
@@ -190,7 +191,9 @@ class QueueRecord:
         return {
             name: now[name]
             for name, was in write.was.items()
-            if name in write.values and name in now and now[name] not in (was, write.values[name])
+            if name in write.values
+            and name in now
+            and now[name] not in (stream.told(name, was), stream.told(name, write.values[name]))
         }
 
 
@@ -209,8 +212,10 @@ def by_name(streams: Iterable[Stream]) -> dict[str, Stream]:
 
 def _effect(stream: Stream, write: QueuedWrite, kept: Deleted, author: Author) -> Effect:
     values = json.dumps(write.values).encode()
+    if stream.key(write.id) is None:
+        raise RefusedWriteError(f'{write.id!r} is no id of the stream {stream.name!r}')
     if write.action == 'insert':
-        if not 0 < write.id <= GIVEN_ID_MAX or is_of_the_future(write.id, FUTURE_LIMIT):
+        if isinstance(write.id, int) and not _is_of_our_time(write.id):
             raise RefusedWriteError('The clock of this device is wrong; set it, and try again')
         return insert_effect(stream, values, write.id, author=author)
     if write.action == 'update':
@@ -220,6 +225,10 @@ def _effect(stream: Stream, write: QueuedWrite, kept: Deleted, author: Author) -
     if write.action == 'restore':
         return restore_effect(stream, write.id, kept, author=author)
     return verb_effect(stream, write.action, write.id, author=author)
+
+
+def _is_of_our_time(row_id: int) -> bool:
+    return 0 < row_id <= GIVEN_ID_MAX and not is_of_the_future(row_id, FUTURE_LIMIT)
 
 
 def _refusal(error: RefusedWriteError) -> dict[str, Any]:

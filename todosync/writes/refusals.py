@@ -107,6 +107,8 @@ def _clipped(text: str, length: int) -> str:
 
 def _sentence(kind: str, field: str, message: str, context: Mapping[str, object]) -> str:
     name = field.rpartition('.')[2].replace('_', ' ').capitalize() or 'The row'
+    if kind == 'is_instance_of' and context.get('class') == 'Decimal':
+        kind = 'decimal_type'
     sentences = {
         'missing': f"{name} can't be blank",
         'extra_forbidden': f'Unknown field: {field}',
@@ -114,6 +116,9 @@ def _sentence(kind: str, field: str, message: str, context: Mapping[str, object]
         'string_too_long': f'{name} is too long (maximum is {context.get("max_length")} characters)',
         'string_too_short': f'{name} is too short (minimum is {context.get("min_length")} characters)',
         'bool_type': f'{name} must be true or false',
+        **dict.fromkeys(('decimal_type', 'decimal_parsing'), f'{name} must be a number'),
+        'decimal_max_places': f'{name} has too many decimals (maximum is {context.get("decimal_places")})',
+        **dict.fromkeys(('decimal_max_digits', 'decimal_whole_digits'), f'{name} has too many digits'),
         'int_type': f'{name} must be a whole number',
         'finite_number': f'{name} must be a number',
         'float_type': f'{name} must be a number',

@@ -60,15 +60,19 @@ def shown_defaults(stream: Stream) -> dict[str, Any]:
     :param stream: a stream with ``writable`` fields
     :return: JSON values by field; :data:`NOW` stands for the time of the insert
     """
-    return {name: _shown_default(stream.model.model_fields[name]) for name in stream.fields if name != 'id'}
+    defaults = {name: _shown_default(stream.model.model_fields[name]) for name in stream.fields if name != 'id'}
+    return {name: value if value == NOW else stream.told(name, value) for name, value in defaults.items()}
 
 
 def makes_ids(stream: Stream) -> bool:
-    """Return whether the ids of a stream's new rows are made as :func:`todosync.new_id` makes them.
+    """Return whether the ids of a stream's new rows may be made by whoever makes the row, a browser, too.
+
+    So it is where they are made by :func:`todosync.new_id`, and where they are UUIDs that the model makes.
 
     :param stream: the stream
     """
-    return stream.model.model_fields['id'].default_factory is new_id
+    factory = stream.model.model_fields['id'].default_factory
+    return factory is not None if stream.is_key_a_uuid else factory is new_id
 
 
 def named_by(stream: Stream) -> str:

@@ -52,11 +52,11 @@ outcomes = Table(
 )
 """What was decided of a queue's writes and is not confirmed yet: a hash of the write, and its outcome as JSON."""
 deleted = Table(
-    'todosync_deleted',
+    'todosync_deleted_rows',
     METADATA,
     _text('queue', is_key=True),
     _text('stream', is_key=True),
-    _number('id', is_key=True),
+    _text('id', is_key=True),
     _text('row'),
     _time(),
     sqlite_strict=True,

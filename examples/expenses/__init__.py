@@ -1,0 +1,1 @@
+"""What a household spends, with an exact total."""
