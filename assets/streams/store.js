@@ -59,7 +59,7 @@ export class StreamState {
     this.declared = null;
     /** @type {Version | null} a delta continues this one only */
     this.version = null;
-    this.shown = -1; // the number of the version that is on the screen, be it only a part of it
+    this.shown = -1; // the number of the version on the screen, of which perhaps only a part is shown
     /** @type {string[]} what it holds, and what came before in the same history */
     this.known = [];
     this.view = shallowReactive({
@@ -110,8 +110,9 @@ export class StreamState {
   }
 
   /**
-   * Take over a message: a snapshot that is newer or replaces everything, a delta of exactly what is held. What is known
-   * is old; of the rest nobody can tell from numbers whether it is, so it is a gap, to be asked about.
+   * Take over a message: a snapshot that is newer or replaces everything, a delta of exactly what is held. A message of
+   * a version that is known is old. Of any other its number does not tell whether it is old, so it is a gap, and the
+   * server is asked.
    * A partial snapshot is shown, but it is no version that a delta can start from.
    * @param {StreamMessage} message @returns {'applied' | 'old' | 'gap'}
    */

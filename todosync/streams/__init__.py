@@ -8,7 +8,7 @@ from .cache import Cache, CacheEntry, MemoryCache
 from .caches import make_cache
 from .channel import Channel
 from .channels import Channels, check_names
-from .columns import plain_type, time_text
+from .columns import plain_type
 from .disk_cache import DiskCache
 from .embedding import escape_for_script
 from .fetch import Fetch
@@ -67,7 +67,6 @@ __all__ = [
     'plain_type',
     'plural',
     'read_scope',
-    'time_text',
     'told_key',
     'total',
     'unknown',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,8 @@ from sqlmodel import AutoString
 
 from todosync.database import decimal_text, iso_utc
 from todosync.ids import ID_MAX
+
+from .values import time_text
 
 DECIMAL_DIGITS = 15
 """How many digits a decimal may have: SQLite keeps decimals as floats, which hold that many exactly."""
@@ -107,15 +109,6 @@ def text_of(value: Decimal, scale: int) -> str:
         raise InvalidOperation
     shown = f'{value:f}' if -int(value.as_tuple().exponent) >= scale else f'{value:.{scale}f}'
     return shown.removeprefix('-') if not value else shown
-
-
-def time_text(time: datetime) -> str:
-    """Return a time as rows hold it; one without a time zone is in UTC.
-
-    :param time: the time
-    """
-    in_utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return f'{in_utc.replace(tzinfo=None).isoformat(timespec="microseconds")}Z'
 
 
 def check_of(source: Column[Any], *, is_safe: bool) -> Check:

@@ -50,7 +50,7 @@ def unknown(stream: Stream, kind: str, name: str, known: Iterable[str]) -> str:
     """Return the sentence for a name that a stream does not have.
 
     :param stream: the stream
-    :param kind: of what the name is, such as ``field``
+    :param kind: what the name should be one of, such as ``field``
     :param name: the name
     :param known: the names that the stream has
     """

@@ -281,13 +281,12 @@ class Stream:
         """Return the current version: the last row of the change log.
 
         :param session: a transaction of the database that has the table
-        :param scope: the scope whose last row of the log is meant (default: that of all); what happens in others leaves
-            its version as it is
-        :param until: the number of the row of the log after which nothing counts
+        :param scope: the scope (default: the stream as a whole); changes in other scopes do not change its version
+        :param until: the number of a row of the log; later rows do not count
         """
         log = self._log
         newest = select(log.c.version, log.c.mark).order_by(log.c.version.desc()).limit(1)
-        if scope is not None:  # rows without a scope are about all of them
+        if scope is not None:  # a row of the log without a scope is about all scopes
             of_scope = log.c.scope == self.stored_scope(scope)
             last = [select(func.max(log.c.version)).where(about) for about in (of_scope, log.c.scope.is_(None))]
             if until is not None:
@@ -304,7 +303,7 @@ class Stream:
         return int(session.connection().scalar(select(func.count()).select_from(self.table)) or 0)
 
     def has_held(self, session: Session, version: Version) -> bool:
-        """Return whether the change log tells that the table once was at a version, and what came after it.
+        """Return whether the table once was at a version, and the change log still tells what came after it.
 
         :param session: a transaction of the database that has the table
         :param version: the version
@@ -330,7 +329,7 @@ class Stream:
         """Read all rows and their version.
 
         :param session: a read transaction, so that rows and version are of the same moment
-        :param scope: whose rows (default: those of all)
+        :param scope: the scope (default: all rows)
         """
         version = self.version(session, scope)
         rows, _ = self._reader.read(session, order=self._order(), where=self._is_in(scope))
@@ -341,7 +340,7 @@ class Stream:
 
         :param session: a read transaction
         :param since: the version that the caller has
-        :param scope: where (default: anywhere); a row that has left it counts as deleted
+        :param scope: the scope (default: all rows); a row that has left it counts as deleted
         :return: the delta, which has no rows if nothing has changed. ``None`` if the caller needs a snapshot: the
             change log does not have this version with its mark, or more than :data:`DELTA_MAX_ROWS` rows have changed
         """
@@ -366,7 +365,7 @@ class Stream:
         return Delta(self.name, since, newest, put, [id_ for id_ in ids if id_ not in there], scope)
 
     def deltas(self, session: Session, since: Version) -> list[Delta] | None:
-        """Read what has changed after a version in each scope in which something has, in one moment.
+        """Read what has changed after a version, in one moment, for each scope in which something has changed.
 
         The cost grows with the changes, and not with the number of scopes.
 
@@ -490,7 +489,7 @@ class Stream:
         return ids
 
     def _is_about_all(self, session: Session, since: Version) -> bool:
-        """Return whether the log has something about all scopes after a version: nobody knows then what has changed."""
+        """Return whether the log has a row about all scopes after a version. Then it does not tell what has changed."""
         log = self._log
         query = select(log.c.version).where(log.c.scope.is_(None) & (log.c.version > since.number)).limit(1)
         return session.connection().scalar(query) is not None

@@ -73,7 +73,7 @@ def as_text(amount: Amount) -> str:
 
 
 def names_in(text: Text) -> Iterator[str]:
-    """Yield the names of the totals that a text is made of; what is no name where one should be is yielded, too."""
+    """Yield the names of the totals that a text is made of. Whatever else stands in such a place is yielded, too."""
     forms = [text.other, text.one, text.zero, f'{{{text.number}}}'] if isinstance(text, Plural) else [text]
     for expression in PLACE.findall(' '.join(forms)):
         yield from (name for _, name in TERM.findall(expression))

@@ -20,10 +20,18 @@ def carried(value: Any) -> Any:
     if isinstance(value, Enum):
         return carried(value.value)
     if isinstance(value, datetime):
-        zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return zoned.astimezone(UTC).isoformat(timespec='microseconds').replace('+00:00', 'Z')
+        return time_text(value)
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, Decimal) and value.is_finite():
         return f'{value:f}'
     return value.isoformat() if isinstance(value, date | time) else value
+
+
+def time_text(time: datetime) -> str:
+    """Return a time as rows hold it; one without a time zone is in UTC.
+
+    :param time: the time
+    """
+    in_utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return f'{in_utc.replace(tzinfo=None).isoformat(timespec="microseconds")}Z'

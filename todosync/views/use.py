@@ -117,7 +117,7 @@ def _embed(channel: Channel, client: Client, *, has_rows: bool) -> None:
 
 
 def _writable(stream: Stream) -> str:
-    """Return what a page's browser has to know of a stream to show writes at once."""
+    """Return what the browser needs to know of a stream, so that it can show writes at once."""
     if not stream.is_writable:
         return ''
     told = {'time': int(time.time() * 1000), 'defaults': shown_defaults(stream), 'makesIds': makes_ids(stream)}

@@ -82,8 +82,8 @@ class View:
     :param writer: what writes to it
     :param client: the page
     :ivar rows: the rows in their order, a sequence of dicts that hold JSON values
-    :ivar version: the version of the rows, a whole number that rises with each change, and is another where the
-        database was replaced
+    :ivar version: the version of the rows, a whole number that rises with each change; after the database
+        was replaced it may be any other
     :ivar totals: the stream's totals, and the texts that are made of them, a dict by name
     :ivar refused: why there are no rows: a sentence if the page's user may not read them, else an empty text
     :ivar role: ``leader``, ``follower``, ``alone`` or ``none``, see :data:`Role`

@@ -76,7 +76,7 @@ def makes_ids(stream: Stream) -> bool:
 
 
 def named_by(stream: Stream) -> str:
-    """Return the field that a person knows a row by: the first writable text that is shown, empty if there is none.
+    """Return the field by which a person knows a row: the first writable text that is shown, empty if there is none.
 
     :param stream: a stream with ``writable`` fields
     """
