@@ -91,10 +91,10 @@ def test_a_recurring_job_that_was_missed_is_made_up_for(server: RunningServer) -
 def test_a_backup_of_the_version_before_can_be_restored(server: RunningServer) -> None:
     server.start()
     wait_until(lambda: 'By the job that is due' in titles(server))
-    (backup,) = run_cli(server, 'backups').splitlines()
-    run_cli(server, 'restore', backup, '--yes')
+    backups = run_cli(server, 'backups').splitlines()  # at night there is one of tonight, too
+    run_cli(server, 'restore', min(backups), '--yes')
     wait_until(lambda: server.is_up() and titles(server) == LEFT_BEHIND[1:])  # brought up to this version's shape
     before = version(server)
     server.add('Written after the restore')
     assert version(server) == before + 1
-    assert len(run_cli(server, 'backups').splitlines()) == 2, 'what was replaced is kept'
+    assert set(run_cli(server, 'backups').splitlines()) > set(backups), 'what was replaced is kept'
