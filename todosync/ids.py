@@ -27,6 +27,24 @@ LAST_MILLISECOND = (GIVEN_ID_MAX - 2**40) >> RANDOM_BITS
 """In the year 2094. So even a wrong clock that shows a later time leaves ids to give."""
 
 
+class _RisingNumbers:
+    """Makes numbers of a time and of random bits, each higher than the one before. Any thread may ask for one.
+
+    :param random_bits: how many bits are random
+    """
+
+    def __init__(self, random_bits: int) -> None:
+        self._random_bits = random_bits
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def make(self, milliseconds: int) -> int:
+        """Return the next number, with this time in its upper bits, unless the one before was higher."""
+        with self._lock:
+            self._last = max(milliseconds << self._random_bits | secrets.randbits(self._random_bits), self._last + 1)
+            return self._last
+
+
 class IdMaker:
     """Makes ids of 53 bits: 41 bits are milliseconds since 2025, 12 are random. Each id is higher than the one before.
 
@@ -44,16 +62,13 @@ class IdMaker:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._last = 0
-        self._lock = threading.Lock()
+        self._numbers = _RisingNumbers(RANDOM_BITS)
 
     def __call__(self) -> int:
         """Return the next id."""
         milliseconds = int((self._clock() - EPOCH.timestamp()) * 1000)
-        milliseconds = min(max(milliseconds, 0), LAST_MILLISECOND)  # even with a wrong clock there are ids
-        with self._lock:
-            self._last = max(milliseconds << RANDOM_BITS | secrets.randbits(RANDOM_BITS), self._last + 1)
-            return self._last
+        # even with a wrong clock there are ids
+        return self._numbers.make(min(max(milliseconds, 0), LAST_MILLISECOND))
 
 
 class UuidMaker:
@@ -69,16 +84,13 @@ class UuidMaker:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._last = 0
-        self._lock = threading.Lock()
+        self._numbers = _RisingNumbers(UUID_RANDOM_BITS)
 
     def __call__(self) -> UUID:
         """Return the next id."""
-        milliseconds = min(max(int(self._clock() * 1000), 0), 2**48 - 1)
-        with self._lock:
-            self._last = max(milliseconds << UUID_RANDOM_BITS | secrets.randbits(UUID_RANDOM_BITS), self._last + 1)
-            time_and_random, low = divmod(self._last, 2**UUID_LOW_BITS)
-            high, middle = divmod(time_and_random, 2**12)
+        number = self._numbers.make(min(max(int(self._clock() * 1000), 0), 2**48 - 1))
+        time_and_random, low = divmod(number, 2**UUID_LOW_BITS)
+        high, middle = divmod(time_and_random, 2**12)
         return UUID(int=high << 80 | 7 << 76 | middle << 64 | 2 << UUID_LOW_BITS | low)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from todosync.streams import listen
+from todosync.streams import Looking, listen
 
 from .people import Editing
 from .roster import Entry, Place, Roster
@@ -77,12 +77,12 @@ class Exchange:
         self._failing = False
         self._publisher: ThreadPoolExecutor | None = None
         self._answering: asyncio.TimerHandle | None = None
-        self._beating: asyncio.Task[None] | None = None
+        self._beating = Looking('who is here', self._beat, BEAT_INTERVAL)
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to listen, and ask who is here; safe to call twice."""
-        if self._beating is not None:
+        if self._publisher is not None:
             return
         self._room = threading.Semaphore(WAITING_MAX)
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix='presence')  # one, so that messages keep their order
@@ -90,15 +90,13 @@ class Exchange:
         self._looked = self._clock()
         self._publish({'ask': ''})
         self._tell_all()
-        self._beating = asyncio.create_task(self._beat())
+        self._beating.start()
 
     async def stop(self) -> None:
         """Take leave, and listen no more; safe to call twice."""
-        if self._beating is None or self._publisher is None:
+        if self._publisher is None:
             return
-        self._beating.cancel()
-        await asyncio.gather(self._beating, return_exceptions=True)
-        self._beating = None
+        await self._beating.stop()
         if self._answering is not None:
             self._answering.cancel()
         self._unsubscribe()
@@ -131,14 +129,9 @@ class Exchange:
             self._on_change(self._roster.replace(process, ()))
 
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_INTERVAL)
-            if self._roster.has(self.process):
-                self._publish({'number': self._number})
-            try:
-                self.look()
-            except Exception:
-                log.exception('who has gone with another process cannot be told')
+        if self._roster.has(self.process):
+            self._publish({'number': self._number})
+        self.look()
 
     def take(self, message: dict[str, Any]) -> None:
         """Take a message of a process, which may be this one.

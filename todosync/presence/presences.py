@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import socketio
 
-from todosync.streams import ScopeValue, Stream, key_of
+from todosync.streams import ScopeValue, Stream, head, key_of
 
 from .exchange import Exchange
 from .people import Person
@@ -116,12 +116,12 @@ class Presences:
     def show_editing(self, spot: Spot) -> None:
         """Tell a page's browser who edits what, or, if the page is not here, that it may not know."""
         spot.shows_editing = True
-        head = self._head(spot.key)
+        told = self._head(spot.key)
         if spot.is_here:
             editing = [_packed(person) for person in self.people(spot) if person.editing]
-            self._send(WHOLE_EVENT, {**head, 'me': spot.person, 'all': editing}, spot.client_id)
+            self._send(WHOLE_EVENT, {**told, 'me': spot.person, 'all': editing}, spot.client_id)
         else:
-            self._send(WHOLE_EVENT, {**head, 'me': '', 'all': []}, spot.client_id)
+            self._send(WHOLE_EVENT, {**told, 'me': '', 'all': []}, spot.client_id)
 
     def _on_change(self, spot: Spot, place: Place) -> None:
         spots = self._here.setdefault(place, {})
@@ -178,7 +178,7 @@ class Presences:
 
     def _head(self, key: str) -> dict[str, Any]:
         stream, scope = self._streams[key]
-        return {'stream': stream.name} if scope is None else {'stream': stream.name, 'scope': scope}
+        return head(stream.name, scope)
 
 
 def _entry(spots: Iterable[Spot]) -> Entry | None:

@@ -14,7 +14,8 @@ from .embedding import escape_for_script
 from .fetch import Fetch
 from .keys import told_key
 from .listening import listen
-from .messages import Delta, Row, RowId, ScopeValue, Snapshot
+from .looking import Looking
+from .messages import Delta, Row, RowId, ScopeValue, Snapshot, head
 from .mistakes import check_texts, nearest, unknown
 from .reading import UnservableError
 from .replica import Replica
@@ -39,6 +40,7 @@ __all__ = [
     'Delta',
     'DiskCache',
     'Fetch',
+    'Looking',
     'MemoryCache',
     'Plural',
     'Replica',
@@ -59,6 +61,7 @@ __all__ = [
     'check_texts',
     'count',
     'escape_for_script',
+    'head',
     'key_of',
     'listen',
     'make_cache',

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from todosync.streams import Delta, Replica, Row, ScopeValue, Stream, Version
+from todosync.streams import Delta, Replica, Row, ScopeValue, Stream, Version, carried
 from todosync.writes import NOW, shown_defaults
 
 
@@ -55,5 +55,5 @@ class Away:
         return row and {**row, **(values if action == 'update' else self._stream.declared.shows[action])}
 
     def _defaults(self) -> Row:
-        now = datetime.now(UTC).isoformat().replace('+00:00', 'Z')
+        now = carried(datetime.now(UTC))
         return {name: now if value == NOW else value for name, value in shown_defaults(self._stream).items()}
