@@ -42,7 +42,7 @@ class NoChance:
 @pytest.fixture(autouse=True)
 def ids_count_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the next todos of this process numbered 1, 2, 3, so that a test can name them."""
-    monkeypatch.setattr(new_id, '_last', 0)
+    monkeypatch.setattr('todosync.ids.new_id._numbers._last', 0)
     monkeypatch.setattr(new_id, '_clock', ids.EPOCH.timestamp)
     monkeypatch.setattr(ids, 'secrets', NoChance)
 

@@ -107,7 +107,7 @@ def test_an_insert_that_names_only_the_title_is_complete(database: Database) -> 
 
 def test_an_id_that_is_taken_is_replaced_by_another(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     first = create_todo(database, {'title': 'Buy milk'})
-    monkeypatch.setattr(new_id, '_last', (first.id or 0) - 1)
+    monkeypatch.setattr('todosync.ids.new_id._numbers._last', (first.id or 0) - 1)
     monkeypatch.setattr(new_id, '_clock', EPOCH.timestamp)  # set back, so that the next id is the one after the last
     second = create_todo(database, {'title': 'Buy oats'})
     assert [todo['title'] for todo in rows(database)] == ['Buy oats', 'Buy milk']
