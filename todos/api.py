@@ -14,6 +14,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from todosync import (
+    Author,
     CacheEntry,
     RefusalRoute,
     RefusedError,
@@ -92,6 +93,12 @@ def make_router(server: SyncServer) -> APIRouter:
     async def todo_fields(request: Request) -> bytes:
         return await _read_todo(request, server.settings.body_limit)
 
+    async def check_reader(request: Request) -> None:
+        if not await server.may_read(request, TODOS):
+            raise RefusedError(HTTPStatus.FORBIDDEN, 'You may not read the todos; ask somebody who may to let you in')
+
+    By = Annotated[Author, Depends(server.author)]  # noqa: N806 - a type; may write what they may read
+
     fields_of = {name: _body(shape(TODOS)) for name, shape in (('create', insert_shape), ('update', update_shape))}
     refusals: dict[int | str, dict[str, Any]] = {
         status.value: {'model': Errors}
@@ -102,9 +109,10 @@ def make_router(server: SyncServer) -> APIRouter:
             HTTPStatus.SERVICE_UNAVAILABLE,
         )
     }
+    forbidden: dict[int | str, dict[str, Any]] = {HTTPStatus.FORBIDDEN.value: refusals[HTTPStatus.FORBIDDEN.value]}
     missing: dict[int | str, dict[str, Any]] = {HTTPStatus.NOT_FOUND.value: {'model': Errors}}
 
-    @router.get('/todos', response_model=list[TodoOut])
+    @router.get('/todos', response_model=list[TodoOut], responses=forbidden, dependencies=[Depends(check_reader)])
     async def index(request: Request) -> Response:
         """List all todos, newest first. Answers 304 if the list has not changed since the ETag."""
         entry = await to_thread.run_sync(_list, server)
@@ -116,9 +124,9 @@ def make_router(server: SyncServer) -> APIRouter:
     @router.post(
         '/todos', status_code=201, response_model=TodoOut, responses=refusals, openapi_extra=fields_of['create']
     )
-    async def create(fields: Annotated[bytes, Depends(todo_fields)], key: Key = None) -> Response:
+    async def create(author: By, fields: Annotated[bytes, Depends(todo_fields)], key: Key = None) -> Response:
         """Create a todo."""
-        todo = await writer.in_thread(writer.insert, TODOS, fields, key=key)
+        todo = await writer.in_thread(writer.insert, TODOS, fields, key=key, author=author)
         return json_response(_wire(todo), HTTPStatus.CREATED)
 
     @router.patch(
@@ -127,14 +135,17 @@ def make_router(server: SyncServer) -> APIRouter:
         responses=refusals | missing,
         openapi_extra=fields_of['update'],
     )
-    async def update(todo_id: int, fields: Annotated[bytes, Depends(todo_fields)], key: Key = None) -> Response:
+    async def update(
+        todo_id: int, author: By, fields: Annotated[bytes, Depends(todo_fields)], key: Key = None
+    ) -> Response:
         """Change the given fields of a todo."""
-        return json_response(_wire(await writer.in_thread(writer.update, TODOS, todo_id, fields, key=key)))
+        todo = await writer.in_thread(writer.update, TODOS, todo_id, fields, key=key, author=author)
+        return json_response(_wire(todo))
 
     @router.delete('/todos/{todo_id}', status_code=204, responses=refusals | missing)
-    async def delete(todo_id: int, key: Key = None) -> Response:
+    async def delete(todo_id: int, author: By, key: Key = None) -> Response:
         """Delete a todo."""
-        await writer.in_thread(writer.delete, TODOS, todo_id, key=key)
+        await writer.in_thread(writer.delete, TODOS, todo_id, key=key, author=author)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @router.get('/openapi.json', include_in_schema=False)

@@ -6,7 +6,7 @@ from typing import cast
 
 from nicegui import run
 
-from todosync import Live, Row, Rows, View, use_view
+from todosync import Live, RefusedWriteError, Row, Rows, View, use_view
 
 from . import actions
 from .models import TODOS, Todo
@@ -46,11 +46,14 @@ class TodoView(View):
         """Put a deleted todo back, with its id and its place in the list. Do nothing if it is not deleted.
 
         :param todo: the todo as it was in :attr:`todos`
+        :raises RefusedWriteError: the page's user may not read the todos
 
         Example::
 
             await view.restore(deleted)
         """
+        if self.is_withheld:
+            raise RefusedWriteError(self.refused)
         await run.io_bound(actions.restore_todo, self.database, todo)
 
 

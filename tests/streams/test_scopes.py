@@ -23,7 +23,7 @@ from todosync import Stream, count
 from todosync.cable import MemoryCable
 from todosync.database.database import Database
 from todosync.jobs import Jobs, LocalJobs
-from todosync.streams import Broadcaster, Channel, Channels, Rights, RightsWatch, ScopeChannels, read_scope
+from todosync.streams import REFUSAL, Broadcaster, Channel, Channels, Rights, RightsWatch, ScopeChannels, read_scope
 from todosync.streams.cache import MemoryCache
 from todosync.streams.version import NOTHING, Version
 
@@ -373,10 +373,26 @@ async def test_a_scope_that_nobody_watches_is_not_made_by_whoever_asks_for_it(
 ) -> None:
     await rooms.write(Seat(person='ann', project_id=1))
     ann = await Person.come(rooms, server, 'ann')
-    for scope in (1, 2, 2**53 - 1, 'one', None):
-        answer = await ann.socket.call('todosync_fetch', {'stream': CARDS.name, 'scope': scope, 'version': None})
-        assert answer == {'ok': False}
+    for scope in (1, 'one', None):
+        assert await ann.socket.call('todosync_fetch', question(scope)) == {'ok': False}
     assert len(rooms.scopes) == 0
+
+
+async def test_who_may_not_read_a_scope_does_not_learn_whether_it_is_there_or_watched(
+    rooms: Rooms, server: uvicorn.Server
+) -> None:
+    bob = await Person.come(rooms, server, 'bob')
+    rooms.scopes.watch(1)
+    await rooms.write(Card(id=1, project_id=2, title='two'))
+    for scope in (1, 2, 2**53 - 1):  # watched; there, but not watched; not there
+        assert await bob.socket.call('todosync_fetch', question(scope)) == {'ok': True}
+    await until(lambda: len(bob.received) == 3)
+    assert bob.received == [{'stream': CARDS.name, 'scope': scope, 'refused': REFUSAL} for scope in (1, 2, 2**53 - 1)]
+    assert len(rooms.scopes) == 1
+
+
+def question(scope: Any) -> dict[str, Any]:
+    return {'stream': CARDS.name, 'scope': scope, 'version': None}
 
 
 async def test_a_quiet_scope_is_brought_up_to_date_by_a_delta_after_old_changes_are_trimmed(rooms: Rooms) -> None:

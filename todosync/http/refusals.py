@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from todosync.access import csrf_refusal
 from todosync.database import DatabaseUnavailableError, UnknownOutcomeError, reason_for_strangers
-from todosync.writes import RefusedWriteError, RowGoneError, refusal_by_database
+from todosync.writes import NotAllowedError, RefusedWriteError, RowGoneError, refusal_by_database
 
 RETRY_AFTER = '5'
 """Seconds after which a client may try again what could not be done."""
@@ -159,8 +159,7 @@ def _refusal_of(error: Exception, request: Request) -> RefusedError:
         case RefusedError():
             return error
         case RefusedWriteError():
-            is_gone = isinstance(error, RowGoneError)
-            return RefusedError(HTTPStatus.NOT_FOUND if is_gone else HTTPStatus.UNPROCESSABLE_ENTITY, *error.errors)
+            return RefusedError(_status_of(error), *error.errors)
         case IntegrityError() | DataError():
             return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, *refusal_by_database(error).errors)
         case RequestValidationError():
@@ -177,3 +176,13 @@ def _refusal_of(error: Exception, request: Request) -> RefusedError:
         case _:
             log.exception('%s %s failed', request.method, request.url.path, exc_info=error)
             return RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, 'Something went wrong here; it has been logged')
+
+
+def _status_of(error: RefusedWriteError) -> HTTPStatus:
+    match error:
+        case RowGoneError():
+            return HTTPStatus.NOT_FOUND
+        case NotAllowedError():
+            return HTTPStatus.FORBIDDEN
+        case _:
+            return HTTPStatus.UNPROCESSABLE_ENTITY

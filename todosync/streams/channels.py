@@ -105,16 +105,19 @@ class Channels:
         :param sid: the Socket.IO id of the leader
         :param data: ``stream``, the name, ``scope``, and ``version``, what the browser holds (``None`` if nothing)
         :return: ``ok``. If it is true, a snapshot or a delta follows as ``todosync_answer``, or a message that says why
-            the socket may not read. If it is false, no page of this process shows this, or the socket does not lead
+            the socket may not read, whether or not anybody may. If it is false, there is no such stream, no page of
+            this process shows the scope, or the socket does not lead
         """
-        channel = self._find(str(data['stream']), data.get('scope'))
-        if channel is None or not self._may_subscribe(sid):
+        stream, scope = str(data['stream']), data.get('scope')
+        channel = self._find(stream, scope)
+        asked = channel or self._unwatched(stream, scope)
+        if asked is None or not self._may_subscribe(sid):
             return {'ok': False}
-        if await self._is_refused(sid, channel):
-            await channel.dismiss(sid, REFUSAL)
+        if await self._is_refused(sid, asked):  # asked first: who may not read a scope does not learn whether others do
+            await asked.dismiss(sid, REFUSAL)
             return {'ok': True}
-        if self._find(str(data['stream']), channel.scope) is not channel:
-            return {'ok': False}  # it has ended meanwhile
+        if channel is None or self._find(stream, channel.scope) is not channel:
+            return {'ok': False}  # nobody watches it, or it has ended meanwhile
         if channel not in self._answers:
             self._answers[channel] = Answers(channel.key, channel.answer, self._is_connected)
         self._answers[channel].ask(sid, Version.from_message(data.get('version')) or NOTHING)
@@ -144,6 +147,17 @@ class Channels:
             return scopes.get(read_scope(scopes.stream, scope))
         except ValueError:
             return None
+
+    def _unwatched(self, stream_name: str, scope: Any) -> Channel | None:
+        """Return a channel that refuses a scope which nobody watches; ``None`` if the stream can have no such scope."""
+        scopes = self._scopes.get(stream_name)
+        if scopes is None or not self._rights.are_asked:
+            return None
+        try:
+            asked = read_scope(scopes.stream, scope)
+        except ValueError:
+            return None
+        return None if asked is None else scopes.make_channel(asked)
 
     async def _is_refused(self, sid: str, channel: Channel) -> bool:
         if not self._rights.are_asked:

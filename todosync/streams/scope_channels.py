@@ -39,7 +39,8 @@ class ScopeChannels:
         self.stream = stream
         self._database = database
         self._cable = cable
-        self._make_channel = make_channel
+        self.make_channel = make_channel
+        """Makes the channel of a scope, which is not begun."""
         self.on_end: Callable[[Channel], None] = lambda channel: None
         """Called with a channel that has ended."""
         self._channels: dict[ScopeValue, Channel] = {}
@@ -84,7 +85,7 @@ class ScopeChannels:
         self._watchers[scope] = self._watchers.get(scope, 0) + 1
         channel = self._channels.get(scope)
         if channel is None:
-            channel = self._channels[scope] = self._make_channel(scope)
+            channel = self._channels[scope] = self.make_channel(scope)
             self._tasks.begin(channel.start())
         return channel
 

@@ -7,7 +7,7 @@ from .author import Author
 from .effects import RowOrId
 from .inbox import Inbox
 from .queues import BATCH_LIMIT, Batch
-from .refusals import RefusedWriteError, RowGoneError, refusal_by_database
+from .refusals import NotAllowedError, RefusedWriteError, RowGoneError, refusal_by_database
 from .shapes import NOW, insert_shape, makes_ids, named_by, shown_defaults, update_shape
 from .write import Write
 from .writer import Writer
@@ -18,6 +18,7 @@ __all__ = [
     'Author',
     'Batch',
     'Inbox',
+    'NotAllowedError',
     'RefusedWriteError',
     'RowGoneError',
     'RowOrId',

@@ -12,7 +12,7 @@ from todosync.streams import Row, RowId, ScopeValue, Stream, UnservableError, to
 
 from .author import PROGRAM, Author
 from .deleted import Deleted
-from .refusals import IdTakenError, RefusedWriteError, RowGoneError
+from .refusals import IdTakenError, NotAllowedError, RefusedWriteError, RowGoneError
 from .shapes import Values, check_values, insert_shape, update_shape
 from .write import Write
 
@@ -102,7 +102,7 @@ def restore_effect(stream: Stream, row_id: RowId, kept: Deleted, *, author: Auth
 
     def put_back(session: Session) -> Any:
         there = session.get(stream.model, stream.key(row_id))
-        if there is not None and author.may_read(stream, _scope(stream, there)):
+        if there is not None and author.may_read(stream, scope_of(stream, there)):
             return there
         values = kept.find(stream, row_id, session) if there is None else None
         if values is None:
@@ -197,7 +197,7 @@ def _refuse_unknown(stream: Stream, values: Values) -> None:
 
 def _checked(stream: Stream, write: Write, author: Author) -> Write:
     """Return a write that has passed the rules of its stream. A row that its author may not read counts as gone."""
-    if write.row is not None and not author.may_read(stream, _scope(stream, write.row)):
+    if write.row is not None and not author.may_read(stream, scope_of(stream, write.row)):
         raise gone(stream, write.row.id)
     for rule in stream.declared.rules:
         rule(write)
@@ -206,13 +206,17 @@ def _checked(stream: Stream, write: Write, author: Author) -> Write:
 
 def _refuse_unreadable(stream: Stream, row: Any, author: Author) -> None:
     """Refuse a write after which the row would be in a scope that its author may not read."""
-    scope = _scope(stream, row)
+    scope = scope_of(stream, row)
     if not author.may_read(stream, scope):
         sentence = 'You may not write here; ask somebody who may to let you in'
-        raise RefusedWriteError(sentence, fields={stream.scope: sentence} if stream.scope else {})
+        raise NotAllowedError(sentence, fields={stream.scope: sentence} if stream.scope else {})
 
 
-def _scope(stream: Stream, row: Any) -> ScopeValue | None:
+def scope_of(stream: Stream, row: Any) -> ScopeValue | None:
+    """Return the scope in which a row is, as messages hold it; ``None`` if the stream has no scopes.
+
+    :param row: an object of the stream's model
+    """
     return stream.told(stream.scope, getattr(row, stream.scope)) if stream.scope else None
 
 

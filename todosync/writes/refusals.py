@@ -57,6 +57,10 @@ class RowGoneError(RefusedWriteError, LookupError):
     """
 
 
+class NotAllowedError(RefusedWriteError):
+    """Its author may not read where the row would be, so they may not write there either. Nothing was written."""
+
+
 class IdTakenError(RefusedWriteError):
     """A row with the id that was chosen for a new one exists. Nothing was written; the row may get another id."""
 

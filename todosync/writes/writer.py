@@ -11,7 +11,7 @@ from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import DataError, IntegrityError
 
 from todosync.database import Database
-from todosync.streams import Stream
+from todosync.streams import Stream, person
 
 from .author import PROGRAM, Author
 from .deleted import forget_deleted
@@ -97,7 +97,7 @@ class Writer:
 
             note = writer.insert(NOTES, {'text': 'Buy milk'})
         """
-        return self._transaction(stream, insert_effect(stream, values, author=author), key)
+        return self._transaction(stream, insert_effect(stream, values, author=author), key, author)
 
     def update(
         self, stream: Stream, row: RowOrId, values: Values, *, key: str | None = None, author: Author = PROGRAM
@@ -118,7 +118,7 @@ class Writer:
 
             writer.update(NOTES, note, {'urgent': True})
         """
-        return self._transaction(stream, update_effect(stream, row, values, author=author), key)
+        return self._transaction(stream, update_effect(stream, row, values, author=author), key, author)
 
     def delete(self, stream: Stream, row: RowOrId, *, key: str | None = None, author: Author = PROGRAM) -> None:
         """Delete a row.
@@ -135,7 +135,7 @@ class Writer:
 
             writer.delete(NOTES, note)
         """
-        self._transaction(stream, delete_effect(stream, row, author=author), key)
+        self._transaction(stream, delete_effect(stream, row, author=author), key, author)
 
     def do(self, stream: Stream, verb: str, row: RowOrId, *, key: str | None = None, author: Author = PROGRAM) -> Any:
         """Do what a verb of the stream does to a row.
@@ -154,19 +154,20 @@ class Writer:
 
             writer.do(NOTES, 'archive', note)
         """
-        return self._transaction(stream, verb_effect(stream, verb, row, author=author), key)
+        return self._transaction(stream, verb_effect(stream, verb, row, author=author), key, author)
 
-    def _transaction(self, stream: Stream, effect: Effect, key: str | None) -> Any:
+    def _transaction(self, stream: Stream, effect: Effect, key: str | None, author: Author) -> Any:
         try:
-            return self._carry_out(stream, effect, key)
+            return self._carry_out(stream, effect, key, author)
         except (IntegrityError, DataError) as error:
             raise refusal_by_database(error, stream) from error
 
-    def _carry_out(self, stream: Stream, effect: Effect, key: str | None) -> Any:
+    def _carry_out(self, stream: Stream, effect: Effect, key: str | None, author: Author) -> Any:
         if key is None:
             with self.database.write() as session:
                 return effect.carry_out(session)
-        once = Once(key, effect.request)
+        sender = [] if author.user is None else [person(author.user)]  # to another one it is not answered
+        once = Once(key, [*effect.request, *sender])
         try:
             return self._do_once(stream, effect, once)
         except IntegrityError:
