@@ -286,14 +286,25 @@ class Stream:
         """
         log = self._log
         newest = select(log.c.version, log.c.mark).order_by(log.c.version.desc()).limit(1)
-        if scope is not None:  # a row of the log without a scope is about all scopes
-            of_scope = log.c.scope == self.stored_scope(scope)
-            last = [select(func.max(log.c.version)).where(about) for about in (of_scope, log.c.scope.is_(None))]
-            if until is not None:
-                last = [query.where(log.c.version <= until) for query in last]
-            newest = newest.where(log.c.version.in_([query.scalar_subquery() for query in last]))
+        if scope is not None:
+            newest = newest.where(log.c.version.in_(self._last_numbers(scope, until)))
         row = session.connection().execute(newest).first()
         return Version(int(row[0]), row[1] or '') if row else Version(0, '')
+
+    def version_after(self, session: Session, since: Version, scope: ScopeValue | None = None) -> Version | None:
+        """Return the current version, or ``None`` if the change log does not have an earlier one with its mark.
+
+        Both questions are one query, because each change asks them.
+
+        :param session: a transaction of the database that has the table
+        :param since: the earlier version
+        :param scope: the scope (default: the stream as a whole)
+        """
+        log = self._log
+        numbers = [since.number, *self._last_numbers(scope)]
+        both = select(log.c.version, log.c.mark).where(log.c.version.in_(numbers)).order_by(log.c.version)
+        found = [Version(int(number), mark or '') for number, mark in session.connection().execute(both)]
+        return found[-1] if since.mark and since in found else None
 
     def count(self, session: Session) -> int:
         """Return how many rows the table has.
@@ -344,11 +355,12 @@ class Stream:
         :return: the delta, which has no rows if nothing has changed. ``None`` if the caller needs a snapshot: the
             change log does not have this version with its mark, or more than :data:`DELTA_MAX_ROWS` rows have changed
         """
-        if not self.has_held(session, since):
+        newest = self.version_after(session, since, scope)
+        if newest is None:
             return None
-        log, newest = self._log, self.version(session, scope)
-        if since == newest:
+        if newest == since:
             return Delta.nothing(self.name, since, scope)
+        log = self._log
         changed = (
             select(log.c[self.change_key]).where(log.c.version > since.number).distinct().limit(DELTA_MAX_ROWS + 1)
         )
@@ -487,6 +499,19 @@ class Stream:
             found = told_key(source, value)
             ids += [] if found is None else [found]
         return ids
+
+    def _last_numbers(self, scope: ScopeValue | None, until: int | None = None) -> list[Any]:
+        """Return the numbers of the last row of the log about a scope, and of the last about all, as expressions.
+
+        :param scope: the scope; of the stream as a whole there is one number
+        :param until: later rows do not count
+        """
+        log = self._log
+        about: list[Any] = [None] if scope is None else [log.c.scope == self.stored_scope(scope), log.c.scope.is_(None)]
+        last = select(func.max(log.c.version))
+        if until is not None:
+            last = last.where(log.c.version <= until)
+        return [(last if rows is None else last.where(rows)).scalar_subquery() for rows in about]
 
     def _is_about_all(self, session: Session, since: Version) -> bool:
         """Return whether the log has a row about all scopes after a version. Then it does not tell what has changed."""
