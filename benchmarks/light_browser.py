@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -39,13 +40,14 @@ class LightBrowser:
 
     :param url: where the app is
     :param listener: called with each event that a socket receives
+    :param user: who a proxy in front of the app would say it is
     """
 
-    def __init__(self, url: str, listener: Listener | None = None) -> None:
+    def __init__(self, url: str, listener: Listener | None = None, *, user: str = '') -> None:
         self._address = urlsplit(url)
         self._listener = listener
         self._http = httpx.AsyncClient(
-            base_url=url, timeout=PAGE_TIMEOUT, verify=False
+            base_url=url, timeout=PAGE_TIMEOUT, headers={'X-User': user} if user else {}, verify=False
         )  # no TLS, no certificates to load
         self.sockets: list[LightSocket] = []
 
@@ -55,10 +57,13 @@ class LightBrowser:
         response.raise_for_status()
         return Page(response.text)
 
-    async def open(self, path: str = '/', *, stream: str | None = 'todos') -> LightSocket:
+    async def open(
+        self, path: str = '/', *, stream: str | None = 'todos', scopes: Iterable[int | None] = (None,)
+    ) -> LightSocket:
         """Open a tab that gets a socket.
 
         :param stream: the stream to subscribe to; ``None`` where the server is plain NiceGUI
+        :param scopes: the scopes to subscribe to
         """
         page = await self.load(path)
         query = urlencode({'EIO': '4', 'transport': 'websocket', **page.handshake})
@@ -74,19 +79,25 @@ class LightBrowser:
         self.sockets.append(socket)
         if stream is not None:
             assert (await socket.call('todosync_hello', page.handshake))['ok']
-            await self._subscribe(socket, stream)
+            for scope in scopes:
+                await self.subscribe(socket, stream, scope)
         return socket
 
-    async def _subscribe(self, socket: LightSocket, stream: str) -> None:
+    async def subscribe(self, socket: LightSocket, stream: str, scope: int | None = None) -> None:
+        """Ask for all rows of a stream, or of a scope, and wait until they have come or are refused."""
         arrived = asyncio.Event()
+        listener = socket.listener
 
         def note_first(event: str, data: Any, at: float, size: int) -> None:
-            if event == 'todosync_answer':
+            listener(event, data, at, size)
+            if event == 'todosync_answer' or (event == 'todosync_data' and 'refused' in data):
                 arrived.set()
 
-        listener, socket.listener = socket.listener, note_first
-        await socket.call('todosync_fetch', {'stream': stream, 'version': None})
-        await arrived.wait()
+        socket.listener = note_first
+        of_scope = {} if scope is None else {'scope': scope}
+        answer = await socket.call('todosync_fetch', {'stream': stream, **of_scope, 'version': None})
+        if answer['ok']:  # else there is nothing to wait for
+            await arrived.wait()
         socket.listener = listener
 
     async def follow(self, leader: LightSocket, path: str = '/') -> Page:

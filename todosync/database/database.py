@@ -25,6 +25,7 @@ from .errors import DatabaseUnavailableError, UnknownOutcomeError, explained, ex
 from .log_table import LogTable
 from .migrations import is_migrated
 from .outage import QUIET, Outage
+from .session import WriteSession
 
 SCHEMA_PAUSE = 0.1
 """Seconds in which those who write go on, between two attempts to change the schema."""
@@ -95,6 +96,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Open a write transaction, committed on leaving the block and rolled back if the block raises.
 
+        The block itself can neither commit nor roll back.
+
         :raises DatabaseUnavailableError: the database cannot be written to: locked by another program, disk
             full, read-only, gone; nothing was written
         :raises UnknownOutcomeError: it went away during the commit; it is not known whether something was written
@@ -106,12 +109,12 @@ class Database:
             self._told(self._writes),
             explained(),
             self._turn(),
-            Session(self._writing_engine, expire_on_commit=False) as session,
+            WriteSession(self._writing_engine, expire_on_commit=False) as session,
         ):
             yield session
             session.flush()
             with explained_commit():
-                session.commit()
+                session.commit_at_the_end()
         if self._dialect.place() != place:
             raise UnknownOutcomeError('its file was replaced by another one')
         self._on_commit()

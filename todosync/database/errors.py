@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 RAISE_EXCEPTION = 'P0001'
@@ -124,6 +124,20 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
         yield connection
         with explained_commit():
             connection.commit()
+
+
+def is_mistake(error: SQLAlchemyError) -> bool:
+    """Return whether the statement itself is wrong, so that trying again would not help.
+
+    :param error: the error of a statement that is not one of the library's own
+    """
+    if isinstance(error, (DataError, IntegrityError, PoolTimeoutError)):
+        return False
+    if not isinstance(error, DBAPIError):
+        return True  # one of SQLAlchemy's own, such as a result of two rows where one was asked for
+    if isinstance(error, ProgrammingError):
+        return getattr(error.orig, 'sqlstate', None) != RAISE_EXCEPTION
+    return getattr(error.orig, 'sqlite_errorcode', sqlite3.SQLITE_OK) == sqlite3.SQLITE_ERROR
 
 
 def reason(error: DBAPIError) -> str:

@@ -13,6 +13,7 @@ from todosync.streams import Row, RowId, ScopeValue, Stream, UnservableError, to
 from .author import PROGRAM, Author
 from .deleted import Deleted
 from .refusals import IdTakenError, NotAllowedError, RefusedWriteError, RowGoneError
+from .rules import run_by_app
 from .shapes import Values, check_values, insert_shape, update_shape
 from .write import Write
 
@@ -126,7 +127,8 @@ def verb_effect(stream: Stream, verb: str, row: RowOrId, *, author: Author = PRO
 
     def do_it(session: Session) -> Any:
         write = _checked(stream, Write(verb, stored(stream, row, session), {}, session, author.user), author)
-        act(session, write.row)
+        with run_by_app(stream.name, verb):
+            act(session, write.row)
         _refuse_unreadable(stream, write.row, author)
         return write.row
 
@@ -200,7 +202,8 @@ def _checked(stream: Stream, write: Write, author: Author) -> Write:
     if write.row is not None and not author.may_read(stream, scope_of(stream, write.row)):
         raise gone(stream, write.row.id)
     for rule in stream.declared.rules:
-        rule(write)
+        with run_by_app(stream.name, rule.__name__):
+            rule(write)
     return write
 
 
