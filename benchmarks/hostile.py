@@ -36,7 +36,9 @@ HONEST = 5
 WRITE_INTERVAL = 0.5
 EACH_AT_ONCE = 2
 """How many strangers attack in each way at a time."""
-ROUNDS = 3
+LEAST_ROUNDS = 3
+ROUND_MINUTES = 10
+"""How long a round is at most. After each the server is looked at."""
 PAUSE = 0.05
 SETTLE = 45.0
 """Seconds until the server has given up on the last stranger."""
@@ -336,13 +338,15 @@ async def measure(minutes: float, settle: float = SETTLE) -> Chapter:
     async with serving_todos(TODOS, RECONNECT_TIMEOUT=FORGOTTEN_AFTER) as server:
         await make_once(server)
         attacks: Counter[str] = Counter()
-        rounds: list[Held] = []
-        for _ in range(ROUNDS):
+        rounds = max(LEAST_ROUNDS, round(minutes / ROUND_MINUTES))
+        held_after: list[Held] = []
+        for _ in range(rounds):
             honest = Honest(server)
-            attacks.update(await _attack_beside(honest, server, 60 * minutes / ROUNDS))
-            rounds.append(await held(server, settle))
-        # what is held at most decides which memory can be used again, so the first rounds are no measure
-        before, after = rounds[-2:]
+            attacks.update(await _attack_beside(honest, server, 60 * minutes / rounds))
+            held_after.append(await held(server, settle))
+            print(f'round {len(held_after)}: {held_after[-1]}', file=sys.stderr)
+        # what is held at most decides which memory can be used again, so the first half of the rounds is no measure
+        before, after = held_after[rounds // 2], held_after[-1]
         log = server.log_path.read_text()
     before_first, *tracebacks = log.split('Traceback (most recent call last)')
     if tracebacks:
@@ -350,8 +354,8 @@ async def measure(minutes: float, settle: float = SETTLE) -> Chapter:
     ways = ', '.join(f'{name} {count}' for name, count in sorted(attacks.items()))
     return Chapter(
         'Hostile sockets',
-        f'Strangers attack for {minutes:g} minutes, beside {HONEST} honest browsers, in {ROUNDS} rounds; '
-        f'growth is that of the last. How often in each way: {ways}.',
+        f'Strangers attack for {minutes:g} minutes, beside {HONEST} honest browsers, in {rounds} rounds; '
+        f'growth is counted from the end of round {rounds // 2 + 1}. How often in each way: {ways}.',
         [
             *_growth(before, after),
             Figure('tracebacks in the log', str(len(tracebacks)), size(len(log)), 'none', not tracebacks),

@@ -175,7 +175,7 @@ async def test_a_cable_that_fails_or_is_slow_keeps_nobody_waiting_and_little_in_
         one.tell(ANN, Entry(str(number)))
     await one.exchange.stop()
     assert [record.getMessage() for record in caplog.records] == [
-        'other processes are not told who is here: the disk is full'
+        'telling other processes who is here fails: the disk is full; further failures are counted'
     ]
 
 

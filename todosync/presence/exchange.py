@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from todosync.database import Outage
 from todosync.streams import Looking, listen
 
 from .people import Editing
@@ -74,7 +75,7 @@ class Exchange:
         """Whom this process has asked since it looked last."""
         self._looked = 0.0
         self._room = threading.Semaphore(0)
-        self._failing = False
+        self._outage = Outage(log, 'telling other processes who is here')
         self._publisher: ThreadPoolExecutor | None = None
         self._answering: asyncio.TimerHandle | None = None
         self._beating = Looking('who is here', self._beat, BEAT_INTERVAL)
@@ -181,11 +182,10 @@ class Exchange:
     def _publish_now(self, encoded: bytes) -> None:
         try:
             self._cable.publish(TOPIC, encoded)
-            self._failing = False
         except OSError as error:
-            if not self._failing:
-                log.warning('other processes are not told who is here: %s', error)
-            self._failing = True
+            self._outage.note(error)
+        else:
+            self._outage.end()
         finally:
             self._room.release()
 
