@@ -52,19 +52,15 @@ from todosync.streams import (
     person,
     read_scope,
 )
-from todosync.tabs import Sessions, Tabs, checked, share_socket, shared_socket
+from todosync.tabs import SHARING_ONLY, Sessions, Tabs, checked, share_socket, shared_socket
 from todosync.views import Readers, Views
 from todosync.writes import Author, Batch, Inbox, Writer
 
 if TYPE_CHECKING:
     from todosync.production import StatusBoard
 
-STREAMS_MODULE = 'streams/streams.js'
-"""A module that every page of an app with streams loads, also a page without a list: it may lead for the others."""
-WRITES_MODULE = 'writes/writes.js'
-"""A module that every page of an app with writable streams loads: it may lead, and then sends what the others write."""
-PRESENCE_MODULE = 'presence/presence.js'
-"""A module that every page of an app with streams loads: it may lead, and then passes on who edits what."""
+READING, WRITING = 'live.js', 'writable.js'
+"""What the pages of an app with streams load, and those of one whose streams can be written."""
 RETRY_INTERVAL = 1.0
 """Seconds between two attempts to open the database, the cable and the jobs."""
 
@@ -327,9 +323,7 @@ class SyncServer:
 
     async def _start(self) -> None:
         if self.streams:
-            self._socket.entries |= {STREAMS_MODULE, PRESENCE_MODULE}
-        if self._is_writable:
-            self._socket.entries.add(WRITES_MODULE)
+            self._socket.script = WRITING if self._is_writable else READING
         if not await asyncio.to_thread(self._open_patiently):
             return
         await self.channels.start()
@@ -359,7 +353,7 @@ class SyncServer:
         await self.rights_watch.stop()
         if self.views.set_role in self._socket.role_listeners:
             self._socket.role_listeners.remove(self.views.set_role)
-        self._socket.entries -= {STREAMS_MODULE, PRESENCE_MODULE, WRITES_MODULE}
+        self._socket.script = SHARING_ONLY
         await self.presences.stop()
         await self.channels.stop()
         self.views.clear()

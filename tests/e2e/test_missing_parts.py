@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, Route
 from tests.e2e.browser import Chromium, eventually, status
 from tests.server import ROOT, RunningServer, running_server
 
-PARTS = [f'**/{part}' for part in ('nicegui.js', 'leader.js', 'tab.js', 'vue.esm*', 'quasar.important*', 'socket.io*')]
+PARTS = [f'**/{part}' for part in ('nicegui.js', 'leader.js', 'vue.esm*', 'quasar.important*', 'socket.io*')]
 SENTENCE = 'A part of this page did not come.'
 
 

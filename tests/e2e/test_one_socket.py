@@ -41,7 +41,7 @@ def test_tabs_of_a_build_with_another_protocol_keep_apart(tabs: Tabs, server: Ru
     if not locks:
         tabs.context.add_init_script('delete Navigator.prototype.locks')
     tabs.open_many(2)
-    tabs.context.route('**/tabs/messages.js', speak_another_protocol)
+    tabs.context.route('**/writable.js', speak_another_protocol)
     newer = tabs.open_many(2)
     assert newer[0].evaluate('todosync.tab.channel.name') != tabs.pages[0].evaluate('todosync.tab.channel.name')
     assert [status(page)['role'] for page in tabs.pages] == ['leader', 'follower', 'leader', 'follower']
@@ -60,7 +60,7 @@ def test_tabs_of_a_build_with_another_protocol_keep_apart(tabs: Tabs, server: Ru
 
 
 def speak_another_protocol(route: Route) -> None:
-    """Serve a module as a later build has it."""
+    """Serve the script as a later build has it."""
     body = re.sub(r'PROTOCOL = (\d+);', lambda match: f'PROTOCOL = {int(match[1]) + 1};', route.fetch().text())
     route.fulfill(body=body, content_type='text/javascript')
 

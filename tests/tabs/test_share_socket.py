@@ -72,15 +72,7 @@ async def test_only_an_app_with_streams_has_its_pages_load_what_is_for_streams(t
     async with user_simulation(main_file=ROOT / 'main.py') as user:
         with_streams = (await user.http_client.get('/status')).text
     assert re.findall(r'<script type="module" src="/_nicegui/todosync/\w+/(.*?)"', alone) == ['leader.js']
-    assert '/streams/' not in alone
-    assert re.findall(r'<script type="module" src="/_nicegui/todosync/\w+/(.*?)"', with_streams) == [
-        'leader.js',
-        'presence/presence.js',
-        'streams/streams.js',
-        'writes/writes.js',
-    ]
-    preloaded = re.findall(r'<link rel="modulepreload" href="/_nicegui/todosync/\w+/(.*?)"', with_streams)
-    assert {'tabs/tab.js', 'streams/relay.js', 'streams/store.js'} <= set(preloaded)
+    assert re.findall(r'<script type="module" src="/_nicegui/todosync/\w+/(.*?)"', with_streams) == ['writable.js']
 
 
 @pytest.mark.parametrize('secret', ['', "storage_secret='secret'"])

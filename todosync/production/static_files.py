@@ -58,7 +58,7 @@ def _files(directory: Path) -> Iterator[tuple[Path | bytes, Path]]:
     for key, module in dependencies.esm_modules.items():
         yield from _tree(module.path, root / 'esm' / key)
     modules = Modules()
-    for name, content in modules.contents.items():
+    for name, content in modules.scripts.items():
         yield content, directory / modules.url.lstrip('/') / name
 
 

@@ -21,7 +21,7 @@ from .backlog import lift_limit, limit_backlogs
 from .client_manager import index_rooms
 from .frames import Hello
 from .guard import Guard
-from .modules import Modules
+from .modules import SHARING_ONLY, Modules
 from .nicegui_contract import has_heads, mismatch
 from .sessions import Sessions
 from .tabs import Role, Tabs
@@ -87,8 +87,8 @@ class SharedSocket:
         self.is_running = False
         self.role_listeners: list[Callable[[Client, Role], None]] = []
         """Called when a client's role has changed."""
-        self.entries: set[str] = set()
-        """Further modules that each page loads, by their paths below ``assets/``."""
+        self.script = SHARING_ONLY
+        """What each page loads, one of :attr:`Modules.scripts`."""
         self._has_run = False
         self._modules = Modules()
         self._mount = self._modules.routes(self._settle_session)
@@ -182,9 +182,9 @@ class SharedSocket:
             self.sessions.recognise(client)
             head = self._modules.head(
                 request,
+                self.script,
                 session_tag=self.sessions.tag(client),
                 reason_to_keep_apart=self.mismatch,
-                further_entries=self.entries,
             )
             before = client._head_html
             client._head_html = head + before
