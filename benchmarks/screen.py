@@ -22,6 +22,7 @@ SETTLED = 0.5
 FLOOR = ['#socket', '', '', '', '']
 """The first of the windows of the floor holds the socket."""
 OF_FLOOR = 2.25
+"""How many times what the browser itself takes the change may take."""
 FLAT = 1.2
 """The allowed ratio of the cost of a change with the longest list to that with the shortest."""
 WATCH = """
