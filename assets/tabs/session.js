@@ -7,7 +7,7 @@
  * which session the browser has kept; the server knows whether the page may move to it.
  */
 
-const SESSION_URL = new URL("../../session", import.meta.url); // beside the modules, wherever the app is
+const SESSION_URL = new URL("../session", import.meta.url); // beside the scripts, wherever the app is; see tabs/modules.py
 const ANSWERS_MAX = 20; // pages of two sessions that were opened together meet at each ping
 const SETTLE_DELAY_MS = 100;
 
