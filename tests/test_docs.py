@@ -146,6 +146,21 @@ async def test_the_scopes_of_the_readme_run(tmp_path: Path) -> None:
         await user.should_see('paint', retries=100)
 
 
+async def test_the_history_of_the_readme_runs(tmp_path: Path) -> None:
+    async with running(tmp_path, 'history.py') as user:
+        await user.open('/')
+        errands = RowUser(user, todosync.current_server().streams[0])
+        await errands.view.insert(text='Buy milk')
+        await user.should_see('Buy milk', retries=100)
+        await errands.write('update', errands.row(), text='Buy oats')
+        await errands.trigger('tell', 'click', errands.row(text='Buy oats')['id'])
+        await user.should_see('Somebody, insert: Buy milk', retries=100)
+        await user.should_see('Somebody, update: Buy oats')
+        await errands.write('delete', errands.row())
+        user.find('Put back').click()
+        await user.should_see('Buy oats', retries=100)
+
+
 def let_in(name: str, project: int) -> None:
     with todosync.current_server().database.write() as session:
         for statement in (
@@ -156,7 +171,7 @@ def let_in(name: str, project: int) -> None:
 
 
 def test_all_python_of_the_readme_is_run_here() -> None:
-    programs = {'share.py', 'main.py', 'imports.py', 'chores.py', 'notes.py', 'tasks.py', 'test_notes.py'}
+    programs = {'share.py', 'main.py', 'imports.py', 'chores.py', 'notes.py', 'tasks.py', 'history.py', 'test_notes.py'}
     assert set(PYTHON) == programs | {'migrations/env.py'}
     # the tests of test_notes.py are run in tests/testing
 

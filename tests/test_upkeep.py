@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from sqlalchemy import text
 
 from tests.waiting import wait_until
@@ -33,6 +35,18 @@ def test_old_changes_are_trimmed_and_the_version_stays(open_server: SyncServer) 
     with open_server.database.read() as session:
         assert TODOS.version(session).number == 3
         assert session.connection().scalar(text('SELECT count(*) FROM changes')) == 1
+
+
+def test_what_happened_is_forgotten_when_the_stream_says_so(open_server: SyncServer) -> None:
+    for title in ('a', 'b'):
+        create_todo(open_server.database, {'title': title})
+    with open_server.database.write() as session:
+        old = 'UPDATE todosync_history SET at = :at WHERE id = 1'
+        session.connection().execute(
+            text(old), {'at': str(datetime.now(UTC).replace(tzinfo=None) - timedelta(days=91))}
+        )
+    upkeep.trim_change_log()
+    assert [change.after['title'] for change in open_server.writer.history(TODOS)] == ['b']
 
 
 def test_the_cable_the_cache_and_the_failures_are_kept_small(open_server: SyncServer) -> None:

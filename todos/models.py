@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -115,6 +115,7 @@ TODOS = Stream(
     fields=('id', 'title', 'completed', 'created_at'),
     change_log='changes',
     change_key='todo_id',
+    history=timedelta(days=90),
 )
 
 TODOS.writable('title', 'completed')

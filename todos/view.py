@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from nicegui import run
+from todosync import Live, Rows, View, use_view
 
-from todosync import Live, RefusedWriteError, Row, Rows, View, use_view
-
-from . import actions
 from .models import TODOS, Todo
 
 
@@ -41,20 +38,6 @@ class TodoView(View):
             todo = await view.add('Buy milk')
         """
         return cast(Todo, await self.insert(title=title))
-
-    async def restore(self, todo: Row) -> None:
-        """Put a deleted todo back, with its id and its place in the list. Do nothing if it is not deleted.
-
-        :param todo: the todo as it was in :attr:`todos`
-        :raises RefusedWriteError: the page's user may not read the todos
-
-        Example::
-
-            await view.restore(deleted)
-        """
-        if self.is_withheld:
-            raise RefusedWriteError(self.refused)
-        await run.io_bound(actions.restore_todo, self.database, todo)
 
 
 def use_todo_sync() -> TodoView:

@@ -30,7 +30,7 @@ from .settings import Settings
 from .streams import CacheEntry, Row, ScopeValue, Stream, Version, count, plural, total
 from .tabs import Role, share_socket
 from .views import Live, LogEntry, Presence, Rows, View, use_presence, use_stream, use_view
-from .writes import Author, RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
+from .writes import Author, Change, RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
 
 __all__ = [
     'ID_MAX',
@@ -38,6 +38,7 @@ __all__ = [
     'BrowserChoice',
     'BrowserList',
     'CacheEntry',
+    'Change',
     'Database',
     'DatabaseUnavailableError',
     'Editing',

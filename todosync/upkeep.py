@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from todosync.jobs import job
 from todosync.runtime import current_server
+from todosync.writes import forget_history
 
 KEY_RETENTION = 24 * 60 * 60
 """Seconds for which the outcomes of writes with a key are kept."""
@@ -16,12 +17,16 @@ QUEUE_RETENTION = 90 * 24 * 60 * 60
 
 @job
 def trim_change_log() -> None:
-    """Delete changes that are older than the retention. A browser that was away for longer gets all rows."""
+    """Delete changes that are older than the retention. A browser that was away for longer gets all rows.
+
+    What the history has of a stream is kept for as long as the stream says.
+    """
     server = current_server()
     limit = _ago(server.settings.change_log_retention)
     for stream in server.streams:
         with server.database.write() as session:
             stream.trim(session, limit)
+        forget_history(server.database, stream, datetime.now(UTC) - (stream.history or timedelta()))
 
 
 @job

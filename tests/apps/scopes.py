@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from nicegui import app, ui
 from sqlalchemy import BigInteger, Column, Integer
 from sqlmodel import Field, SQLModel, select
@@ -46,6 +48,7 @@ TASKS = Stream(
     scope='project_id',
     may_read=is_member,
     rights=(ProjectMember,),
+    history=timedelta(days=90),
     totals={'all': count(), 'done': count('done')},
     texts=lambda totals: {'summary': f'{totals["done"]} of {totals["all"]} done'},
 )

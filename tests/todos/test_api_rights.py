@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,18 @@ async def test_who_may_read_the_todos_may_do_all(http: httpx.AsyncClient) -> Non
     assert again.status_code == 304
     assert (await http.get('/todos/export.json', headers=ann)).json() == listed.json()
     assert (await http.delete(path, headers=ann)).status_code == 204
+
+
+async def test_the_history_tells_who_has_asked(http: httpx.AsyncClient, server: SyncServer) -> None:
+    milk = (await add(http, **{'X-User': 'ann'})).json()['id']
+    await http.patch(f'/todos/{milk}', json={'todo': {'title': 'Buy oats'}}, headers={'X-User': 'cleo'})
+    await http.delete(f'/todos/{milk}', headers={'X-User': 'ann', 'Idempotency-Key': 'once'})
+    found = await asyncio.to_thread(server.writer.history, TODOS)
+    assert [(change.action, change.who) for change in found] == [
+        ('delete', 'ann'),
+        ('update', 'cleo'),
+        ('insert', 'ann'),
+    ]
 
 
 @pytest.mark.parametrize('who', [{}, {'X-User': 'bob'}], ids=['nobody', 'bob'])

@@ -10,13 +10,12 @@ from sqlalchemy import text
 
 from tests.writing import create_todo, delete_todo, update_todo
 from todos import MIGRATIONS
-from todos.actions import restore_todo
 from todos.models import TODOS
 from todosync import new_id
 from todosync.database.database import Database
 from todosync.ids import EPOCH, GIVEN_ID_MAX, ID_MAX
 from todosync.streams.messages import Row
-from todosync.writes import RefusedWriteError, RowGoneError
+from todosync.writes import RefusedWriteError, RowGoneError, Writer
 
 
 def rows(database: Database) -> list[Row]:
@@ -64,8 +63,8 @@ def test_a_deleted_todo_can_be_put_back_as_it_was_once(database: Database) -> No
     create_todo(database, {'title': 'Buy oats'})
     before = rows(database)
     delete_todo(database, todo.id or 0)
-    restore_todo(database, before[1])
-    restore_todo(database, before[1])
+    Writer(database).restore(TODOS, before[1])
+    Writer(database).restore(TODOS, before[1])
     assert rows(database) == before
 
 

@@ -20,13 +20,14 @@ from .errors import (
     write_transaction,
 )
 from .file_watch import FileWatch
+from .history_table import HistoryTable, history
 from .log_table import LogTable
 from .log_watch import LogWatch
 from .objections import Kind as ObjectionKind
 from .objections import Objection, objection_of
 from .outage import QUIET, Outage
 from .postgres_url import POSTGRES_CONNECTION, conninfo_of
-from .sql import by_code_points, decimal_text, instant, iso_utc, sql_now
+from .sql import as_bytes, by_code_points, decimal_text, instant, iso_utc, sql_now
 from .sqlite import damage_of
 from .wal import enter_wal
 
@@ -39,12 +40,14 @@ __all__ = [
     'DatabaseOutdatedError',
     'DatabaseUnavailableError',
     'FileWatch',
+    'HistoryTable',
     'LogTable',
     'LogWatch',
     'Objection',
     'ObjectionKind',
     'Outage',
     'UnknownOutcomeError',
+    'as_bytes',
     'by_code_points',
     'conninfo_of',
     'damage_of',
@@ -54,6 +57,7 @@ __all__ = [
     'explained',
     'first_line',
     'forbid_event_loop',
+    'history',
     'instant',
     'is_mistake',
     'iso_utc',

@@ -22,6 +22,7 @@ from .base import BUSY_TIMEOUT, DATA
 from .commits import CommitSignal
 from .dialects import dialect_of
 from .errors import DatabaseUnavailableError, UnknownOutcomeError, explained, explained_commit, is_damage
+from .history_table import newest_change, sign_changes
 from .log_table import LogTable
 from .migrations import is_migrated
 from .outage import QUIET, Outage
@@ -77,6 +78,7 @@ class Database:
         self._one_writer = threading.Lock()  # the databases' own waiting polls or holds connections; a lock hands over
         self._engine = self._dialect.make_engine()
         self._writing_engine = self._dialect.for_writing(self._engine)
+        self._keeps_history = False
         self.doubted = threading.Event()
         """Set when what was read cannot be true, so that the file may be damaged."""
         self._reads = Outage(log, 'reading the database', quiet=QUIET)
@@ -93,11 +95,12 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, who: str = '') -> Iterator[Session]:
         """Open a write transaction, committed on leaving the block and rolled back if the block raises.
 
         The block itself can neither commit nor roll back.
 
+        :param who: who makes the changes, for their history
         :raises DatabaseUnavailableError: the database cannot be written to: locked by another program, disk
             full, read-only, gone; nothing was written
         :raises UnknownOutcomeError: it went away during the commit; it is not known whether something was written
@@ -111,8 +114,11 @@ class Database:
             self._turn(),
             WriteSession(self._writing_engine, expire_on_commit=False) as session,
         ):
+            since = newest_change(session) if who and self._keeps_history else None
             yield session
             session.flush()
+            if since is not None:
+                sign_changes(session, since, who)
             with explained_commit():
                 session.commit_at_the_end()
         if self._dialect.place() != place:
@@ -167,6 +173,7 @@ class Database:
             missing = log.missing_columns(connection)
         if missing:
             raise DatabaseUnavailableError(missing)
+        self._keeps_history |= log.history is not None
         if self.has_change_log(log, exactly=True):
             return  # without waiting for those who write
 

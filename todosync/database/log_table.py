@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Table, Uuid, inspect
 
+from .history_table import HistoryTable
+
 
 @dataclass(frozen=True)
 class LogTable:
@@ -19,6 +21,7 @@ class LogTable:
         of a row that moves, the one that it left and the one that it entered; empty if there is none
     :param is_keyed: whether the table has an ``id``, a whole number or a UUID; without one the log tells only that
         something has changed
+    :param history: what the history notes of it, ``None`` if none is kept
     """
 
     source: Table
@@ -26,6 +29,7 @@ class LogTable:
     key: str
     scope: str = ''
     is_keyed: bool = True
+    history: HistoryTable | None = None
 
     def scope_ddl(self, uuid: str) -> str:
         """Return the column of the log for the scope, to stand before others; empty if there is none.

@@ -16,10 +16,12 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from .base import DATA, begin, first_row_ddl
 from .commits import CommitSignal, Watching
+from .history_table import history
 from .log_table import LogTable
 from .outage import Outage
 from .ownership import Ownership
 from .postgres_connection import connect, connect_to_server
+from .postgres_history import history_ddl, unwanted_triggers
 from .postgres_url import POSTGRES_CONNECTION, conninfo_of
 
 ONE_WRITER_LOCK = 715_031_883
@@ -49,7 +51,8 @@ NOTE = text(  # none where the log has no marks, as in a dump of an older releas
     "WHERE attrelid = to_regclass(:log) AND attname = 'mark' AND NOT attisdropped"
 )
 TRIGGERS = text(
-    'SELECT tgname AS name, tgenabled AS enabled, prosrc AS body FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid '
+    'SELECT tgname AS name, tgenabled AS enabled, prosrc AS body, to_regclass(:history) IS NOT NULL AS has_history '
+    'FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid '
     'WHERE tgrelid = to_regclass(:source) AND NOT tgisinternal'
 )
 
@@ -136,23 +139,32 @@ class PostgresDialect:
             *trigger('on_delete', 'AFTER DELETE', 'ROW', write_old),
             *trigger('on_truncate', 'BEFORE TRUNCATE', 'STATEMENT', write_all),
             *self.signal_ddl(DATA, source),
+            *history_ddl(table),
         ]
 
     def enforcement_ddl(self, table: LogTable) -> list[str]:
-        """Return the statements by which triggers fire under every ``session_replication_role``, and a note of them."""
+        """Return the statements by which triggers fire under every ``session_replication_role``, and a note of them.
+
+        Triggers of a history that is kept no longer are removed here, so that the note is the same where none ever was.
+        """
         source, triggers = table.source.name, self._triggers(table)
         always = [f'ALTER TABLE {source} ENABLE ALWAYS TRIGGER {name}' for name in triggers]
-        return [*always, f"COMMENT ON TABLE {table.name} IS '{self._note(table)}'"]
+        removal = [f'DROP TRIGGER IF EXISTS {name} ON {source}' for name in unwanted_triggers(table)]
+        return [*always, *removal, f"COMMENT ON TABLE {table.name} IS '{self._note(table)}'"]
 
     def has_change_log(self, connection: Connection, table: LogTable, *, exactly: bool) -> bool:
         """Compare the note of the statements that were executed, and what has become of the triggers since."""
-        names = {'source': table.source.name, 'log': table.name}
+        names = {'source': table.source.name, 'log': table.name, 'history': history.name}
         found = {row.name: row for row in connection.execute(TRIGGERS, names)}
         triggers, bodies = self._triggers(table), self._bodies(table)
         if not all(name in found and found[name].enabled == 'A' for name in triggers):
             return False
+        if table.history and not all(row.has_history for row in found.values()):
+            return False
         if not exactly:
             return True
+        if any(name in found for name in unwanted_triggers(table)):
+            return False
         note = connection.execute(NOTE, names).scalar()
         return note == self._note(table) and all(
             found[name].body == bodies[function] for name, function in triggers.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, String
+from sqlalchemy import DateTime, LargeBinary, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ColumnElement, FunctionElement, literal_column
@@ -51,6 +51,23 @@ class by_code_points(FunctionElement[str]):  # noqa: N801
 
     type = String()
     inherit_cache = True
+
+
+class as_bytes(FunctionElement[bytes]):  # noqa: N801
+    """A text as its bytes in UTF-8. SQLite also keeps texts that are none, which its driver refuses to read."""
+
+    type = LargeBinary()
+    inherit_cache = True
+
+
+@compiles(as_bytes, 'sqlite')
+def _as_bytes_sqlite(element: as_bytes, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f'CAST({compiler.process(element.clauses, **kwargs)} AS BLOB)'
+
+
+@compiles(as_bytes, 'postgresql')
+def _as_bytes_postgresql(element: as_bytes, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"convert_to({compiler.process(element.clauses, **kwargs)}, 'UTF8')"
 
 
 @compiles(by_code_points, 'sqlite')

@@ -19,8 +19,6 @@ from sqlalchemy import (
     Engine,
     ExceptionContext,
     QueuePool,
-    Table,
-    UniqueConstraint,
     create_engine,
     event,
 )
@@ -30,9 +28,11 @@ from .base import begin, first_row_ddl
 from .commits import CommitSignal, NoSignal, Watching
 from .errors import PRIMARY_CODE
 from .file_watch import FileWatch
+from .history_table import history
 from .log_table import LogTable
 from .open_file import OpenFile
 from .ownership import FileOwnership, Ownership, SoleOwnership
+from .sqlite_history import history_ddl, unique_columns
 from .wal import enter_wal
 
 CACHE_SIZE_KB = 128
@@ -123,6 +123,7 @@ class SqliteDialect:
             ),
             *trigger('on_delete', f'DELETE ON {source}', 'OLD', 'del'),
             *(self._replacement_ddl(table) if table.is_keyed else []),
+            *history_ddl(table),
         ]
 
     def enforcement_ddl(self, table: LogTable) -> list[str]:
@@ -131,8 +132,8 @@ class SqliteDialect:
 
     def has_change_log(self, connection: Connection, table: LogTable, *, exactly: bool) -> bool:
         """Compare what SQLite keeps of each statement, which is its text."""
-        query = "SELECT name, sql FROM sqlite_schema WHERE tbl_name IN (?, ?) AND type IN ('table', 'trigger')"
-        rows = connection.exec_driver_sql(query, (table.source.name, table.name))
+        query = "SELECT name, sql FROM sqlite_schema WHERE tbl_name IN (?, ?, ?) AND type IN ('table', 'trigger')"
+        rows = connection.exec_driver_sql(query, (table.source.name, table.name, history.name))
         found: dict[str, str | None] = {row.name: row.sql for row in rows}
         wanted: dict[str, str | None] = {}
         for statement in self.change_log_ddl(table):
@@ -168,7 +169,7 @@ class SqliteDialect:
         themselves. A row that is noted and stays costs a few bytes: a delta has the rows' states.
         """
         log, source = table.name, table.source.name
-        unique = _unique_columns(table.source)
+        unique = unique_columns(table.source)
         if table.scope:
             unique.append(['id'])  # the row that is replaced may have been of another scope
         same = ' OR '.join(f'({" AND ".join(f"{name} = NEW.{name}" for name in names)})' for names in unique)
@@ -288,15 +289,6 @@ def damage_of(problems: Iterable[str]) -> str:
         if problem != 'ok' and not CONSTRAINT.match(problem):
             return problem.removeprefix('*** in database main ***').strip().partition('\n')[0]
     return ''
-
-
-def _unique_columns(table: Table) -> list[list[str]]:
-    """Return the columns that the table's model declares to be unique, alone or together, besides the key."""
-    constraints = [found.columns for found in table.constraints if isinstance(found, UniqueConstraint)]
-    indexes = [
-        index.columns for index in table.indexes if index.unique and len(index.columns) == len(index.expressions)
-    ]
-    return [[f'"{column.name}"' for column in columns] for columns in (*constraints, *indexes)]
 
 
 def _open_anew_what_is_read_only(context: ExceptionContext) -> None:

@@ -8,7 +8,7 @@ from .cache import Cache, CacheEntry, MemoryCache
 from .caches import make_cache
 from .channel import Channel
 from .channels import Channels, check_names
-from .columns import plain_type
+from .columns import is_uuid, plain_type
 from .disk_cache import DiskCache
 from .embedding import escape_for_script
 from .fetch import Fetch
@@ -19,8 +19,8 @@ from .messages import Delta, Row, RowId, ScopeValue, Snapshot, head
 from .mistakes import check_texts, nearest, unknown
 from .reading import UnservableError
 from .replica import Replica
-from .rights import REFUSAL, Rights, RightsWatch, person
-from .scope import key_of, read_scope
+from .rights import REFUSAL, Rights, RightsWatch, name_of, person
+from .scope import NOT_STORED, key_of, read_scope
 from .scope_channels import ScopeChannels
 from .source import Source
 from .stream import Stream
@@ -31,6 +31,7 @@ from .version import NOTHING, Version
 
 __all__ = [
     'NOTHING',
+    'NOT_STORED',
     'REFUSAL',
     'Broadcaster',
     'Cache',
@@ -62,9 +63,11 @@ __all__ = [
     'count',
     'escape_for_script',
     'head',
+    'is_uuid',
     'key_of',
     'listen',
     'make_cache',
+    'name_of',
     'nearest',
     'person',
     'plain_type',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import (
@@ -76,6 +77,8 @@ def check_kinds(stream: Stream) -> None:
             refuse(stream, f'has {given!r} as its `{name}`, which is no text', f'give one name as a text{also}')
     if not isinstance(stream.fields, (tuple, list)) or not all(isinstance(name, str) for name in stream.fields):
         refuse(stream, f'has {stream.fields!r} as its `fields`', "give the names of columns, as in ('id', 'text')")
+    if stream.history is not None and not (isinstance(stream.history, timedelta) and stream.history > timedelta()):
+        refuse(stream, f'has {stream.history!r} as its `history`, which is no time', 'give a `timedelta` of some days')
     if not isinstance(stream.totals, Mapping):
         refuse(stream, f'has {stream.totals!r} as its `totals`', "give totals by name, as in {'all': count()}")
     for name, kind in stream.totals.items():

@@ -86,6 +86,11 @@ def person(user: Any) -> str:
     return '' if user is None else f'{type(user).__name__} {getattr(user, "id", user)}'
 
 
+def name_of(user: Any) -> str:
+    """Return how a user is called: a text itself, the ``name`` of an object; empty if that is not known."""
+    return user if isinstance(user, str) else str(getattr(user, 'name', '') or '')
+
+
 def rights_log(model: Any) -> LogTable:
     """Return the change log of a table of rights. It tells only that something has changed, and not what."""
     return LogTable(model.__table__, f'{model.__table__.name}_rights', 'record_id', is_keyed=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any, overload
@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.expression import ColumnElement, column, table
 from sqlmodel import Session, SQLModel
 
-from todosync.database import LogTable, by_code_points, instant
+from todosync.database import HistoryTable, LogTable, by_code_points, instant
 
 from .columns import is_stored_well, is_time, is_uuid, plain_type, scale_of, told, wire
 from .declared import Declared, Rule, Verb
@@ -71,6 +71,8 @@ class Stream:
         without scopes only the user), and returns whether they may read that; it runs in a thread and may look at the
         database. Without it nobody may, if ``setup()`` is given ``current_user``; else everybody
     :param rights: the models of the tables at which ``may_read`` looks; after a change in one of them it is asked again
+    :param history: for how long the database notes who changed what, see :meth:`View.history` (default: it notes
+        nothing)
     :raises ValueError: it cannot work like this; the message names the stream, the field and the remedy
 
     Example::
@@ -89,6 +91,7 @@ class Stream:
     scope: str = ''
     may_read: Callable[..., bool] | None = None
     rights: tuple[type[SQLModel], ...] = ()
+    history: timedelta | None = None
     declared: Declared = field(default_factory=Declared, init=False, repr=False)
     """What may be written, see :meth:`writable`."""
 
@@ -179,7 +182,8 @@ class Stream:
     @property
     def log_table(self) -> LogTable:
         """The table that the change log is about, and the names in the log."""
-        return LogTable(self.table, self.change_log, self.change_key, self.scope)
+        history = HistoryTable(self.name, self.fields) if self.history else None
+        return LogTable(self.table, self.change_log, self.change_key, self.scope, history=history)
 
     @property
     def topic(self) -> str:

@@ -14,7 +14,7 @@ from nicegui.events import GenericEventArguments
 
 from todosync.presence import Editing, Person, Presences
 from todosync.runtime import current_server
-from todosync.streams import Row, person
+from todosync.streams import Row, name_of, person
 from todosync.tabs import Role
 
 from .live import Live
@@ -212,8 +212,7 @@ def _who(server: SyncServer, client: Client) -> str:
 
 
 def _name(server: SyncServer, client: Client) -> str:
-    user = server.rights.user_of(client.request) if server.rights.are_asked else None
-    return user if isinstance(user, str) else str(getattr(user, 'name', '') or '')
+    return name_of(server.rights.user_of(client.request))
 
 
 def _focus(view: View, presence: Presence, e: GenericEventArguments) -> None:

@@ -11,6 +11,7 @@ import logging
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from nicegui import Client, binding
 from todosync.database import Database
 from todosync.streams import Channel, Replica, Row, RowId, ScopeValue, Stream, key_of
 from todosync.tabs import Role
-from todosync.writes import Author, RowOrId, Writer
+from todosync.writes import Author, Change, RowOrId, Writer
 
 from .event_log import Category, EventLog, LogEntry
 from .live import Live
@@ -212,6 +213,40 @@ class View:
             await view.do(archive, note)
         """
         return await self._write(self._writer.do, verb.__name__, row)
+
+    async def restore(self, what: Change | RowOrId) -> Any:
+        """Put back what the history has noted: a deleted row, whoever deleted it, or the values before an update.
+
+        :param what: a :class:`Change` that :meth:`history` returned; or a deleted row, as ``rows`` had it, or its id
+        :return: the row as it is then, an object of the stream's model. A row that is there already stays as it is
+        :raises RefusedWriteError: it was refused, or the history has it no longer; nothing was written
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            await view.restore(note)
+        """
+        return await self._write(self._writer.restore, what)
+
+    async def history(
+        self, row: RowOrId | None = None, *, limit: int = 50, before: Change | None = None
+    ) -> list[Change]:
+        """Return who changed what and when, the newest change first, as far as the page's user may read it.
+
+        :param row: of which row: one of ``rows``, an object of the stream's model, or an id (default: of all rows, also
+            of those that were deleted)
+        :param limit: how many changes at most, up to 500
+        :param before: only what has happened before this change, to read on
+        :raises ValueError: the stream keeps no history, see ``Stream(history=...)``
+        :raises DatabaseUnavailableError: the database cannot be read now
+
+        Example::
+
+            for change in await view.history(note):
+                ui.label(f'{change.who or "somebody"} at {change.at:%H:%M}')
+        """
+        read = partial(self._writer.history, self.stream, row, scope=self.scope, limit=limit, before=before)
+        return await asyncio.to_thread(read, author=self._author())
 
     async def _write(self, write: Callable[..., Any], *args: Any) -> Any:
         async with self._turn:  # a page's writes are done in the order in which it asks for them

@@ -5,6 +5,7 @@ Imports ``database``, ``ids`` and ``streams``.
 
 from .author import Author
 from .effects import RowOrId
+from .history import Change, forget_history
 from .inbox import Inbox
 from .queues import BATCH_LIMIT, Batch
 from .refusals import NotAllowedError, RefusedWriteError, RowGoneError, refusal_by_database
@@ -17,6 +18,7 @@ __all__ = [
     'NOW',
     'Author',
     'Batch',
+    'Change',
     'Inbox',
     'NotAllowedError',
     'RefusedWriteError',
@@ -24,6 +26,7 @@ __all__ = [
     'RowOrId',
     'Write',
     'Writer',
+    'forget_history',
     'insert_shape',
     'makes_ids',
     'named_by',

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import ColumnElement, delete, insert, select
@@ -16,6 +15,16 @@ from todosync.streams import RowId, Stream
 from .tables import deleted, seconds
 
 log = logging.getLogger(__name__)
+
+
+class Kept(Protocol):
+    """Where deleted rows are, to be put back."""
+
+    def keep(self, stream: Stream, row: Any, session: Session) -> None:
+        """Keep a row that is about to be deleted."""
+
+    def find(self, stream: Stream, row_id: RowId, session: Session) -> Any:
+        """Return a row that was kept, an object of the stream's model, ``None`` if there is none."""
 
 
 class Deleted:
@@ -40,10 +49,10 @@ class Deleted:
         values = {'id': row_id, 'row': kept, 'at': seconds(datetime.now(UTC))}
         connection.execute(insert(deleted).values(queue=self._queue, stream=stream.name, **values))
 
-    def find(self, stream: Stream, row_id: RowId, session: Session) -> Mapping[str, Any] | None:
-        """Return a row that was kept, in JSON values, ``None`` if there is none."""
+    def find(self, stream: Stream, row_id: RowId, session: Session) -> Any:
+        """Return a row that was kept, an object of the stream's model, ``None`` if there is none."""
         found = session.connection().scalar(select(deleted.c.row).where(self._is(stream, str(row_id))))
-        return None if found is None else orjson.loads(found)
+        return None if found is None else stream.model.model_validate(orjson.loads(found))
 
     def _is(self, stream: Stream, row_id: str) -> ColumnElement[bool]:
         of_stream = (deleted.c.queue == self._queue) & (deleted.c.stream == stream.name)

@@ -11,7 +11,8 @@ from sqlmodel import Session, SQLModel
 from todosync.streams import Row, RowId, ScopeValue, Stream, UnservableError, told_key, unknown
 
 from .author import PROGRAM, Author
-from .deleted import Deleted
+from .deleted import Kept
+from .history import Change, FromHistory
 from .refusals import IdTakenError, NotAllowedError, RefusedWriteError, RowGoneError
 from .rules import run_by_app
 from .shapes import Values, check_values, insert_shape, update_shape
@@ -78,7 +79,7 @@ def update_effect(stream: Stream, row: RowOrId, values: Values, *, author: Autho
     return Effect([stream.name, 'update', id_of(stream, row), given], carry_out)
 
 
-def delete_effect(stream: Stream, row: RowOrId, kept: Deleted | None = None, *, author: Author = PROGRAM) -> Effect:
+def delete_effect(stream: Stream, row: RowOrId, kept: Kept | None = None, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of a delete.
 
     :param kept: where the row is kept, to be put back
@@ -94,7 +95,7 @@ def delete_effect(stream: Stream, row: RowOrId, kept: Deleted | None = None, *, 
     return Effect([stream.name, 'delete', id_of(stream, row)], remove)
 
 
-def restore_effect(stream: Stream, row_id: RowId, kept: Deleted, *, author: Author = PROGRAM) -> Effect:
+def restore_effect(stream: Stream, row_id: RowId, kept: Kept, *, author: Author = PROGRAM) -> Effect:
     """Return the effect of putting a deleted row back as it was. A row that is there stays as it is.
 
     :param kept: where the row was kept
@@ -105,15 +106,27 @@ def restore_effect(stream: Stream, row_id: RowId, kept: Deleted, *, author: Auth
         there = session.get(stream.model, stream.key(row_id))
         if there is not None and author.may_read(stream, scope_of(stream, there)):
             return there
-        values = kept.find(stream, row_id, session) if there is None else None
-        if values is None:
+        row = kept.find(stream, row_id, session) if there is None else None
+        if row is None or not author.may_read(stream, scope_of(stream, row)):
             raise RefusedWriteError('This was deleted too long ago to be put back')
-        row = stream.model.model_validate(values)
         write = _checked(stream, Write('restore', row, {}, session, author.user), author)
         session.add(write.row)
         return write.row
 
     return Effect([stream.name, 'restore', row_id], put_back)
+
+
+def take_back_effect(stream: Stream, change: Change, *, author: Author = PROGRAM) -> Effect:
+    """Return the effect of putting back what the history has noted: a deleted row, or the values before an update.
+
+    :raises RefusedWriteError: the change is another one, or has changed nothing that may be written
+    """
+    if change.action == 'delete':
+        return restore_effect(stream, change.row_id, FromHistory(change.id), author=author)
+    before = {name: value for name, value in change.before.items() if name in stream.declared.fields}
+    if not before:
+        raise RefusedWriteError('There is nothing here that can be put back')
+    return update_effect(stream, change.row_id, before, author=author)
 
 
 def verb_effect(stream: Stream, verb: str, row: RowOrId, *, author: Author = PROGRAM) -> Effect:

@@ -65,7 +65,7 @@ class Inbox:
             self._busy.discard(sid)
 
     def _decide(self, batch: Batch, author: Author) -> list[dict[str, Any]]:
-        with self._writer.database.write() as session:
+        with self._writer.database.write(author.who) as session:
             record = QueueRecord(session, batch.queue, self._streams, author)
             record.confirm(batch.confirmed)
             decided = [record.decide(write) for write in batch.writes]

@@ -23,8 +23,9 @@ from todosync.ids import GIVEN_ID_MAX, is_of_the_future
 from todosync.streams import RowId, Stream
 
 from .author import PROGRAM, Author
-from .deleted import Deleted
+from .deleted import Deleted, Kept
 from .effects import Effect, delete_effect, insert_effect, restore_effect, update_effect, verb_effect
+from .history import FromHistory
 from .once import request_hash
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError, refusal_by_database
 from .tables import outcomes, queues, seconds
@@ -162,7 +163,8 @@ class QueueRecord:
                 raise RefusedWriteError(f'There is no stream {write.stream!r}')
             with explained(), self._session.begin_nested():
                 scope = stream.scope_of(self._session, write.id)  # of a row that moves: where its author saw it
-                effect = _effect(stream, write, self._deleted, self._author)
+                kept = FromHistory() if stream.history else self._deleted
+                effect = _effect(stream, write, kept, self._author)
                 conflicts = self._conflicts(stream, write)
                 effect.carry_out(self._session)
                 self._session.flush()
@@ -210,7 +212,7 @@ def by_name(streams: Iterable[Stream]) -> dict[str, Stream]:
     return {stream.name: stream for stream in streams if stream.is_writable}
 
 
-def _effect(stream: Stream, write: QueuedWrite, kept: Deleted, author: Author) -> Effect:
+def _effect(stream: Stream, write: QueuedWrite, kept: Kept, author: Author) -> Effect:
     values = json.dumps(write.values).encode()
     if stream.key(write.id) is None:
         raise RefusedWriteError(f'{write.id!r} is no id of the stream {stream.name!r}')

@@ -11,11 +11,22 @@ from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import DataError, IntegrityError
 
 from todosync.database import Database
-from todosync.streams import Stream, person
+from todosync.streams import ScopeValue, Stream, person, read_scope
 
 from .author import PROGRAM, Author
 from .deleted import forget_deleted
-from .effects import Effect, RowOrId, delete_effect, insert_effect, update_effect, verb_effect
+from .effects import (
+    Effect,
+    RowOrId,
+    delete_effect,
+    id_of,
+    insert_effect,
+    restore_effect,
+    take_back_effect,
+    update_effect,
+    verb_effect,
+)
+from .history import Change, FromHistory, read_history
 from .once import Once, forget_done
 from .queues import forget_queues
 from .refusals import refusal_by_database
@@ -156,6 +167,61 @@ class Writer:
         """
         return self._transaction(stream, verb_effect(stream, verb, row, author=author), key, author)
 
+    def restore(self, stream: Stream, what: Change | RowOrId, *, author: Author = PROGRAM) -> Any:
+        """Put back what the history has noted, see :meth:`View.restore`.
+
+        :param stream: a stream whose history is kept
+        :param what: a change of a row; or a deleted row, as an object of the model or as a view had it, or its id
+        :param author: who writes (default: the program itself, which may write everywhere)
+        :return: the row after the write, an object of the stream's model
+        :raises RefusedWriteError: the write was refused, or the history has it no longer
+        :raises DatabaseUnavailableError: the database cannot be written to now; nothing was written
+
+        Example::
+
+            writer.restore(NOTES, writer.history(NOTES)[0])
+        """
+        if isinstance(what, Change):
+            return self._transaction(stream, take_back_effect(stream, what, author=author), None, author)
+        effect = restore_effect(stream, id_of(stream, what), FromHistory(), author=author)
+        return self._transaction(stream, effect, None, author)
+
+    def history(
+        self,
+        stream: Stream,
+        row: RowOrId | None = None,
+        *,
+        scope: ScopeValue | None = None,
+        limit: int = 50,
+        before: Change | None = None,
+        author: Author = PROGRAM,
+    ) -> list[Change]:
+        """Return who changed what and when, the newest change first, see :meth:`View.history`.
+
+        :param stream: a stream whose history is kept
+        :param row: of which row, as an object of the model or of a view's ``rows``, or its id (default: of all)
+        :param scope: in which scope, of a stream with scopes
+        :param limit: how many changes at most, up to 500
+        :param before: only what has happened before this change, to read on
+        :param author: who reads (default: the program itself); they are told nothing if they may not read the scope
+        :raises ValueError: no history is kept, or the stream has no such scope
+        :raises DatabaseUnavailableError: the database cannot be read now
+
+        Example::
+
+            for change in writer.history(NOTES, note):
+                print(change.at, change.who, change.action)
+        """
+        if stream.history is None:
+            remedy = 'say for how long, as in Stream(..., history=timedelta(days=90))'
+            raise ValueError(f'the stream {stream.name!r} keeps no history; {remedy}')
+        of_scope = read_scope(stream, scope)
+        row_id = None if row is None else id_of(stream, row)
+        if not author.may_read(stream, of_scope):
+            return []
+        with self.database.read() as session:
+            return read_history(session, stream, of_scope, row_id, limit=limit, before=before)
+
     def _transaction(self, stream: Stream, effect: Effect, key: str | None, author: Author) -> Any:
         try:
             return self._carry_out(stream, effect, key, author)
@@ -164,20 +230,20 @@ class Writer:
 
     def _carry_out(self, stream: Stream, effect: Effect, key: str | None, author: Author) -> Any:
         if key is None:
-            with self.database.write() as session:
+            with self.database.write(author.who) as session:
                 return effect.carry_out(session)
         sender = [] if author.user is None else [person(author.user)]  # to another one it is not answered
         once = Once(key, [*effect.request, *sender])
         try:
-            return self._do_once(stream, effect, once)
+            return self._do_once(stream, effect, once, author.who)
         except IntegrityError:
             with self.database.read() as session:
                 if once.outcome(session) is None:
                     raise
-            return self._do_once(stream, effect, once)  # somebody else has just done it
+            return self._do_once(stream, effect, once, author.who)  # somebody else has just done it
 
-    def _do_once(self, stream: Stream, effect: Effect, once: Once) -> Any:
-        with self.database.write() as session:
+    def _do_once(self, stream: Stream, effect: Effect, once: Once, who: str) -> Any:
+        with self.database.write(who) as session:
             known = once.outcome(session)
             if known is not None:
                 return stream.model.model_validate(known['row']) if known['row'] else None
