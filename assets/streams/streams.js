@@ -4,7 +4,7 @@
 import { shallowReactive } from "vue";
 import { log, tab } from "../leader.js";
 import { expressions } from "./expressions.js";
-import { choice, choose, where } from "./choices.js";
+import { choice, choose, ordered, where } from "./choices.js";
 import { StreamRelay } from "./relay.js";
 import { onScripts } from "./scripts.js";
 import { Store } from "./store.js";
@@ -31,4 +31,5 @@ Object.assign(/** @type {any} */ (window).todosync, {
   choice,
   choose,
   where,
+  ordered,
 });

@@ -67,7 +67,7 @@ def test_rows_show_what_has_changed_before_they_are_scrolled_to_and_back(app: Ru
         app.request('PATCH', f'/todos/{ids[number]}', {'todo': {'title': title}})
 
     def scroll_to(top: int) -> None:
-        page.locator('[role=list]').evaluate('(list, top) => list.scrollTo(0, top)', top)
+        page.locator('.q-virtual-scroll').evaluate('(list, top) => list.scrollTo(0, top)', top)
 
     rename(199, 'in view')
     eventually(lambda: rows(page)[0] == 'in view')
@@ -92,7 +92,7 @@ def test_a_scroll_right_after_rows_were_rendered_is_not_taken_back(app: RunningS
         app.add(f'more {number}')
     titles = [todo['title'] for todo in app.todos()]
     eventually(lambda: rows(page)[:1] == titles[:1])
-    page.locator('[role=list]').evaluate("""(list) => {
+    page.locator('.q-virtual-scroll').evaluate("""(list) => {
       // told of new rows before the next frame
       const observer = new MutationObserver(() => { observer.disconnect(); list.scrollTo(0, 24 * 60); });
       observer.observe(list, { childList: true, subtree: true });

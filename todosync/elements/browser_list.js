@@ -3,25 +3,44 @@
  * A list with virtual scrolling, of the items that a JavaScript expression returns. Its slot is the template of a row.
  * When one item is replaced, only its row is rendered: neither the other rows nor the page.
  *
+ * The rows of a list of some hundreds are all rendered, the first ones at once and the others while the browser is idle,
+ * so that its own search finds each of them. Of a longer list only what is near is rendered, until somebody presses Ctrl+F.
+ * A print has all rows.
+ *
  * When rows come and go, the row that a person points at or types in stays where it is: the list scrolls by as much as
  * the row would have moved. Where it cannot scroll, a click that comes too soon after the move does not count: it was
- * meant for the row that was there before.
+ * meant for the row that was there before. When a row goes that has the focus, the row in its place gets it.
+ *
+ * This module is long because NiceGUI serves a component as one file.
  */
 
 import { cloneVNode, h, markRaw, resolveComponent, shallowReactive } from "vue";
 
 const REST = 40; // the last rows of a list, up to this number, are always rendered, in view or not
+const ALL = 500; // of a list of so many, all are rendered
+const MOST = 10_000; // rows that are rendered for a print, or for the browser's search
+const SCREENS = 5; // so many screens of rows are rendered in the first pause, twice as many in the next
+const GROW_PAUSE_MS = 100; // Quasar has rendered them by then
 const SCROLL_PAUSE_MS = 45; // Quasar renders after 35 ms without a scroll event, so this must be longer
 
 const TOO_SOON_MS = 500; // a person who sees a row move under the pointer needs this long to hold a click back
 const MOVED_PX = 4; // a row that has moved by less is where it was
 
+const PRINT_STYLE = `
+.q-virtual-scroll:has(> .todosync-print-style) { overflow: visible !important; height: auto !important; }
+.todosync-printed ~ * { display: none !important; }`;
+const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
+
+/** @type {(callback: () => void) => void} */
+const whenIdle = window.requestIdleCallback ?? ((callback) => setTimeout(callback, GROW_PAUSE_MS)); // Safari has none
+
 /** @typedef {Map<any, number>} Tops where the rendered rows are on the screen, by key, in their order */
 /** @typedef {{ key: any, index: number, item: any }} Place where a row is rendered, and what it shows */
+/** @typedef {{ element: Element, key: any, index: number, part: number }} Focused a part of a row, by its place in it */
 
 /** A row. It is rendered again when another item is in its place, or when Python has changed the template. */
 const Row = {
-  props: ["place", "places", "elements", "renderRow"],
+  props: ["place", "places", "elements", "renderRow", "noteMounted"],
   /** @this {any} */
   render() {
     const [row] = this.renderRow({ row: this.place.item });
@@ -30,6 +49,7 @@ const Row = {
   /** @this {any} */
   mounted() {
     this.elements.set(this.place.key, this.$el);
+    this.noteMounted();
   },
   /** @this {any} */
   unmounted() {
@@ -70,7 +90,7 @@ function watchPerson() {
 
 export default {
   props: { items: String, itemKey: String, rowHeight: Number },
-  data: () => ({ list: markRaw({ items: /** @type {any[]} */ ([]), length: 0 }) }),
+  data: () => ({ list: markRaw({ items: /** @type {any[]} */ ([]), length: 0 }), screens: 1, isPrinting: false }),
   computed: {
     /** @this {any} @returns {Function} */
     evaluate() {
@@ -85,10 +105,34 @@ export default {
     this.elements = new Map();
     /** @type {Map<any, number>} when rows have last moved without a person's doing, by key */
     this.movedAt = new Map();
+    /** @type {number} a list of so many rows is rendered as a whole */
+    this.most = ALL;
     watchPerson();
     // wrapped in a new array each time: the expression may return the same array with other items in it
     const source = () => [this.evaluate()];
     this.$watch(source, (/** @type {[any[]]} */ [items]) => this.show(items), { immediate: true });
+    this.listeners = {
+      beforeprint: this.print,
+      afterprint: this.print,
+      keydown: this.search,
+      pointerdown: this.search,
+    };
+  },
+  /** @this {any} */
+  mounted() {
+    // for Quasar the element around the rows can have the focus, so it is what assistive technology takes for the list
+    this.content = this.$el.querySelector(".q-virtual-scroll__content");
+    this.$el.removeAttribute("role");
+    this.content.setAttribute("role", "list");
+    if (this.$attrs["aria-label"]) this.content.setAttribute("aria-label", this.$attrs["aria-label"]);
+    this.$el.removeAttribute("aria-label");
+    for (const [type, listener] of Object.entries(this.listeners)) addEventListener(type, listener, true);
+    this.growLater();
+  },
+  /** @this {any} */
+  unmounted() {
+    for (const [type, listener] of Object.entries(this.listeners)) removeEventListener(type, listener, true);
+    clearTimeout(this.numbering);
   },
   methods: {
     /**
@@ -103,9 +147,84 @@ export default {
         for (const place of places) place.item = items[place.index];
       } else {
         const before = this.tops();
+        const focused = this.focused();
         this.list = markRaw({ items, length: items.length });
         if (before.size) this.keepInPlace(before);
+        if (focused) this.$nextTick(() => this.keepFocus(focused));
+        this.numberLater();
+        this.growLater();
       }
+    },
+    /** @this {any} @returns {Focused | undefined} what has the focus, if that is in a row */
+    focused() {
+      const element = document.activeElement;
+      if (!this.$el?.contains(element)) return undefined;
+      const [key, row] = [...this.elements].find(([, row]) => row.contains(element)) ?? [];
+      return row && { element, key, index: this.places.get(key).index, part: parts(row).indexOf(element) };
+    },
+    /** The row with the focus may have gone: then what stands in its place gets it. @this {any} @param {Focused} focused */
+    keepFocus(focused) {
+      const { element, index, part } = focused;
+      const isMoved = ![document.body, this.$el, this.content].includes(document.activeElement);
+      if (element.isConnected || isMoved) return;
+      const item = this.list.items[Math.min(index, this.list.length - 1)];
+      const row = item && this.elements.get(item[this.itemKey]);
+      if (!row) return this.$el.focus();
+      parts(row)[part]?.focus();
+      if (!row.contains(document.activeElement)) row.querySelector(FOCUSABLE)?.focus();
+    },
+    /** Tell assistive technology which of how many each row is. It has time until after the frame. @this {any} */
+    numberLater() {
+      this.numbering ??= setTimeout(() => {
+        this.numbering = undefined;
+        for (const [key, row] of this.elements) {
+          row.setAttribute("aria-posinset", this.places.get(key).index + 1);
+          row.setAttribute("aria-setsize", this.list.length);
+        }
+      });
+    },
+    /** Render more rows while the browser is idle, until all are rendered that should be. @this {any} */
+    growLater() {
+      if (this.list.length > this.most && this.screens > 1) this.renderScreens(1);
+      if (this.isGrowing || !this.isToGrow()) return;
+      this.isGrowing = true;
+      whenIdle(() => {
+        if (this.isToGrow() && !this.$el.scrolling) this.renderScreens(this.screens > 1 ? 2 * this.screens : SCREENS);
+        setTimeout(() => {
+          this.isGrowing = false;
+          this.growLater();
+        }, GROW_PAUSE_MS);
+      });
+    },
+    /** @this {any} */
+    isToGrow() {
+      return this.$el?.isConnected && this.elements.size < this.list.length && this.list.length <= this.most;
+    },
+    /** @this {any} @param {number} screens of rows, which Quasar renders below what is in view */
+    renderScreens(screens) {
+      this.screens = screens;
+      this.$nextTick(() => this.$refs.qRef?.refresh(-1));
+    },
+    /** The browser's search finds what is rendered: until a person goes on here, that is all. @this {any} @param {KeyboardEvent} event */
+    search(event) {
+      const { key, ctrlKey, metaKey } = event;
+      if (key === "Control" || key === "Meta") return;
+      const isSearch = key === "F3" || ((ctrlKey || metaKey) && /^[fg]$/i.test(key));
+      this.most = isSearch ? MOST : ALL;
+      this.growLater();
+    },
+    /** Have all rows in the document while it is printed. @this {any} @param {Event} event */
+    print(event) {
+      this.isPrinting = event.type === "beforeprint";
+    },
+    /** @this {any} @returns {import("vue").VNode[]} what a print needs besides the rows that are rendered */
+    printed() {
+      const { items, length } = this.list;
+      const style = h("style", { class: "todosync-print-style" }, PRINT_STYLE);
+      if (this.elements.size >= length) return [style];
+      const rows = items.slice(0, MOST).map((/** @type {any} */ row) => this.$slots.default({ row }));
+      if (length > MOST) rows.push(h("div", `… +${length - MOST}`));
+      return [style, h("div", { class: "todosync-printed" }, rows)];
     },
     /** @this {any} @returns {Tops} empty where nobody sees them */
     tops() {
@@ -182,7 +301,8 @@ export default {
   },
   /** @this {any} */
   render() {
-    const { list, places, elements } = this;
+    const { list, places, elements, screens, isPrinting, printed } = this;
+    const noteMounted = this.numberLater;
     const renderRow = this.$slots.default;
     return h(
       resolveComponent("q-virtual-scroll"),
@@ -191,21 +311,28 @@ export default {
         // Quasar renders once before it notices a new length. Without this, the last rows of a short list, and the focus
         // in them, would disappear for a moment
         itemsSize: list.length,
-        itemsFn: (/** @type {number} */ from, /** @type {number} */ size) =>
-          list.items.slice(from, list.length - from > REST ? from + size : undefined),
+        itemsFn: (/** @type {number} */ from, /** @type {number} */ size) => {
+          const isNearEnd = list.length - from - (screens > 1 ? size : 0) <= REST;
+          return list.items.slice(from, isNearEnd ? undefined : from + size);
+        },
         virtualScrollItemSize: this.rowHeight,
+        virtualScrollSliceRatioAfter: screens,
         onScrollCapture: followScroll,
         onClickCapture: this.holdBack,
       },
       {
+        ...(isPrinting ? { before: printed } : {}),
         default: (/** @type {{ index: number }} */ { index }) => {
           const place = this.placeAt(index);
-          return h(/** @type {any} */ (Row), { key: place.key, place, places, elements, renderRow });
+          return h(/** @type {any} */ (Row), { key: place.key, place, places, elements, renderRow, noteMounted });
         },
       },
     );
   },
 };
+
+/** @param {Element} row @returns {any[]} all that is in it */
+const parts = (row) => [...row.querySelectorAll("*")];
 
 /**
  * Quasar moves the focus from a row to the list when it renders other rows, because the row may disappear. But if a

@@ -18,6 +18,7 @@ class BrowserChoice(ui.element):
 
     :param name: its name in the address, different for each choice of a page
     :param options: the options; the first one is chosen where the address names none
+    :param keep: keep it for the browser instead: all tabs have the same, at once, and the address says nothing of it
 
     Example::
 
@@ -25,11 +26,11 @@ class BrowserChoice(ui.element):
         notes.show_by(shown, {'All': {}, 'Urgent': {'urgent': True}})
     """
 
-    def __init__(self, name: str, options: Iterable[str]) -> None:
+    def __init__(self, name: str, options: Iterable[str], *, keep: bool = False) -> None:
         super().__init__('div')
         self.options = tuple(options)
-        self._arguments = f'{json.dumps(name)}, {json.dumps(self.options)}'
-        asked = context.client.request.query_params.get(name)
+        self._arguments = ', '.join(map(json.dumps, (name, self.options, keep)))
+        asked = None if keep else context.client.request.query_params.get(name)
         self._value = next((option for option in self.options if option.lower() == asked), self.options[0])
         self.props['role'] = 'group'
         with self:
@@ -48,17 +49,25 @@ class BrowserChoice(ui.element):
 
     @value.setter
     def value(self, option: str) -> None:
+        self._value = self.known(option)
+        self.client.run_javascript(self.choosing(option))
+
+    def known(self, option: str) -> str:
+        """Return an option of the choice.
+
+        :param option: the option
+        :raises ValueError: the choice has no such option; the message names those that it has
+        """
         if option not in self.options:
             raise ValueError(f'there is no option {option!r}; there are {", ".join(map(repr, self.options))}')
-        self._value = option
-        self.client.run_javascript(self.choosing(option))
+        return option
 
     def choosing(self, option: str) -> str:
         """Return the JavaScript that chooses an option.
 
         :param option: the option
         """
-        return f'todosync.choose({self._arguments}, {json.dumps(option)})'
+        return f'todosync.choose({json.dumps(option)}, {self._arguments})'
 
 
 class _Option(LiveElement):

@@ -29,8 +29,10 @@ Condition = Expression | None
 class BrowserList(ui.element, component='browser_list.js'):
     """A list with virtual scrolling, of items in the browser. The elements put inside are the template of every row.
 
-    Only the rows in view are in the document. A row keeps its elements while other rows come and go, so the focus and a
-    half-typed text stay in it. A row is rendered again only when its own item is replaced.
+    Of a list of more than 500 rows, only those near the view are in the document; the browser's own search (Ctrl+F) and
+    a print have up to 10,000. A row keeps its elements while other rows come and go, so the focus and a half-typed text
+    stay in it; when it goes itself, the row in its place gets the focus. A row is rendered again only when its own item
+    is replaced.
 
     :param items: a JavaScript expression that returns an array; in the template, ``props.row`` is one of them
     :param key: the field whose value is different in each item
@@ -47,7 +49,6 @@ class BrowserList(ui.element, component='browser_list.js'):
         self.props['items'] = items
         self.props['item-key'] = key
         self.props['row-height'] = row_height
-        self.props['role'] = 'list'
         with self.default_slot:
             self.row = ui.element('div').props('role=listitem')
 
@@ -95,6 +96,7 @@ class LiveList(BrowserList):
         self._condition: Condition = None
         self._by: tuple[BrowserChoice, dict[str, Condition]] | None = None
         self._search: tuple[ui.input, list[Expression]] | None = None
+        self._reversed_by: tuple[BrowserChoice, str] | None = None
         self.mark(view.key)
 
     def __enter__(self) -> RowFields:  # type: ignore[override]  # what stands in a row needs the row, not the list
@@ -152,9 +154,30 @@ class LiveList(BrowserList):
         self._by = choice, {option: self._condition_of(conditions[option]) for option in choice.options}
         self.props['items'] = self.items_expression
 
+    def reverse_by(self, choice: BrowserChoice, option: str) -> None:
+        """Show the rows in the opposite order while a choice in the browser has an option; the server is not asked.
+
+        :param choice: the choice
+        :param option: one of its options
+
+        Example::
+
+            order = BrowserChoice('order', ['Newest first', 'Oldest first'], keep=True)
+            notes.reverse_by(order, 'Oldest first')
+        """
+        self._reversed_by = choice, choice.known(option)
+        self.props['items'] = self.items_expression
+
     @property
     def items_expression(self) -> str:
         """The JavaScript expression of the rows that are shown."""
+        found = self._found_expression()
+        if self._reversed_by is None:
+            return found
+        choice, option = self._reversed_by
+        return f'todosync.ordered({found}, {choice.expression} === {json.dumps(option)})'
+
+    def _found_expression(self) -> str:
         rows, conditions = f'{stream_expression(self.view)}.rows', []
         if self._condition is not None:
             conditions.append(_function(self._condition))
@@ -175,16 +198,18 @@ class LiveList(BrowserList):
     def shown_of(self, rows: Iterable[Row]) -> list[Row]:
         """Return those of the given rows that the list shows, in their order.
 
-        :param rows: rows of the stream
+        :param rows: rows of the stream, in its order
         """
         conditions = [self._condition, self._by and self._by[1][self._by[0].value]]
         with viewed_by(viewer_of(self.client)):
-            return [
+            found = [
                 row
                 for row in rows
                 if all(condition is None or is_true(condition.evaluate(row)) for condition in conditions)
                 and self._is_found(row)
             ]
+        is_reversed = self._reversed_by is not None and self._reversed_by[0].value == self._reversed_by[1]
+        return found[::-1] if is_reversed else found
 
     def _condition_of(self, wanted: Mapping[str, Any] | Expression) -> Condition:
         if isinstance(wanted, Expression):

@@ -48,7 +48,7 @@ def finish_template(
             raise TypeError(
                 f'{name_of(element)} cannot stand in a row as it is, since all rows would share its state; {remedy}'
             )
-        if ':id' not in element.props:
+        if not {'id', ':id'} & element.props.keys():
             element.props[':id'] = f'`c{element.id}-${{props.row.id}}`'
         if 'for' in element.props:  # NiceGUI's own inputs name themselves, for their labels
             element.props[':for'] = f'`c{element.id}-${{props.row.id}}-for`'
