@@ -1,10 +1,10 @@
-"""The panel with the event log of a tab, for developers, with `event_log.js` for the browser."""
+"""The event log of a tab, for developers, with `event_log.js` for the browser."""
 
 from __future__ import annotations
 
 from nicegui import ui
 
-from todosync import BrowserList, LiveElement, View
+from todosync import BrowserList, View
 
 LOG = 'todosync.log.view'
 ROW_HEIGHT = 22
@@ -25,21 +25,17 @@ class EventLog(ui.element, component='event_log.js'):
         self._view = view
         self.classes('event-log')
         with self:
-            with ui.element('summary'):
-                ui.label('Event log')
-                LiveElement('span', {'textContent': f'{LOG}.entries.length || null'}).classes('event-count')
-            with ui.element('div').classes('event-panel'):
-                with BrowserList(f'{LOG}.isOpen ? {LOG}.entries : []', key='key', row_height=ROW_HEIGHT) as entries:
-                    ui.element('time').props(':textContent=props.row.time')
-                    category = ui.element('span').props(':textContent=props.row.category')
-                    category.props[':class'] = '`event-category event-${props.row.category}`'
-                    ui.element('span').props(':textContent=props.row.text').classes('event-text')
-                entries.classes('event-entries').props('aria-label="Event log"')
-                entries.row.classes('event')
-                clear = ui.element('button').classes('event-clear').props('type=button textContent=Clear')
-                clear.mark('event-clear').on(
-                    'click', view.clear_events, args=[], js_handler=f'() => getElement({self.id}).clear(emit)'
-                )
+            with BrowserList(f'{LOG}.isOpen ? {LOG}.entries : []', key='key', row_height=ROW_HEIGHT) as entries:
+                ui.element('time').props(':textContent=props.row.time')
+                category = ui.element('span').props(':textContent=props.row.category')
+                category.props[':class'] = '`event-category event-${props.row.category}`'
+                ui.element('span').props(':textContent=props.row.text').classes('event-text')
+            entries.classes('event-entries').props('aria-label="Event log"')
+            entries.row.classes('event')
+            clear = ui.element('button').classes('event-clear').props('type=button textContent=Clear')
+            clear.mark('event-clear').on(
+                'click', view.clear_events, args=[], js_handler=f'() => getElement({self.id}).clear(emit)'
+            )
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
         return [*super()._displayed_contents(only_visible=only_visible), *(str(entry) for entry in self._view.events)]

@@ -40,7 +40,7 @@ class LeaderBadge(LiveElement):
         }
         super().__init__('span', live)
         self._view = view
-        self.classes('leader-badge').props('role=status')
+        self.classes('leader-badge')
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
         return [*super()._displayed_contents(only_visible=only_visible), LABELS[self._view.role]]

@@ -70,7 +70,7 @@ async def status_page() -> None:
     use_theme()
     ui.add_css(Path(__file__).with_suffix('.css'))
     ui.page_title('Status')
-    with ui.element('main').classes('page status-page'):
+    with ui.element('div').classes('page status-page'):
         with ui.element('header').classes('page-header'):
             ui.element('h1').props('textContent=Status')
             ThemeToggle()

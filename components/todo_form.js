@@ -29,7 +29,7 @@ export default {
       return this.$el.querySelector("input");
     },
     /**
-     * Add a todo, and empty the field for the next one. A refused title comes back into it. Where the browser keeps no
+     * Add a todo, and empty the field for the next one; where nothing is typed, do nothing. A refused title comes back into it. Where the browser keeps no
      * writes, the server is sent the title, after it has heard that the field is empty, so it can put the title back;
      * without a connection the title then stays in the field, and it comes back if the connection ends before the answer.
      * @this {any} @param {KeyboardEvent | MouseEvent} event @param {(title: string) => void} send
@@ -40,10 +40,12 @@ export default {
       const { connected, role } = todosync.status;
       const field = this.field();
       const title = field.value;
-      const written = title.trim() ? todosync.writes.insert("todos", { title }) : null;
+      if (!title.trim()) return;
+      const written = todosync.writes.insert("todos", { title: title.trim() });
       if (!written && (this.unsent !== null || !(connected || (role === "alone" && socket?.connected)))) return;
       this.fill("");
       field.focus();
+      dispatchEvent(new Event("todo-added"));
       if (!written) {
         this.unsent = title;
         setTimeout(() => send(title));

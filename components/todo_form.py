@@ -10,6 +10,8 @@ from nicegui.events import GenericEventArguments
 
 from todosync import RefusedWriteError
 
+QUESTION = 'What needs to be done?'
+
 
 class TodoForm(ui.element, component='todo_form.js'):
     """A field for a new todo. Enter adds the todo, and the field is ready for the next one.
@@ -29,8 +31,8 @@ class TodoForm(ui.element, component='todo_form.js'):
         submit = f'(event) => getElement({self.id}).submit(event, emit)'
         self._on_submit = on_submit
         with self:
-            self.input = ui.input('What needs to be done?').mark('new-todo')
-            self.input.props('outlined bottom-slots enterkeyhint=done autocomplete=off')
+            self.input = ui.input(placeholder=QUESTION).mark('new-todo')
+            self.input.props(f'outlined bottom-slots enterkeyhint=done autocomplete=off aria-label="{QUESTION}"')
             self.input.on('keydown.enter', self._submit, js_handler=submit)
             with self.input.add_slot('append'):
                 button = ui.element('button').classes('icon icon-add').props('type=button aria-label="Add todo"')
@@ -39,6 +41,8 @@ class TodoForm(ui.element, component='todo_form.js'):
     async def _submit(self, e: GenericEventArguments) -> None:
         typed = isinstance(e.args, str)
         title = e.args if typed else self.input.value or ''
+        if not title.strip():
+            return
         is_done = False
         try:
             await self._on_submit(title)

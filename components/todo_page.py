@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from components.event_log import EventLog
-from components.leader_badge import LeaderBadge
+from components.connection import Connection
 from components.theme import ThemeToggle, use_theme
 from components.todo_form import TodoForm
-from components.todo_list import TodoList
+from components.todo_list import ItemsLeft, TodoList
+from components.view_menu import OLDEST_FIRST, ViewMenu
 from components.waiting import Waiting
 from todos import use_todo_sync
 from todosync import LiveText, LiveTitle
@@ -27,16 +27,18 @@ def todo_page() -> None:
     use_theme()
     ui.on_exception(_admit_failure)
     LiveTitle(view, 'heading')
-    with ui.element('main').classes('page'):
+    with ui.element('div').classes('page'):  # inside of Quasar's <main>
         with ui.element('header').classes('page-header'):
-            LiveText(view, 'heading', tag='h1')
+            with ui.element('div').classes('list-name').props('data-name=Todos'):
+                LiveText(view, 'heading', tag='h1')
+            ItemsLeft(view)
+            menu = ViewMenu()
             ThemeToggle()
         TodoForm(on_submit=view.add)
-        TodoList(view)
+        TodoList(view, menu.order, oldest_first=OLDEST_FIRST)
         with ui.element('footer').classes('page-footer'):
-            LeaderBadge(view)
             Waiting()
-            EventLog(view)
+            Connection(view)
 
 
 def _admit_failure() -> None:

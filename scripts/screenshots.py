@@ -55,10 +55,10 @@ def take_two_tabs(browser: Browser, server: RunningServer) -> None:
         field.press('Enter')
         for page in (leader, tab):
             page.locator('.todo', has_text='Pick up the parcel').wait_for()
-            page.locator('.event-log summary').click()
+            page.locator('.connection summary').click()
         tab.locator('.todo-checkbox').nth(1).click()
         for page in (leader, tab):
-            page.locator('.todo-title-done', has_text='Send the invoice').wait_for()
+            page.get_by_role('checkbox', name='Send the invoice', checked=True).wait_for()
             page.mouse.move(0, 0)
             page.evaluate('document.activeElement.blur()')
         pictures = [page.screenshot(animations='disabled') for page in (leader, tab)]
@@ -80,7 +80,7 @@ def take_phone(browser: Browser, server: RunningServer) -> None:
 def opened(page: Page, server: RunningServer, role: str) -> Iterator[Page]:
     """Open the app and wait until the tab has its role."""
     page.goto(server.url)
-    page.locator(f'.leader-badge[data-role={role}][data-connected=true]').wait_for()
+    page.locator(f'.leader-badge[data-role={role}][data-connected=true]').wait_for(state='attached')
     yield page
 
 

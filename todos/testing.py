@@ -51,7 +51,7 @@ class TodoUser(RowUser):
 
         Example::
 
-            assert todos.field().error == "Title can't be blank"
+            assert todos.field().error == 'Title is too long (maximum is 500 characters)'
         """
         field = self.element('new-todo')
         assert isinstance(field, ui.input)
@@ -60,7 +60,7 @@ class TodoUser(RowUser):
     async def add(self, title: str) -> None:
         """Type a title into the field for a new todo, and press Enter.
 
-        :param title: the title; a refused one stays in the field, see :meth:`field`
+        :param title: the title; a refused one stays in the field, see :meth:`field`; a blank one is no todo
 
         Example::
 
@@ -81,19 +81,20 @@ class TodoUser(RowUser):
             await todos.toggle('Buy milk')
         """
         todo = self.row(title=title)
-        await self.trigger('todo-completed', 'change', todo['id'], not todo['completed'])
+        await self.trigger('todo-list', 'toggle', todo['id'], not todo['completed'])
 
     async def edit(self, title: str, new_title: str) -> None:
         """Open the editor of a todo, type a new title, and press Enter.
 
         :param title: the title of the todo
-        :param new_title: the title to type; if it is refused, the page shows a notification with the reason
+        :param new_title: the title to type; if it is refused, the page shows a notification with the reason; where
+            nothing is left of it, the todo is deleted
 
         Example::
 
             await todos.edit('Buy milk', 'Buy oat milk')
         """
-        await self.trigger('todo-edit', 'keydown.enter', self.row(title=title)['id'], new_title)
+        await self.trigger('todo-list', 'edit', self.row(title=title)['id'], new_title)
 
     async def delete(self, title: str) -> None:
         """Click on the delete button of a todo.
@@ -104,10 +105,30 @@ class TodoUser(RowUser):
 
             await todos.delete('Buy milk')
         """
-        await self.trigger('todo-delete', 'click', self.row(title=title))
+        await self.trigger('todo-list', 'delete', self.row(title=title))
+
+    async def toggle_all(self) -> None:
+        """Click on the checkbox of all todos: all are done then, or none, where all were done.
+
+        Example::
+
+            await todos.toggle_all()
+            assert todos.done() == todos.titles()
+        """
+        await self.trigger('toggle-all', 'change')
+
+    async def clear_completed(self) -> None:
+        """Click on the button that deletes the todos that are done.
+
+        Example::
+
+            await todos.clear_completed()
+            assert todos.done() == []
+        """
+        await self.trigger('clear-completed', 'click')
 
     async def undo(self) -> None:
-        """Click on the undo button that the page shows for 8 s after a deletion.
+        """Click on the undo button that the page shows for 8 s after a deletion, of one todo or of several.
 
         Example::
 
@@ -126,3 +147,15 @@ class TodoUser(RowUser):
         """
         with self.user:
             self.element('todo-filter').value = choice
+
+    async def order(self, choice: str) -> None:
+        """Choose in which order the page shows the todos.
+
+        :param choice: ``Newest first`` or ``Oldest first``
+
+        Example::
+
+            await todos.order('Oldest first')
+        """
+        with self.user:
+            self.element('todo-order').value = choice

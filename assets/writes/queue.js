@@ -21,6 +21,8 @@ export class Queue {
   constructor(name) {
     /** @type {IDBDatabase | null} */
     this.database = null;
+    /** @type {{ transaction: IDBTransaction, done: Promise<void> } | null} keeps the writes of this moment */
+    this.adding = null;
     this.opening = this.#open(name);
   }
 
@@ -30,15 +32,24 @@ export class Queue {
   }
 
   /**
-   * Keep a write. It is on its way to the disk when this returns, so even a tab that is closed at once loses nothing.
+   * Keep a write. It is on its way to the disk when what a person does is handled, so even a tab that is closed at once
+   * loses nothing. The writes of one moment are kept by one transaction.
    * @param {Omit<Entry, "sequence">} entry @returns {Promise<number>} its place in the order
    */
   async add(entry) {
-    const transaction = this.#transaction("readwrite");
+    const { transaction, done } = (this.adding ??= this.#beginAdding());
     const request = transaction.objectStore("entries").add(entry);
-    transaction.commit();
-    await done(transaction);
+    await done;
     return Number(request.result);
+  }
+
+  #beginAdding() {
+    const transaction = this.#transaction("readwrite");
+    queueMicrotask(() => {
+      this.adding = null;
+      transaction.commit();
+    });
+    return { transaction, done: done(transaction) };
   }
 
   /** @param {number} [limit] @returns {Promise<Entry[]>} the first ones that wait, in their order */

@@ -86,15 +86,18 @@ const writes = {
    * @param {string} stream @param {RowId} id
    * @param {{ undo?: string }} [options] `undo` is the text of a notice that offers to put the row back
    */
-  delete(stream, id, { undo } = {}) {
+  delete(stream, id, options) {
+    return writes.deleteAll(stream, [id], options)?.[0] ?? null;
+  },
+  /**
+   * Delete several rows, which one notice offers to put back.
+   * @param {string} stream @param {RowId[]} ids @param {{ undo?: string }} [options]
+   */
+  deleteAll(stream, ids, { undo } = {}) {
     if (!queue.isOpen) return null;
-    const row = shownRow(stream, id);
-    const written = outbox.write(stream, "delete", id, {}, { name: nameOf(stream, row) });
-    written.kept.then((isKept) => {
-      if (!isKept || undo === undefined) return;
-      const dismiss = offerUndo(undo, () => writes.restore(stream, { ...row, id }));
-      written.then(({ state }) => state === "refused" && dismiss());
-    });
+    const rows = ids.map((id) => ({ ...shownRow(stream, id), id }));
+    const written = rows.map((row) => outbox.write(stream, "delete", row.id, {}, { name: nameOf(stream, row) }));
+    if (undo !== undefined) offerToPutBack(stream, rows, written, undo);
     return written;
   },
   /** Put back a row that this browser has deleted. @param {string} stream @param {Record<string, any>} row as it was shown */
@@ -110,6 +113,19 @@ const writes = {
     return outbox.write(stream, verb, id, {}, { shows, name: nameOf(stream, shownRow(stream, id)) });
   },
 };
+
+/**
+ * @param {string} stream @param {Record<string, any>[]} rows that were deleted, as they were shown
+ * @param {import("./outbox.js").Written[]} written what becomes of that @param {string} undo the text of the notice
+ */
+async function offerToPutBack(stream, rows, written, undo) {
+  const areKept = await Promise.all(written.map(({ kept }) => kept));
+  const kept = rows.filter((_, index) => areKept[index]);
+  if (!kept.length) return;
+  const dismiss = offerUndo(undo, () => kept.forEach((row) => writes.restore(stream, row)));
+  const outcomes = await Promise.all(written);
+  if (outcomes.every(({ state }) => state === "refused")) dismiss();
+}
 
 /** @param {string} stream @param {RowId} id @returns {Record<string, any>} */
 function shownRow(stream, id) {

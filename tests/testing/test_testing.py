@@ -37,8 +37,8 @@ async def test_a_missing_row_is_told_with_what_there_is(tester: TodoUser) -> Non
 
 
 async def test_a_missing_handler_is_told(tester: TodoUser) -> None:
-    with pytest.raises(AssertionError, match="'todo-delete' has no handler for 'dblclick'"):
-        await tester.trigger('todo-delete', 'dblclick', 1)
+    with pytest.raises(AssertionError, match="'todo-list' has no handler for 'dblclick'"):
+        await tester.trigger('todo-list', 'dblclick', 1)
 
 
 async def test_a_missing_element_is_told(tester: TodoUser) -> None:
