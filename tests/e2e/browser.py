@@ -213,20 +213,30 @@ class Tabs:
         One tab leads, the server has one socket of this browser and reaches all tabs, every tab is connected and
         shows exactly what the database holds.
         """
-        eventually(self._agree, timeout=timeout)
+        should_agree([self.pages], self.server, timeout=timeout)
 
-    def _agree(self) -> bool:
-        roles = sorted(status(page)['role'] for page in self.pages)
-        expected = sorted(['leader'] + ['follower'] * (len(self.pages) - 1))
-        assert roles == expected, (roles, [event_log(page) for page in self.pages])
-        connections = self.server.connections()
-        assert connections == {'sockets': 1, 'followers': len(self.pages) - 1}, connections
-        todos = self.server.todos()
-        for page in self.pages:
-            assert status(page)['connected']
-            assert shown(page) == todos
-            assert page.evaluate('window.did_handshake')
-        return True
+
+def should_agree(browsers: list[list[Page]], server: RunningServer, *, timeout: float = PATIENCE) -> None:
+    """Assert what must hold after any fault, see :meth:`Tabs.should_agree`.
+
+    :param browsers: the tabs of each browser
+    """
+    eventually(lambda: _agree(browsers, server), timeout=timeout)
+
+
+def _agree(browsers: list[list[Page]], server: RunningServer) -> bool:
+    for pages in browsers:
+        roles = sorted(status(page)['role'] for page in pages)
+        expected = sorted(['leader'] + ['follower'] * (len(pages) - 1))
+        assert roles == expected, (roles, [event_log(page) for page in pages])
+    connections, tabs = server.connections(), sum(map(len, browsers))
+    assert connections == {'sockets': len(browsers), 'followers': tabs - len(browsers)}, connections
+    todos = server.todos()
+    for page in [page for pages in browsers for page in pages]:
+        assert status(page)['connected']
+        assert shown(page) == todos
+        assert page.evaluate('window.did_handshake')
+    return True
 
 
 def status(page: Page) -> dict[str, Any]:

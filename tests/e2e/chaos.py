@@ -2,6 +2,10 @@
 
 The same seed draws the same steps; what the machine makes of their timing is its own affair. Run it with
 ``make chaos SEED=7 MINUTES=10 DATABASE=postgresql``; it prints each step before taking it.
+
+Two people have a browser each. What they write in its tabs is kept while the server is dead, stands still or refuses it; in the
+end each write is done once and in the order in which they acted, or they were told why not (``chaos_ledger.py``).
+The module is long because each thing that can happen to a tab is a few lines here.
 """
 
 from __future__ import annotations
@@ -20,13 +24,13 @@ from pathlib import Path
 
 from playwright._impl._errors import TargetClosedError
 from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from tests.databases import KINDS, other_program
 from tests.e2e.browser import (
     Chromium,
-    Tabs,
     cdp,
     crash,
     dump,
@@ -34,15 +38,19 @@ from tests.e2e.browser import (
     eventually,
     freeze,
     renderer_pid,
+    should_agree,
     status,
     thaw,
 )
+from tests.e2e.chaos_ledger import MARK, Ledger
 from tests.e2e.chaos_server import ServerFaults
 from tests.e2e.chaos_truth import Truth, ViolationError
 from tests.e2e.proxy import Proxy
 from tests.postgres import running_postgres
 from tests.server import RunningServer, running_server
 
+PEOPLE = ('Ann', 'Bob')
+"""Who has a browser each."""
 MAX_TABS = 6
 STEPS_BETWEEN_CHECKS = 12
 PAUSE_MAX = 0.4
@@ -63,12 +71,19 @@ JUMP = """(milliseconds) => {
 }"""
 
 
+NOTHING_WAITS = """async () => {
+  const outbox = todosync.tab.relays.find((relay) => relay.queue);
+  return outbox.shown.size === 0 && (await outbox.queue.entries()).length === 0;
+}"""
+
+
 @dataclass
 class ChaosTab:
     """A tab, what is wrong with it at the moment, and what it has shown."""
 
     name: str
     page: Page
+    person: str
     frozen: bool = False
     stopped_pid: int | None = None
     offline: CDPSession | None = None
@@ -101,9 +116,16 @@ class Chaos:
         self._random = random.Random(seed)
         self._say = say
         self._url = proxy.url
-        self._browser = browser
+        self._browsers = dict(zip(PEOPLE, (browser.context, browser.fresh_context()), strict=True))
         self._tabs: list[ChaosTab] = []
         self._count = 0
+        self._edits: dict[str, int] = {}
+        """How often each person's row has been written, by the beginning of its title."""
+        self._is_forbidden = False
+        self._ledger = Ledger(proxy.server.database_url)
+        self._ledger.begin()
+        for context in self._browsers.values():
+            self._ledger.listen(context)
         self._gone_back = 0
         """How often an older database has taken the place since everything agreed."""
         self._truth = Truth()
@@ -123,7 +145,10 @@ class Chaos:
             (5, self._go_online),
             (4, self._show),
             (3, self._jump_clock),
+            (2, self._begin_a_new_session),
             (14, self._enter_in_a_tab),
+            (24, self._write_in_a_tab),
+            (3, self._forbid_or_allow),
             (10, self._write_by_rest),
             (8, self._write_by_sql),
             *self._faults.actions,
@@ -155,19 +180,24 @@ class Chaos:
         for tab in list(self._tabs):
             with contextlib.suppress(TargetClosedError):  # it has crashed
                 self._heal(tab)
-        if not self._tabs:
-            self._step(self._open)
-        tabs = Tabs(self._browser.context, self._server)
-        tabs.pages = [tab.page for tab in self._tabs]
+        for person in PEOPLE:  # what waits is sent by a page of the same person
+            if not any(tab.person == person for tab in self._tabs):
+                self._say(f'open a tab of {person}')
+                self._open_tab(person)
+        self._is_forbidden = False
+        self._ledger.forbid(forbidden=False)  # also where an older database has brought it back
+        pages = [[tab.page for tab in self._tabs if tab.person == person] for person in PEOPLE]
         try:
-            tabs.should_agree(timeout=AGREEMENT_TIMEOUT)
+            should_agree([of_one for of_one in pages if of_one], self._server, timeout=AGREEMENT_TIMEOUT)
         except AssertionError as error:
-            raise ViolationError(f'{error}\n{dump(tabs.pages)}') from error
+            raise ViolationError(f'{error}\n{dump([tab.page for tab in self._tabs])}') from error
         self._check_versions()
         self._gone_back = 0
         for tab in self._tabs:
             tab.may_go_back = 0
         loaded_at = {tab.name: tab.loaded_at for tab in self._tabs}
+        self._check_that_nothing_waits()
+        self._ledger.check()
         self._truth.check([todo['title'] for todo in self._server.todos()], loaded_at)
 
     def stop(self) -> None:
@@ -195,13 +225,16 @@ class Chaos:
     def _open(self) -> str | None:
         if len(self._tabs) >= MAX_TABS or self._faults.is_hanging:
             return None
+        return f'open {self._open_tab(self._random.choice(PEOPLE)).name}'
+
+    def _open_tab(self, person: str) -> ChaosTab:
         self._count += 1
-        tab = ChaosTab(f'tab {self._count}', self._browser.context.new_page())
+        tab = ChaosTab(f'tab {self._count} of {person}', self._browsers[person].new_page(), person)
         self._tabs.append(tab)
         tab.page.on('crash', lambda _: self._drop(tab))  # a tab may share the process of one that is made to crash
         with contextlib.suppress(Exception):  # the server may be away
             tab.page.goto(self._url, wait_until='commit', timeout=5000)
-        return f'open {tab.name}'
+        return tab
 
     def _close(self) -> str | None:
         if len(self._tabs) < 2 or not (tab := self._pick(lambda tab: tab.stopped_pid is None)):
@@ -307,8 +340,21 @@ class Chaos:
             tab.page.evaluate(JUMP, seconds * 1000)
         return f'set the clock of {tab.name} to {seconds:+g} s'
 
+    def _begin_a_new_session(self) -> str | None:
+        """Have a person lose their cookies, and load their pages again, as after signing in anew."""
+        person = self._random.choice(PEOPLE)
+        tabs = [tab for tab in self._tabs if tab.person == person]
+        if self._faults.is_away or not tabs or not all(tab.responsive and tab.offline is None for tab in tabs):
+            return None
+        self._browsers[person].clear_cookies()
+        for tab in tabs:
+            with contextlib.suppress(Exception):
+                tab.page.reload(wait_until='commit', timeout=5000)
+        return f'begin a new session of {person}'
+
     def _may_go_back(self) -> None:
         self._gone_back += 1
+        self._ledger.go_back()
         for tab in self._tabs:
             tab.may_go_back += 1
 
@@ -331,8 +377,33 @@ class Chaos:
             return f'could not enter {title!r}'
         return f'enter {title!r}'
 
-    def _write_by_rest(self) -> str | None:
+    def _write_in_a_tab(self) -> str | None:
+        """Have a person make a row, or change one of theirs, whether or not the server is there."""
+        if not (tab := self._pick(lambda tab: tab.responsive)):
+            return None
+        theirs = [name for name in self._edits if name.endswith(f'{MARK}{tab.person}')]
+        name = self._random.choice(['', *theirs[-5:]])
+        number = self._edits[name] + 1 if name else 0
+        row = name or self._new_title(f'{MARK.strip()} {tab.person}')
+        title = f'{row} v{number}'
+        try:
+            if not self._ledger.write(tab.person, tab.page, name, title):
+                return None
+        except PlaywrightError:
+            return f'could not write {title!r}'  # the page is being loaded
+        self._edits[row] = number
+        return f'write {title!r} in {tab.name}'
+
+    def _forbid_or_allow(self) -> str | None:
+        """Have the database refuse new rows of persons, or take them again."""
         if self._faults.is_hanging:
+            return None  # it may hold a lock
+        self._is_forbidden = not self._is_forbidden
+        self._ledger.forbid(forbidden=self._is_forbidden)
+        return 'refuse new rows' if self._is_forbidden else 'allow new rows'
+
+    def _write_by_rest(self) -> str | None:
+        if self._faults.is_away:
             return None
         title = self._new_title('by REST')
         self._server.add(title)
@@ -365,6 +436,13 @@ class Chaos:
         return f'{kind} by SQL'
 
     # what must hold
+
+    def _check_that_nothing_waits(self) -> None:
+        for tab in self._tabs:
+            try:
+                eventually(lambda tab=tab: tab.page.evaluate(NOTHING_WAITS), timeout=AGREEMENT_TIMEOUT)
+            except AssertionError as error:
+                raise ViolationError(f'{tab.name} has writes that wait: {error}') from error
 
     def _check_versions(self) -> None:
         if self._faults.is_hanging:

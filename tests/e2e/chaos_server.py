@@ -25,10 +25,8 @@ from todos import MIGRATIONS
 
 Action = Callable[[], str | None]
 """Does something, and returns a line about it; ``None`` if it was not possible."""
-AWAY_MAX = 2.0
-"""The longest time in seconds for which a killed server is away."""
-HANGING_MAX = 20.0
-"""The longest time in seconds for which a server stands still: longer than it takes until it is taken for lost."""
+AWAY_MAX = 20.0
+"""The longest time in seconds for which a server stands still, or is dead: longer than until it is taken for lost."""
 COMMAND_TIMEOUT = 120.0
 BUILD = ('main.py', 'todosync', 'todos', 'components', 'assets')
 
@@ -64,10 +62,11 @@ class ServerFaults:
         self._backup: tuple[str, Copy] | None = None
         self._builds = [ROOT, _another_build(directory / 'build')]
         self.is_hanging = False
-        self._hanging_since = 0.0
+        self.is_dead = False
+        self._away_since = 0.0
         self.actions: list[tuple[int, Action]] = [
             (1, self._restart),
-            (1, self._kill),
+            (3, self._kill),
             (2, self._roll),
             (4, self._roll_side_by_side),
             (3, self._hang),
@@ -75,6 +74,11 @@ class ServerFaults:
             (6, self._keep_or_put_back),
             (4, self._back_up_or_restore),
         ]
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the server does not answer."""
+        return self.is_hanging or self.is_dead
 
     def end(self) -> None:
         """End what lasts: there is one process, which runs."""
@@ -89,8 +93,8 @@ class ServerFaults:
             server.stop()
 
     def end_what_is_too_long(self) -> None:
-        """Have a server go on that has stood still for long."""
-        if time.monotonic() - self._hanging_since > HANGING_MAX:
+        """Have a server go on that has been away for long."""
+        if time.monotonic() - self._away_since > AWAY_MAX:
             self._continue()
 
     def lead_away(self) -> None:
@@ -111,28 +115,34 @@ class ServerFaults:
         if self.is_hanging:
             self.is_hanging = False
             os.kill(self.server.pid, signal.SIGCONT)
+        if self.is_dead:
+            self.is_dead = False
+            self.server.start()
 
     def _restart(self) -> str:
-        self.is_hanging = False
-        self.server.restart()
+        self._start_anew()
         return 'restart the server'
 
-    def _kill(self) -> str:
-        self.is_hanging = False
+    def _kill(self) -> str | None:
+        if self.is_away:
+            return None
+        self.is_dead = True
+        self._away_since = time.monotonic()
         self.server.kill()
-        time.sleep(self._random.uniform(0, AWAY_MAX))
-        self.server.start()
         return 'kill the server'
 
+    def _start_anew(self) -> None:
+        self.is_hanging = self.is_dead = False
+        self.server.restart()
+
     def _roll(self) -> str:
-        self.is_hanging = False
         self._builds.reverse()
         use_build(self.server, self._builds[0])
-        self.server.restart()
+        self._start_anew()
         return 'roll to the other build'
 
     def _roll_side_by_side(self) -> str | None:
-        if self.is_hanging:
+        if self.is_away:
             return None
         with self._writes(self.server, self._other) as acknowledged:
             self.lead_away()
@@ -143,21 +153,21 @@ class ServerFaults:
         return f'roll to the other build, with both at work, under {len(acknowledged)} writes'
 
     def _hang(self) -> str | None:
-        if self.is_hanging:
+        if self.is_away:
             return None
         self.is_hanging = True
-        self._hanging_since = time.monotonic()
+        self._away_since = time.monotonic()
         os.kill(self.server.pid, signal.SIGSTOP)
         return 'stop the server process'
 
     def _go_on(self) -> str | None:
-        if not self.is_hanging:
+        if not self.is_away:
             return None
         self._continue()
-        return 'continue the server process'
+        return 'have the server go on'
 
     def _keep_or_put_back(self) -> str | None:
-        if self.is_hanging:
+        if self.is_away:
             return None
         if self._kept is None:
             copy, url = self._truth.copy(), self.server.database_url
@@ -177,7 +187,7 @@ class ServerFaults:
             self._truth.forgive_undelivered(todo['title'] for todo in self.server.todos())
 
     def _back_up_or_restore(self) -> str | None:
-        if self.is_hanging:
+        if self.is_away:
             return None
         if self._backup is None:
             copy = self._truth.copy()

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import JSON, Connection, text
+from sqlalchemy import JSON, Column, Connection, Integer, MetaData, String, Table, text
 from sqlmodel import Field, SQLModel, select
 
 from tests.databases import execute, other_program
 from todosync import new_uuid
-from todosync.database import LogWatch
+from todosync.database import HistoryTable, LogTable, LogWatch
 from todosync.database.database import Database
 from todosync.streams import ScopeValue
 from todosync.streams.stream import Stream
@@ -26,6 +28,19 @@ from todosync.writes import Author, Change, RefusedWriteError, RowGoneError, Wri
 from todosync.writes.queues import QueuedWrite, QueueRecord
 
 FIELDS = ('id', 'project', 'text', 'urgent', 'due', 'price', 'mood', 'sent_at', 'tags', 'number', 'weight')
+
+
+ENV = """
+from alembic import context
+context.configure(connection=context.config.attributes['connection'], transactional_ddl=False)
+context.run_migrations()
+"""
+MIGRATION = """
+from alembic import op
+revision, down_revision = '{0}', '{1}' if {1} else None
+def upgrade():
+    op.execute('{2}')
+"""
 
 
 class Mood(Enum):
@@ -476,6 +491,35 @@ def test_a_field_that_is_added_later_is_noted_from_then_on(url: str, writer: Wri
         {'id': 1, 'project': 7, 'text': 'Buy milk'},
         {'number': 5},
     )
+
+
+def test_a_migration_may_drop_a_column_that_is_noted(url: str, tmp_path: Path) -> None:
+    def log_of(*names: str) -> LogTable:
+        columns = [Column('id', Integer, primary_key=True), *(Column(name, String) for name in names)]
+        history = HistoryTable('pads', ('id', *names))
+        return LogTable(Table('pads', MetaData(), *columns), 'pads_changes', 'record_id', history=history)
+
+    def migrate(*statements: str) -> None:
+        for number, statement in enumerate(statements, 1):
+            (tmp_path / 'versions' / f'{number}.py').write_text(MIGRATION.format(number, number - 1, statement))
+        database.migrate()
+
+    (tmp_path / 'versions').mkdir()
+    (tmp_path / 'env.py').write_text(ENV)
+    create = 'CREATE TABLE pads (id INTEGER PRIMARY KEY, text TEXT, colour TEXT)'
+    with closing(Database(url, migrations=tmp_path)) as database:
+        migrate(create)
+        database.install_change_log(log_of('text', 'colour'))
+        execute(url, "INSERT INTO pads VALUES (1, 'before', 'red')")
+        migrate(create, 'ALTER TABLE pads DROP COLUMN colour')
+        database.install_change_log(log_of('text'))
+        execute(url, "UPDATE pads SET text = 'after'")
+    with other_program(url) as connection:
+        noted = connection.scalars(text('SELECT after FROM todosync_history ORDER BY id')).all()
+    assert [json.loads(values) for values in noted] == [
+        {'id': 1, 'text': 'before', 'colour': 'red'},
+        {'text': 'after'},
+    ]
 
 
 def test_a_table_that_was_rebuilt_is_noted_again(url: str, database_kind: str, writer: Writer, papers: Stream) -> None:

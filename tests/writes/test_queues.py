@@ -198,6 +198,15 @@ def test_what_is_meant_for_a_new_row_never_reaches_another_one_with_its_id(brows
     assert [note.text for note in stored(writer)] == ['Buy milk', 'Call Ann']
 
 
+def test_nor_does_what_follows_when_the_answer_that_told_it_was_lost(browser: Browser, writer: Writer) -> None:
+    row_id = make_id()
+    browser.send(write(1, 'insert', row_id, text='Buy milk'))
+    lost = write(2, 'insert', row_id, text='Call Ann')
+    browser.send(lost)
+    assert browser.states(lost, write(3, 'update', row_id, text='Call Bob')) == ['taken', 'taken']
+    assert [note.text for note in stored(writer)] == ['Buy milk']
+
+
 def test_the_author_is_told_what_somebody_else_has_set_meanwhile(
     browser: Browser, writer: Writer, notes: Stream
 ) -> None:

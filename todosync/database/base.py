@@ -50,6 +50,12 @@ class Dialect(Protocol):
     def is_in_the_way(self, error: BaseException | None) -> bool:
         """Return whether a change of the schema was refused only because somebody is just writing."""
 
+    def removal_ddl(self, connection: Connection, error: Exception) -> list[str]:
+        """Return the statements that remove what has kept a migration from being run; none if that was something else.
+
+        What they remove is made anew when the change logs are installed, as the models are then.
+        """
+
     def signal_ddl(self, topic: str, table: str) -> list[str]:
         """Return the statements that have each commit that changes a table signalled under a topic."""
 

@@ -9,8 +9,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from alembic import command
@@ -141,14 +142,23 @@ class Database:
             if not back_to and is_migrated(connection, config):
                 return  # without waiting for those who write
 
-        def migrate(connection: Connection) -> None:
+        def migrate(connection: Connection, removal: Sequence[str] = ()) -> None:
+            for statement in removal:
+                connection.exec_driver_sql(statement)
             config.attributes['connection'] = connection
             if back_to:
                 command.downgrade(config, back_to)
             else:
                 command.upgrade(config, 'head')
 
-        self._change_schema(migrate)
+        try:
+            self._change_schema(migrate)
+        except DatabaseUnavailableError as error:
+            with explained(), self._engine.begin() as connection:
+                removal = self._dialect.removal_ddl(connection, error)
+            if not removal:
+                raise
+            self._change_schema(partial(migrate, removal=removal))
 
     def create_table(self, table: Table) -> None:
         """Create a table where it is not there yet. Safe in several processes at once.

@@ -149,6 +149,14 @@ class SqliteDialect:
         """Return false: to begin is to wait for those who write."""
         return False
 
+    def removal_ddl(self, connection: Connection, error: Exception) -> list[str]:
+        """Return the statements for the triggers of histories: SQLite drops no column that a trigger names."""
+        if 'error in trigger' not in str(error):
+            return []
+        query = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND instr(sql, ?)"
+        names = connection.exec_driver_sql(query, (f'INTO {history.name}(',)).scalars()
+        return [f'DROP TRIGGER {name}' for name in names]
+
     def marks_ddl(self, table: LogTable) -> list[str]:
         """Return the statements; SQLite adds no column with such a default, so the log is made anew with its rows."""
         log, kept = table.name, f'version, {table.key}, op, at'

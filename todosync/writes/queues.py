@@ -122,7 +122,10 @@ class QueueRecord:
         """
         request = request_hash(write.model_dump())
         if write.sequence <= self._last:
-            return {'sequence': write.sequence, **self._known(write.sequence, request)}
+            known = self._known(write.sequence, request)
+            if known['state'] == 'taken':  # so is what follows for that row, of which the first answer did not tell
+                self._taken.add((write.stream, write.id))
+            return {'sequence': write.sequence, **known}
         outcome = self._do(write)
         noted = {'sequence': write.sequence, 'request': request, 'outcome': json.dumps(outcome)}
         self._session.connection().execute(insert(outcomes).values(queue=self._queue, **noted))
