@@ -5,6 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 
 from components.connection import Connection
+from components.history import History
 from components.theme import ThemeToggle, use_theme
 from components.todo_form import TodoForm
 from components.todo_list import ItemsLeft, TodoList
@@ -38,6 +39,7 @@ def todo_page() -> None:
         TodoList(view, menu.order, oldest_first=OLDEST_FIRST)
         with ui.element('footer').classes('page-footer'):
             Waiting()
+            History(view)
             Connection(view)
 
 
