@@ -8,16 +8,18 @@ import sys
 import time
 from functools import partial
 
-from . import cost, fan_out, first_paint, idle, screen, soak, sockets, writes
+from . import clicks, cost, fan_out, first_paint, idle, rights, screen, soak, sockets, writes
 from .report import Chapter, table, write_document
 
 CHAPTERS = {
     'screen': screen.measure,
     'cost': cost.measure,
     'fan_out': fan_out.measure,
+    'rights': rights.measure,
     'sockets': sockets.measure,
     'idle': idle.measure,
     'writes': writes.measure,
+    'clicks': clicks.measure,
     'first_paint': first_paint.measure,
     'soak': soak.measure,
 }

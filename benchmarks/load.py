@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -35,6 +36,7 @@ class Load:
         self._arrivals: defaultdict[int, list[float]] = defaultdict(list)
         self._news: list[tuple[float, int]] = []
         self._lags: list[float] = []
+        self._strays = 0
 
     async def open(self, count: int, stream: str | None = 'todos') -> None:
         """Open browsers of one tab each."""
@@ -47,6 +49,26 @@ class Load:
                 self._browsers.append(browser)
 
         await asyncio.gather(*(open_one() for _ in range(count)))
+
+    async def open_members(self, count: int, scopes: int) -> None:
+        """Open browsers of one tab each, of a user each, who watch one of so many scopes."""
+        opening = asyncio.Semaphore(OPENING_AT_ONCE)
+
+        async def open_one(number: int) -> None:
+            async with opening:
+                scope = number % scopes + 1
+                browser = LightBrowser(self._url, partial(self._note_member, scope), user=f'user {number}')
+                await browser.open(f'/{scope}', stream='scoped_tasks', scopes=(scope,))
+                self._browsers.append(browser)
+
+        await asyncio.gather(*(open_one(number) for number in range(count)))
+
+    async def members_reached(self, expected: int) -> dict[str, int]:
+        """Wait for so many messages to members, and return how many have come to them, and to others."""
+        async with asyncio.timeout(ARRIVAL_TIMEOUT):
+            while len(self._news) < expected:  # noqa: ASYNC110 - polled, to keep receiving cheap
+                await asyncio.sleep(0.002)
+        return {'members': len(self._news), 'others': self._strays}
 
     async def follow(self, count: int) -> None:
         """Open so many further tabs in the first browser, carried by its socket."""
@@ -65,6 +87,7 @@ class Load:
         """Count messages from now on, for :meth:`news`, :meth:`news_count` and :meth:`lags`."""
         self._news.clear()
         self._lags.clear()
+        self._strays = 0
 
     async def news_count(self) -> int:
         """Return how many messages of streams have come."""
@@ -101,6 +124,13 @@ class Load:
         for browser in self._browsers:
             await browser.close()
         self._browsers.clear()
+
+    def _note_member(self, scope: int, event: str, data: Any, at: float, size: int) -> None:
+        if event == 'todosync_data' and 'base' in data:
+            if data.get('scope') == scope:
+                self._news.append((at, size))
+            else:
+                self._strays += 1
 
     def _note(self, event: str, data: Any, at: float, size: int) -> None:
         if event != 'todosync_data':

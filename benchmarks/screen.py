@@ -89,7 +89,7 @@ async def measure(short: bool) -> Chapter:
     async with serving('instrumented') as server, chromium() as context:
         path = f'/benchmark/renames/{server.add("Buy milk")["id"]}'
         sockets = note_sockets(context)
-        tabs = [await open_tab(context, server) for _ in range(TABS)]
+        tabs = [await open_tab(context, server.url) for _ in range(TABS)]
         in_browser, on_server = len(sockets), server.connections()['sockets']
         rendered, painted = await commit_to_painted(server, tabs, path, rounds=rounds, floor=False)
         taken_over = [await take_over(context, server, tabs) for _ in range(1 if short else 10)]
@@ -157,9 +157,9 @@ def note_sockets(context: BrowserContext) -> list[WebSocket]:
     return sockets
 
 
-async def open_tab(context: BrowserContext, server: RunningServer) -> Page:
+async def open_tab(context: BrowserContext, url: str) -> Page:
     """Open the app, in a window of its own."""
-    page = await open_window(context, server.url)
+    page = await open_window(context, url)
     await page.wait_for_function('() => window.todosync?.status.connected')
     await page.evaluate(NOTE_LEAD)
     return page
@@ -211,7 +211,7 @@ def shown_at(titles: list[str], times: dict[str, dict[str, float]], kind: str) -
 async def change_in_browser(count: int, rounds: int) -> float:
     """Return how long a tab with so many todos takes for one change."""
     async with serving_todos(count) as server, chromium() as context:
-        tab = await open_tab(context, server)
+        tab = await open_tab(context, server.url)
         await tab.wait_for_function('(count) => todosync.stream("todos").items.length === count', arg=count)
         await tab.evaluate(CHANGE, rounds // 3)  # the browser compiles the code meanwhile
         return float(await tab.evaluate(CHANGE, rounds))
@@ -228,7 +228,7 @@ async def take_over(context: BrowserContext, server: RunningServer, tabs: list[P
     while led_at is None:
         await asyncio.sleep(SETTLED)
         led_at = next(filter(None, [await tab.evaluate('() => window.ledAt') for tab in tabs]), None)
-    tabs.append(await open_tab(context, server))
+    tabs.append(await open_tab(context, server.url))
     return float(led_at) - began
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cost, fan_out, first_paint, idle, screen, soak, sockets, writes
+from benchmarks import clicks, cost, fan_out, first_paint, idle, rights, screen, soak, sockets, writes
 from benchmarks.report import DOCUMENT, NOTES, Chapter, Figure, table, write_document
 
-CHAPTERS = [screen, cost, fan_out, sockets, idle, writes, first_paint, soak]
+CHAPTERS = [screen, cost, fan_out, rights, sockets, idle, writes, clicks, first_paint, soak]
 
 
 @pytest.mark.long

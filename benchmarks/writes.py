@@ -1,16 +1,23 @@
-"""Writes over REST, as fast as they are answered."""
+"""Writes over REST and through the sockets of browsers, as fast as they are answered."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
+from tests.light_socket import LightSocket
 from tests.server import RunningServer
+from todosync.ids import IdMaker
+from todosync.writes import BATCH_LIMIT
 
+from .light_browser import LightBrowser
 from .load import load
 from .processes import memory_bytes
 from .report import Chapter, Figure, median, ms, percentile, size
@@ -21,6 +28,9 @@ BROWSERS = 20
 RATE_SHARE = 0.7
 """The share of the bare endpoint's rate that must be reached."""
 MAX_LAG = 0.25
+SOCKET_SHARE = 1.5
+"""How many times the rate of REST must be reached through sockets."""
+make_id = IdMaker()
 
 
 @dataclass
@@ -54,12 +64,14 @@ async def measure(short: bool) -> Chapter:
         messages = await browsers.call('news_count') / count
         growth = (memory_bytes(server.pid) - before) / ours.answered
         missing = written_before + ours.answered - len(await asyncio.to_thread(server.todos))
+        by_rest, by_sockets = await compare(server, seconds / 2, turns)
     slowest = percentile(lags, 99)
     return Chapter(
-        'Writes over REST',
+        'Writes over REST and through sockets',
         f'{CONNECTIONS} connections insert todos for {seconds:g} s, each as soon as its last one is answered, with '
         f'{count} browsers connected, in turns with a bare FastAPI + SQLModel endpoint on the same kind of SQLite file '
-        '(WAL, synchronous=FULL). *Behind*: from when a todo was made until a socket has it.',
+        '(WAL, synchronous=FULL). *Behind*: from when a todo was made until a socket has it. *Through sockets*: '
+        f'{CONNECTIONS} browsers send what waits in their queues, {BATCH_LIMIT} inserts at a time, in turns with REST.',
         [
             Figure(
                 'writes per second',
@@ -74,6 +86,13 @@ async def measure(short: bool) -> Chapter:
             ),
             Figure('writes per message', f'{ours.answered / messages:.1f}', '', 'coalesced', ours.answered > messages),
             Figure('memory growth per todo written', size(growth), 'a row of the list is about 1 kB'),
+            Figure(
+                'writes per second through sockets',
+                f'{by_sockets.rate:.0f} ({by_sockets.rate / by_rest.rate:.1f} times)',
+                f'REST {by_rest.rate:.0f}',
+                f'{SOCKET_SHARE:g} times REST',
+                by_sockets.rate >= SOCKET_SHARE * by_rest.rate and by_sockets.refused == 0,
+            ),
         ],
     )
 
@@ -83,6 +102,50 @@ async def write(server: RunningServer, written: Written, seconds: float) -> None
     began = time.monotonic()
     await asyncio.gather(*(_write_one_by_one(server, written, began + seconds) for _ in range(CONNECTIONS)))
     written.seconds += time.monotonic() - began
+
+
+async def compare(server: RunningServer, seconds: float, turns: int) -> tuple[Written, Written]:
+    """Insert todos over REST and through sockets, in turns."""
+    by_rest, by_sockets = Written(), Written()
+    async with AsyncExitStack() as stack:
+        queues = []
+        for _ in range(CONNECTIONS):
+            browser = LightBrowser(server.url)
+            stack.push_async_callback(browser.close)
+            queues.append(Queue(await browser.open()))
+        for _ in range(turns):
+            await write(server, by_rest, seconds / turns)
+            began = time.monotonic()
+            await asyncio.gather(*(queue.send(by_sockets, began + seconds / turns) for queue in queues))
+            by_sockets.seconds += time.monotonic() - began
+    return by_rest, by_sockets
+
+
+class Queue:
+    """What waits in a browser.
+
+    :param socket: that of the browser
+    """
+
+    def __init__(self, socket: LightSocket) -> None:
+        self._socket = socket
+        self._id = secrets.token_hex(16)
+        self._sequence = 0
+
+    async def send(self, written: Written, until: float) -> None:
+        """Insert todos for some time, each batch as soon as the last one is answered."""
+        while time.monotonic() < until:
+            confirmed = self._sequence
+            batch = {'queue': self._id, 'confirmed': confirmed, 'writes': [self._insert() for _ in range(BATCH_LIMIT)]}
+            answer = await self._socket.call('todosync_write', batch)
+            done = sum(outcome['state'] == 'done' for outcome in answer.get('outcomes', []))
+            written.answered += done
+            written.refused += BATCH_LIMIT - done
+
+    def _insert(self) -> dict[str, Any]:
+        self._sequence += 1
+        values = {'title': 'Buy milk'}
+        return {'sequence': self._sequence, 'stream': 'todos', 'action': 'insert', 'id': make_id(), 'values': values}
 
 
 async def _write_one_by_one(server: RunningServer, written: Written, until: float) -> None:

@@ -3,8 +3,8 @@
 The same seed draws the same steps; what the machine makes of their timing is its own affair. Run it with
 ``make chaos SEED=7 MINUTES=10 DATABASE=postgresql``; it prints each step before taking it.
 
-Two people have a browser each. What they write in its tabs is kept while the server is dead, stands still or refuses it; in the
-end each write is done once and in the order in which they acted, or they were told why not (``chaos_ledger.py``).
+Two people have a browser each. What they write is kept while the server is dead, stands still or refuses it.
+In the end each write is done once, in the order in which they acted, or they were told why not (``chaos_ledger.py``).
 The module is long because each thing that can happen to a tab is a few lines here.
 """
 
