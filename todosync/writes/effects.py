@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlmodel import Session, SQLModel
 
 from todosync.streams import Row, RowId, ScopeValue, Stream, UnservableError, told_key, unknown
@@ -51,7 +52,7 @@ def insert_effect(stream: Stream, values: Values, row_id: RowId | None = None, *
         key = None if row_id is None else stream.key(row_id)
         row = _new_row(stream, write.values if key is None else {**write.values, 'id': key}, session)
         _refuse_unreadable(stream, row, author)  # before its author learns whether there is a row with that id
-        if key is not None and session.get(stream.model, key) is not None:
+        if key is not None and _has(session, stream, key):
             raise IdTakenError(f'There is a {stream.model.__name__.lower()} {row_id} already')
         session.add(row)
         return row
@@ -183,11 +184,15 @@ def id_of(stream: Stream, row: RowOrId) -> RowId:
     return row_id
 
 
+def _has(session: Session, stream: Stream, key: Any) -> bool:
+    return session.connection().scalar(select(stream.table.c.id).where(stream.table.c.id == key)) is not None
+
+
 def _new_row(stream: Stream, values: Mapping[str, Any], session: Session) -> Any:
     """Return a new row. If its model makes ids, another process may have made the same one; then it gets another."""
     row: Any = stream.model(**values)
     for _ in range(0 if 'id' in values else ID_ATTEMPTS):
-        if row.id is None or session.get(stream.model, row.id) is None:
+        if row.id is None or not _has(session, stream, row.id):
             break
         row = stream.model(**values)
     return row

@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from todosync.database import DatabaseUnavailableError, explained
 from todosync.ids import GIVEN_ID_MAX, is_of_the_future
-from todosync.streams import RowId, Stream
+from todosync.streams import RowId, ScopeValue, Stream
 
 from .author import PROGRAM, Author
 from .deleted import Deleted, Kept
@@ -104,6 +104,8 @@ class QueueRecord:
         self._deleted = Deleted(queue)
         self._last = self._lock()
         self._taken: set[tuple[str, RowId]] = set()
+        self._decided: list[dict[str, Any]] = []
+        self._done: list[tuple[dict[str, Any], Stream, ScopeValue | None]] = []
 
     def confirm(self, sequence: int) -> None:
         """Forget the outcomes up to a number, and those of more than :data:`UNCONFIRMED_LIMIT` numbers ago."""
@@ -114,8 +116,8 @@ class QueueRecord:
     def decide(self, write: QueuedWrite) -> dict[str, Any]:
         """Do a write, unless it has been decided already, and return its outcome.
 
-        :return: ``sequence``, and ``state``: ``done`` with the ``version`` of the stream that holds the write and the
-            ``conflicts``, values by field that others had set meanwhile; ``refused`` with ``errors``, ``fields`` and
+        :return: ``sequence``, and ``state``: ``done`` with the ``conflicts``, values by field that others had set
+            meanwhile, and, once :meth:`note` was called, the ``version`` of the stream that holds the write; ``refused`` with ``errors``, ``fields`` and
             ``gone`` as in :class:`RefusedWriteError`; or ``taken`` if the id of a new row is that of another one: this
             and what follows for that row has to be sent again with another id
         :raises AnotherQueueError: another write was decided under its number
@@ -127,15 +129,28 @@ class QueueRecord:
                 self._taken.add((write.stream, write.id))
             return {'sequence': write.sequence, **known}
         outcome = self._do(write)
-        noted = {'sequence': write.sequence, 'request': request, 'outcome': json.dumps(outcome)}
-        self._session.connection().execute(insert(outcomes).values(queue=self._queue, **noted))
+        outcome['sequence'] = write.sequence
+        self._decided.append({'sequence': write.sequence, 'request': request, 'outcome': outcome})
         self._last = write.sequence
-        return {'sequence': write.sequence, **outcome}
+        return outcome
 
     def note(self) -> None:
-        """Note up to where the queue is decided. Call it once, after all writes of the batch."""
+        """Note what was decided, and up to where. Call it once, after all writes of the batch.
+
+        All of them have the version after the last one, since others see all of them at once.
+        """
+        versions: dict[tuple[str, ScopeValue | None], Any] = {}
+        for outcome, stream, scope in self._done:
+            key = stream.name, scope
+            if key not in versions:
+                versions[key] = stream.version(self._session, scope).message()
+            outcome['version'] = versions[key]
+        connection = self._session.connection()
+        if self._decided:
+            noted = [{**one, 'queue': self._queue, 'outcome': json.dumps(one['outcome'])} for one in self._decided]
+            connection.execute(insert(outcomes), noted)
         moved = {'last_sequence': self._last, 'at': seconds(datetime.now(UTC))}
-        self._session.connection().execute(update(queues).where(queues.c.queue == self._queue).values(moved))
+        connection.execute(update(queues).where(queues.c.queue == self._queue).values(moved))
 
     def _lock(self) -> int:
         connection = self._session.connection()
@@ -148,13 +163,16 @@ class QueueRecord:
         return int(last)
 
     def _known(self, sequence: int, request: str) -> dict[str, Any]:
-        query = select(outcomes).where((outcomes.c.queue == self._queue) & (outcomes.c.sequence == sequence))
-        found = self._session.connection().execute(query).first()
-        if found is None:
-            return {'state': 'done'}  # the browser has confirmed its outcome
-        if found.request != request:
+        noted = next((one for one in self._decided if one['sequence'] == sequence), None)
+        if noted is None:
+            query = select(outcomes).where((outcomes.c.queue == self._queue) & (outcomes.c.sequence == sequence))
+            found = self._session.connection().execute(query).mappings().first()
+            if found is None:
+                return {'state': 'done'}  # the browser has confirmed its outcome
+            noted = {**found, 'outcome': json.loads(found['outcome'])}
+        if noted['request'] != request:
             raise AnotherQueueError
-        outcome: dict[str, Any] = json.loads(found.outcome)
+        outcome: dict[str, Any] = noted['outcome']
         return outcome
 
     def _do(self, write: QueuedWrite) -> dict[str, Any]:
@@ -173,8 +191,9 @@ class QueueRecord:
                 self._session.flush()
             if scope is None:
                 scope = stream.scope_of(self._session, write.id)
-            version = stream.version(self._session, scope).message()
-            return {'state': 'done', 'version': version, 'conflicts': conflicts}
+            done = {'state': 'done', 'conflicts': conflicts}
+            self._done.append((done, stream, scope))
+            return done
         except IdTakenError:
             self._taken.add((write.stream, write.id))
             return {'state': 'taken'}
