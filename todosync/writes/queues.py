@@ -117,9 +117,10 @@ class QueueRecord:
         """Do a write, unless it has been decided already, and return its outcome.
 
         :return: ``sequence``, and ``state``: ``done`` with the ``conflicts``, values by field that others had set
-            meanwhile, and, once :meth:`note` was called, the ``version`` of the stream that holds the write; ``refused`` with ``errors``, ``fields`` and
-            ``gone`` as in :class:`RefusedWriteError`; or ``taken`` if the id of a new row is that of another one: this
-            and what follows for that row has to be sent again with another id
+            meanwhile, and, once :meth:`note` was called, the ``version`` of the stream that holds the write;
+            ``refused`` with ``errors``, ``fields`` and ``gone`` as in :class:`RefusedWriteError`; or ``taken`` if the
+            id of a new row is that of another one: this and what follows for that row has to be sent again with
+            another id
         :raises AnotherQueueError: another write was decided under its number
         """
         request = request_hash(write.model_dump())
