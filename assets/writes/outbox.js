@@ -43,6 +43,8 @@ export class Outbox {
     this.shown = new Map();
     /** @type {Map<number, Outcome>} of writes of this tab that were decided before it knew their place in the order */
     this.early = new Map();
+    /** @type {Entry[]} of this moment, of which the other tabs have yet to hear */
+    this.kept = [];
     /** @type {Line | null} of the latest connection that this tab had itself */
     this.line = null;
     this.isSending = false;
@@ -78,10 +80,19 @@ export class Outbox {
       this.#settle(shown, { sequence: -1, state: "refused", errors: [why] });
       return false;
     }
-    const { leader } = this.tab.election;
-    if (this.tab.carrier) this.#wrote(shown.entry);
-    else if (leader) this.tab.post({ type: "wrote", to: leader.id, entry: shown.entry });
+    this.#tell(shown.entry);
     return true;
+  }
+
+  /** A write of this tab is in the queue: the others hear of it, in one message of all that were kept in one moment. @param {Entry} entry */
+  #tell(entry) {
+    if (this.kept.push(entry) > 1) return;
+    queueMicrotask(() => {
+      const entries = this.kept.splice(0);
+      const { leader } = this.tab.election;
+      if (this.tab.carrier) this.#wrote(entries);
+      else if (leader) this.tab.post({ type: "wrote", to: leader.id, ...told(entries) });
+    });
   }
 
   // the tab calls these four methods, see Relay in tab.js
@@ -107,20 +118,20 @@ export class Outbox {
 
   /** @param {Message} message @param {"leader" | "follower"} sender */
   fromTab(message, sender) {
-    const { entry, entries, outcomes } = message;
+    const { entry, more = [], entries, outcomes } = message;
     if (message.type === "leave") {
       this.#show().then(() => this.#send()); // what that tab has kept last, it may not have lived to tell
-    } else if (message.type === "wrote" && isEntry(entry)) {
-      if (sender === "follower") this.#wrote(entry);
-      this.#showOther(entry);
+    } else if (message.type === "wrote" && isEntry(entry) && areAll(more, isEntry)) {
+      if (sender === "follower") this.#wrote([entry, ...more]);
+      for (const written of [entry, ...more]) this.#showOther(written);
     } else if (message.type === "decided" && sender === "leader") {
       if (areAll(entries, isEntry) && areAll(outcomes, isOutcome)) this.#decided(entries, outcomes);
     }
   }
 
-  /** A write is in the queue: the leader tells the other tabs, and sends it. @param {Entry} entry */
-  #wrote(entry) {
-    this.line?.post("wrote", { entry });
+  /** Writes are in the queue: the leader tells the other tabs, and sends them. @param {Entry[]} entries */
+  #wrote(entries) {
+    this.line?.post("wrote", told(entries));
     this.#send();
   }
 
@@ -255,4 +266,9 @@ export class Outbox {
     const limit = Date.now() - LONG_MS;
     return [...this.shown.values()].filter(({ entry }) => entry.at <= limit);
   }
+}
+
+/** Writes as a message has them. @param {Entry[]} entries */
+function told([entry, ...more]) {
+  return more.length ? { entry, more } : { entry };
 }
