@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from nicegui import ui
 
 from components.connection import Connection
@@ -10,9 +13,15 @@ from components.theme import ThemeToggle, use_theme
 from components.todo_form import TodoForm
 from components.todo_list import ItemsLeft, TodoList
 from components.view_menu import OLDEST_FIRST, ViewMenu
-from components.waiting import Waiting
 from todos import use_todo_sync
-from todosync import LiveText, LiveTitle
+from todosync import LiveText, LiveTitle, WaitingWrites
+
+WORDS: Mapping[str | tuple[str, Any], str] = {
+    ('completed', True): 'Check',
+    ('completed', False): 'Uncheck',
+    'title': 'Rename',
+}
+"""What changes are called while they wait."""
 
 
 def todo_page() -> None:
@@ -38,7 +47,7 @@ def todo_page() -> None:
         TodoForm(on_submit=view.add)
         TodoList(view, menu.order, oldest_first=OLDEST_FIRST)
         with ui.element('footer').classes('page-footer'):
-            Waiting()
+            WaitingWrites(words=WORDS)
             History(view)
             Connection(view)
 

@@ -10,12 +10,14 @@ from .elements import (
     LiveTitle,
     RowField,
     RowFields,
+    WaitingWrites,
     bind_classes,
     bind_prop,
     bind_text,
     bind_value,
     bind_visibility,
     on_click,
+    pending,
     stream_expression,
     total_expression,
 )
@@ -29,7 +31,18 @@ from .runtime import broadcast_later, current_server, enqueue, read_rows
 from .settings import Settings
 from .streams import CacheEntry, Row, ScopeValue, Stream, Version, count, plural, total
 from .tabs import Role, share_socket
-from .views import Live, LogEntry, Presence, Rows, View, use_presence, use_stream, use_view
+from .views import (
+    Live,
+    LogEntry,
+    Presence,
+    Rows,
+    View,
+    count_waiting,
+    forget_waiting,
+    use_presence,
+    use_stream,
+    use_view,
+)
 from .writes import Author, Change, RefusedWriteError, RowGoneError, RowOrId, Write, Writer, insert_shape, update_shape
 
 __all__ = [
@@ -73,6 +86,7 @@ __all__ = [
     'UnknownOutcomeError',
     'Version',
     'View',
+    'WaitingWrites',
     'Write',
     'Writer',
     '__version__',
@@ -85,14 +99,17 @@ __all__ = [
     'bind_visibility',
     'broadcast_later',
     'count',
+    'count_waiting',
     'current_server',
     'enqueue',
+    'forget_waiting',
     'insert_shape',
     'job',
     'json_response',
     'new_id',
     'new_uuid',
     'on_click',
+    'pending',
     'plural',
     'read_json',
     'read_rows',

@@ -49,7 +49,7 @@ from todosync.streams import (
     check_names,
     check_texts,
     make_cache,
-    person,
+    person_key,
     read_scope,
 )
 from todosync.tabs import SHARING_ONLY, Sessions, Tabs, checked, share_socket, shared_socket
@@ -461,7 +461,7 @@ class SyncServer:
         return Author(user, partial(self.rights.may_read, user)) if self.rights.are_asked else Author()
 
     def _person_of(self, request: Request) -> str:
-        return person(self.rights.user_of(request))
+        return person_key(self.rights.user_of(request))
 
     def _sockets_of(self, client_id: str) -> list[str]:
         return self.tabs.sockets_of(client_id)

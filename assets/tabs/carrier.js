@@ -132,6 +132,7 @@ export class Carrier {
       const line = {
         request: this.#request.bind(this),
         post: this.#post.bind(this),
+        isOpen: () => this.ready,
       };
       for (const relay of tab.relays) relay.connected(line);
     });

@@ -26,6 +26,7 @@ export const RELOAD_SPREAD_MS = 3000; // a server that was restarted is not aske
  * @typedef {(type: string, content: Record<string, any>) => void} Post
  * @typedef {object} Line what a relay may use of a connection that this tab has itself
  * @property {(event: string, data: object, onAnswer: (answer: any) => void) => void} request ask the server
+ * @property {() => boolean} isOpen whether it is there still, so that what is asked is not kept back
  * @property {Post} post to all tabs that follow
  * @typedef {object} Relay what travels over the browser's socket beside NiceGUI's frames: the tabs do not know what it
  *   is. It lives as long as the page, and the tab calls it

@@ -32,7 +32,7 @@ export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit in
  *
  * @typedef {object} Outcome what the server has decided
  * @property {number} sequence of the write
- * @property {"done" | "refused" | "taken"} state
+ * @property {"done" | "refused" | "taken" | "dropped"} state "dropped" where the person has taken it out of the queue
  * @property {import("../streams/store.js").Version} [version] that holds what was done
  * @property {Record<string, any>} [conflicts] what others had set meanwhile, by field
  * @property {string[]} [errors] why it was refused
@@ -45,6 +45,48 @@ export function fitting(entries) {
   let size = 0;
   const end = entries.findIndex((entry) => (size += sizeOf(entry)) > SIZE_LIMIT);
   return end < 0 ? entries : entries.slice(0, Math.max(end, 1));
+}
+
+/**
+ * A write, and those that cannot be done without it: of a row that it adds or puts back. @param {Entry[]} waiting
+ * @param {number} sequence
+ */
+export function withDependents(waiting, sequence) {
+  const first = waiting.find((entry) => entry.sequence === sequence);
+  if (!first) return [];
+  if (first.action !== "insert" && first.action !== "restore") return [first];
+  return waiting.filter((entry) => entry.sequence >= sequence && isOfRow(entry, first));
+}
+
+/**
+ * Writes that say that their author saw what is dropped: from now on they say what was there before it, or else the
+ * author would be told that somebody else had written that. @param {Entry[]} waiting @param {Entry[]} dropped
+ */
+export function rebased(waiting, dropped) {
+  const left = waiting.filter((entry) => !dropped.includes(entry));
+  /** @type {Map<number, Entry>} */
+  const changed = new Map();
+  for (const gone of dropped) {
+    for (const [name, value] of Object.entries(gone.values)) {
+      const next = left.find((entry) => entry.sequence > gone.sequence && isOfRow(entry, gone) && name in entry.was);
+      if (!next || JSON.stringify(next.was[name]) !== JSON.stringify(value)) continue;
+      const was = { ...(changed.get(next.sequence) ?? next).was };
+      if (name in gone.was) was[name] = gone.was[name];
+      else delete was[name];
+      changed.set(next.sequence, { ...next, was });
+    }
+  }
+  return [...changed.values()];
+}
+
+/** @param {Entry} one @param {Entry} other */
+function isOfRow(one, other) {
+  return one.stream === other.stream && one.id === other.id;
+}
+
+/** Whether a person has to be told of a refusal: not where somebody else has deleted what they wanted to delete. @param {Entry} entry @param {Outcome} outcome */
+export function isToBeTold({ action }, { state, gone }) {
+  return state === "refused" && !(gone && action === "delete");
 }
 
 /** @param {object} entry */

@@ -1,35 +1,76 @@
 // @ts-check
 /** Tells a person what became of a write where that is not what they see: it was refused, or met somebody else's. */
 
+import { isToBeTold } from "./entries.js";
+import { Notice, clip, show } from "./notice.js";
+
 /**
  * @typedef {import("./entries.js").Outcome} Outcome
  * @typedef {import("./entries.js").Entry} Entry
  */
 
 const SECONDS = 10;
-const SECONDS_WITH_TEXT = 60; // the text is nowhere else
 const UNDO_SECONDS = 8;
-const LONGEST = 80; // characters of a text that a notice shows
 
 /** @type {() => void} */
 let dismissUndo = () => {};
+let lastKey = 0; // of what has no place in the queue
 
-/**
- * @param {Entry} entry @param {Outcome} outcome
- * @param {(stream: string, id: import("./entries.js").RowId, values: Record<string, any>) => unknown} update writes what somebody else had set
- */
-export function explain(entry, outcome, update) {
-  const { state, gone, conflicts = {} } = outcome;
-  if (state === "refused" && !(gone && entry.action === "delete")) {
-    const written = texts(entry.values);
-    const told = [...reasons(entry, outcome), ...(written.length ? [`You had written ${quoted(written)}`] : [])];
-    notify(told.join(". "), written);
+export class Explainer {
+  /**
+   * @param {object} parts
+   * @param {(stream: string, id: import("./entries.js").RowId, values: Record<string, any>) => unknown} parts.update writes
+   *   what somebody else had set
+   * @param {(sequences: number[]) => void} parts.onRead the person has read of refusals
+   */
+  constructor({ update, onRead }) {
+    /** @type {(() => void)[]} */
+    this.takes = [];
+    this.refusals = new Notice({
+      heading: (count) => `${count} changes could not be saved:`,
+      seconds: SECONDS,
+      onRead: (keys) => onRead(keys.filter((key) => key >= 0)),
+    });
+    this.conflicts = new Notice({
+      heading: (count) => `Somebody else had meanwhile changed ${count} things that you changed, too. Yours stand.`,
+      seconds: SECONDS,
+      actions: [{ label: "Take theirs", handler: () => this.takes.forEach((take) => take()) }],
+      onRead: () => (this.takes = []),
+    });
+    this.update = update;
   }
-  const theirs = texts(conflicts);
-  if (theirs.length) {
-    const take = { label: "Take theirs", noCaps: true, handler: () => update(entry.stream, entry.id, conflicts) };
-    notify(`Somebody else had meanwhile written ${quoted(theirs)}. Yours stands.`, [], [take]);
+
+  /** @param {Entry} entry @param {Outcome} outcome */
+  explain(entry, outcome) {
+    const key = outcome.sequence < 0 ? (lastKey -= 1) : outcome.sequence;
+    if (isToBeTold(entry, outcome)) {
+      const written = texts(entry.values);
+      const told = [...reasons(entry, outcome), ...(written.length ? [`You had written ${quoted(written)}`] : [])];
+      this.refusals.add({ key, message: told.join(". "), texts: written });
+    }
+    const { conflicts = {} } = outcome;
+    const theirs = texts(conflicts);
+    if (theirs.length) {
+      this.takes.push(() => this.update(entry.stream, entry.id, conflicts));
+      const message = `Somebody else had meanwhile written ${quoted(theirs)}. Yours stands.`;
+      this.conflicts.add({ key, message, texts: [] });
+    }
   }
+
+  /** Why what was typed is in no field. @param {string} why @param {string} typed */
+  tell(why, typed) {
+    this.refusals.add({ key: (lastKey -= 1), message: `${why}. You had written ${quoted([typed])}`, texts: [typed] });
+  }
+
+  /** The person has read of refusals in another tab. @param {number[]} sequences */
+  forget(sequences) {
+    this.refusals.remove(sequences);
+  }
+}
+
+/** Tell something in a sentence. @param {string} message */
+export function tell(message) {
+  show({ message, timeout: 1000 * SECONDS });
 }
 
 /** Offer to take a delete back. @param {string} message @param {() => void} undo @returns {() => void} ends the offer */
@@ -55,42 +96,4 @@ function texts(values) {
 /** @param {string[]} written */
 export function quoted(written) {
   return written.map((text) => `“${clip(text)}”`).join(", ");
-}
-
-/** @param {string} text */
-function clip(text) {
-  const characters = [...text];
-  return characters.length > LONGEST
-    ? `${characters
-        .slice(0, LONGEST - 1)
-        .join("")
-        .trimEnd()}…`
-    : text;
-}
-
-/** @param {string} message @param {string[]} written texts that would be lost @param {object[]} [actions] */
-export function notify(message, written, actions = []) {
-  if (!written.length) return void show({ message, actions, timeout: 1000 * SECONDS });
-  const copy = { label: "Copy text", noCaps: true, handler: () => copyText(written.join("\n")) };
-  const close = { label: "Close", noCaps: true };
-  show({ message, actions: [copy, ...actions, close], multiLine: true, timeout: 1000 * SECONDS_WITH_TEXT });
-}
-
-/** @param {string} text */
-async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const field = Object.assign(document.createElement("textarea"), { value: text }); // plain http has no clipboard
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  }
-}
-
-/** @param {object} options @returns {() => void} takes the notice away */
-function show(options) {
-  const { Quasar } = /** @type {any} */ (window);
-  return Quasar.Notify.create({ position: "bottom", ...options });
 }

@@ -1,14 +1,16 @@
 // @ts-check
 /**
- * Shows writes at once, keeps them in the browser's queue, and sends them in their order. All tabs show what one of them
- * writes; the leader sends it. What the server refuses is taken back, and its author is told why.
+ * Shows a person's writes at once, keeps them in the browser's queue, and has them sent in their order. All tabs of the
+ * person show what one of them writes; the leader sends it. What the server refuses is taken back, and its author is told
+ * why. What waits can be seen, and dropped.
+ *
+ * The module is long because whatever happens to a write, in this tab or another one, passes here.
  */
 
 import { reactive } from "vue";
-import { FORMAT, SIZE_LIMIT, areAll, fitting, isEntry, isOutcome, sizeOf } from "./entries.js";
+import { FORMAT, SIZE_LIMIT, areAll, isEntry, isOutcome, isToBeTold, sizeOf, withDependents } from "./entries.js";
+import { Sender } from "./sender.js";
 
-export const BATCH = 50; // the server takes no more at a time
-export const RETRY_MS = 1000;
 export const LONG_MS = 2000; // a person is told of what waits for longer
 
 /**
@@ -26,29 +28,39 @@ export class Outbox {
   /**
    * @param {object} parts
    * @param {Queue} parts.queue
+   * @param {string} [parts.person] whose queue it is, as the page was told; empty for nobody
    * @param {import("../streams/store.js").Store} parts.store
    * @param {import("../tabs/tab.js").Tab} parts.tab
    * @param {(like: RowId) => RowId} parts.makeRowId makes an id of the same kind
    * @param {(entry: Entry, outcome: Outcome) => void} parts.explain tells a person what became of a write
+   * @param {(sequences: number[]) => void} [parts.onRead] another tab has told the person of refusals
+   * @param {(error: string) => void} [parts.onOther] tells the person that somebody else is signed in
    */
-  constructor({ queue, store, tab, makeRowId, explain }) {
+  constructor({ queue, person = "", store, tab, makeRowId, explain, onRead = () => {}, onOther = () => {} }) {
     this.queue = queue;
+    this.person = person;
     this.store = store;
     this.tab = tab;
-    this.makeRowId = makeRowId;
     this.explain = explain;
-    /** How many writes have waited for long: what a page may show. */
-    this.view = reactive({ waiting: 0 });
+    this.onRead = onRead;
+    /** How many writes have waited for long: what a page may show. `changes` rises with each change of what waits. */
+    this.view = reactive({ waiting: 0, changes: 0 });
     /** @type {Map<number, Shown>} what is shown before the server shows it, by its place in the order */
     this.shown = new Map();
     /** @type {Map<number, Outcome>} of writes of this tab that were decided before it knew their place in the order */
     this.early = new Map();
     /** @type {Entry[]} of this moment, of which the other tabs have yet to hear */
     this.kept = [];
-    /** @type {Line | null} of the latest connection that this tab had itself */
-    this.line = null;
-    this.isSending = false;
-    this.singly = -1; // writes up to this number are sent one by one, because together they could not be done
+    this.hasTold = false;
+    this.sender = new Sender({
+      queue,
+      person,
+      tabId: tab.id,
+      makeRowId,
+      onDecided: (entries, outcomes) => this.#onDecided(entries, outcomes),
+      onIdle: () => this.#show(), // another tab may have sent what is shown here
+      onOther,
+    });
     this.opening = queue.opening.then(() => this.#show(), console.warn);
   }
 
@@ -63,6 +75,53 @@ export class Outbox {
     const entry = { format: FORMAT, stream, action, id, values, was, shows, name, tab: this.tab.id, at: Date.now() };
     const shown = this.#showOne(/** @type {Entry} */ (entry), explainsItself);
     return Object.assign(shown.decided, { kept: this.#keep(entry, shown) });
+  }
+
+  /** What waits, in its order. @returns {Entry[]} */
+  waiting() {
+    void this.view.changes; // reactive
+    return [...this.shown.values()].map(({ entry }) => entry).sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /** What is dropped with a write, that one first. @param {number} sequence */
+  droppedWith(sequence) {
+    return withDependents(this.waiting(), sequence);
+  }
+
+  /**
+   * Drop a write that waits, and those that cannot be done without it. @param {number} sequence
+   * @returns {Promise<boolean>} false if it may have been sent: then the server decides
+   */
+  async drop(sequence) {
+    const dropped = await this.queue.drop(sequence);
+    if (!dropped) {
+      this.#show(); // it may have been done
+      return false;
+    }
+    const sequences = dropped.map((entry) => entry.sequence);
+    this.#post("dropped", { sequences });
+    this.#dropped(sequences);
+    return true;
+  }
+
+  /** The person has read of refusals. @param {number[]} sequences */
+  async read(sequences) {
+    this.#post("read", { sequences });
+    if (this.queue.isOpen) await this.queue.forgetRefusals(sequences);
+  }
+
+  /** How many writes to a stream have waited for long. @param {string} stream @param {import("../streams/store.js").Scope | null} scope */
+  pending(stream, scope) {
+    void this.view.changes;
+    const late = this.view.waiting ? this.#late() : [];
+    return late.filter(({ entry, state }) => entry.stream === stream && (scope === null || state?.scope === scope))
+      .length;
+  }
+
+  /** Whether a write to a row has waited for long. @param {string} stream @param {RowId} id */
+  isLate(stream, id) {
+    // the count is reactive: what renders by it is rendered again when it has changed
+    return this.view.waiting > 0 && this.#late().some(({ entry }) => entry.stream === stream && entry.id === id);
   }
 
   /** @param {Omit<Entry, "sequence">} entry @param {Shown} shown @returns {Promise<boolean>} whether there was room for it */
@@ -80,6 +139,7 @@ export class Outbox {
       this.#settle(shown, { sequence: -1, state: "refused", errors: [why] });
       return false;
     }
+    this.view.changes += 1;
     this.#tell(shown.entry);
     return true;
   }
@@ -87,12 +147,7 @@ export class Outbox {
   /** A write of this tab is in the queue: the others hear of it, in one message of all that were kept in one moment. @param {Entry} entry */
   #tell(entry) {
     if (this.kept.push(entry) > 1) return;
-    queueMicrotask(() => {
-      const entries = this.kept.splice(0);
-      const { leader } = this.tab.election;
-      if (this.tab.carrier) this.#wrote(entries);
-      else if (leader) this.tab.post({ type: "wrote", to: leader.id, ...told(entries) });
-    });
+    queueMicrotask(() => this.#wrote(this.kept.splice(0)));
   }
 
   // the tab calls these four methods, see Relay in tab.js
@@ -105,10 +160,13 @@ export class Outbox {
 
   /** @param {Line} line */
   connected(line) {
-    this.line = line;
-    this.isSending = false;
-    this.#show();
-    this.#send();
+    this.sender.connect(line);
+    this.opening.then(() => {
+      this.#show();
+      this.sender.send();
+      if (!this.hasTold) this.#tellWhatIsLeft(() => true);
+      this.hasTold = true;
+    });
   }
 
   /** The server sends answers only, so no event is for this relay. */
@@ -118,21 +176,41 @@ export class Outbox {
 
   /** @param {Message} message @param {"leader" | "follower"} sender */
   fromTab(message, sender) {
-    const { entry, more = [], entries, outcomes } = message;
+    const { from, entry, more = [], entries, outcomes, sequences } = message;
     if (message.type === "leave") {
-      this.#show().then(() => this.#send()); // what that tab has kept last, it may not have lived to tell
-    } else if (message.type === "wrote" && isEntry(entry) && areAll(more, isEntry)) {
+      this.#show().then(() => this.sender.send()); // what that tab has kept last, it may not have lived to tell
+      this.#tellWhatIsLeft(({ tab }) => tab === from);
+      return;
+    }
+    if ((message.person ?? "") !== this.person) return;
+    if (message.type === "wrote" && isEntry(entry) && areAll(more, isEntry)) {
       if (sender === "follower") this.#wrote([entry, ...more]);
       for (const written of [entry, ...more]) this.#showOther(written);
     } else if (message.type === "decided" && sender === "leader") {
       if (areAll(entries, isEntry) && areAll(outcomes, isOutcome)) this.#decided(entries, outcomes);
+    } else if (message.type === "dropped" && areAll(sequences, Number.isSafeInteger)) {
+      if (sender === "follower") this.#post("dropped", { sequences });
+      this.#dropped(sequences);
+    } else if (message.type === "read" && areAll(sequences, Number.isSafeInteger)) {
+      if (sender === "follower") this.#post("read", { sequences });
+      this.onRead(sequences);
     }
   }
 
-  /** Writes are in the queue: the leader tells the other tabs, and sends them. @param {Entry[]} entries */
-  #wrote(entries) {
-    this.line?.post("wrote", told(entries));
-    this.#send();
+  /** Writes are in the queue: the other tabs hear of them, and the leader sends them. @param {Entry[]} entries */
+  #wrote([entry, ...more]) {
+    this.#post("wrote", more.length ? { entry, more } : { entry });
+    this.sender.send();
+  }
+
+  /**
+   * To all tabs that follow, or to the leader, which passes it on; while it has no connection, too.
+   * @param {string} type @param {object} content
+   */
+  #post(type, content) {
+    const { carrier, election } = this.tab;
+    const address = carrier ? { term: carrier.term } : { to: election.leader?.id };
+    if (carrier || election.leader) this.tab.post({ type, person: this.person, ...address, ...content });
   }
 
   /** Show all writes that wait in the queue, and take back what is shown of others. */
@@ -152,6 +230,7 @@ export class Outbox {
   #showOther(entry) {
     if (this.shown.has(entry.sequence) || entry.tab === this.tab.id) return;
     this.shown.set(entry.sequence, this.#showOne(entry));
+    this.view.changes += 1;
   }
 
   /** @param {Entry} entry @param {boolean} [explainsItself] @returns {Shown} */
@@ -167,51 +246,13 @@ export class Outbox {
     return { entry, write, state, decide, decided, explainsItself };
   }
 
-  async #send() {
-    if (!this.line || this.isSending || !this.queue.isOpen) return;
-    this.isSending = true;
-    const { line } = this;
-    const [found, { id, confirmed }] = await Promise.all([this.queue.entries(BATCH), this.queue.place()]);
-    if (line !== this.line) return; // the next connection sends
-    if (!found.length) {
-      this.isSending = false;
-      this.#show(); // another tab may have sent what is shown here
-      return;
-    }
-    const entries = found[0].sequence <= this.singly ? found.slice(0, 1) : fitting(found);
-    const writes = entries.map(({ sequence, stream, action, id, values, was }) => {
-      return { sequence, stream, action, id, values, was };
-    });
-    line.request("todosync_write", { queue: id, confirmed, writes }, async (answer) => {
-      if (answer.ok) await this.#onAnswer(line, entries, answer.outcomes);
-      else await this.#onFailure(line, entries, answer.reason);
-      if (line !== this.line) return;
-      this.isSending = false;
-      this.#send();
-    });
-  }
-
-  /** @param {Line} line @param {Entry[]} entries @param {Outcome[]} outcomes */
-  async #onAnswer(line, entries, outcomes) {
-    const decided = new Map(outcomes.map((outcome) => [outcome.sequence, outcome.state]));
-    const moves = entries
-      .filter(({ sequence, action }) => action === "insert" && decided.get(sequence) === "taken")
-      .map(({ stream, id }) => ({ stream, from: id, to: this.makeRowId(id) }));
-    await this.queue.remove([...decided.keys()], moves);
-    line.post("decided", { entries, outcomes });
+  /** @param {Entry[]} entries @param {Outcome[]} outcomes */
+  #onDecided(entries, outcomes) {
+    this.#post("decided", { entries, outcomes });
     this.#decided(entries, outcomes);
-    this.#tellForOthers(entries, outcomes);
-  }
-
-  /** @param {Line} line @param {Entry[]} entries @param {string} [reason] */
-  async #onFailure(line, entries, reason) {
-    if (reason === "queue") await this.queue.renew();
-    else if (reason === "unavailable" || reason === "leader") {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())));
-    } else if (entries.length > 1) this.singly = entries[entries.length - 1].sequence;
-    else {
-      const errors = ["The server could not do this change"];
-      await this.#onAnswer(line, entries, [{ sequence: entries[0].sequence, state: "refused", errors }]);
+    for (const outcome of outcomes) {
+      const entry = entries.find(({ sequence }) => sequence === outcome.sequence);
+      if (entry && !this.#isThere(entry.tab)) this.explain(entry, outcome); // in the place of a tab that is gone
     }
   }
 
@@ -226,12 +267,25 @@ export class Outbox {
     this.#count();
   }
 
-  /** Tell what became of the writes of tabs that are gone, in their place. @param {Entry[]} entries @param {Outcome[]} outcomes */
-  #tellForOthers(entries, outcomes) {
-    const carried = this.tab.carrier?.carried;
-    for (const outcome of outcomes) {
-      const entry = entries.find(({ sequence }) => sequence === outcome.sequence);
-      if (entry && entry.tab !== this.tab.id && !carried?.has(entry.tab)) this.explain(entry, outcome);
+  /** Writes are no longer in the queue, because the person has dropped them. @param {number[]} sequences */
+  #dropped(sequences) {
+    for (const sequence of sequences) {
+      const shown = this.shown.get(sequence);
+      if (shown) this.#settle(shown, { sequence, state: "dropped" });
+    }
+    this.#count();
+  }
+
+  /** Whether a tab is this one, or follows it. @param {string} tab */
+  #isThere(tab) {
+    return tab === this.tab.id || this.tab.carrier?.carried.has(tab) === true;
+  }
+
+  /** Tell of refusals that the person has not read yet, of tabs that are gone. @param {(entry: Entry) => boolean} isMeant */
+  async #tellWhatIsLeft(isMeant) {
+    if (!this.queue.isOpen) return;
+    for (const { entry, outcome } of await this.queue.refusals()) {
+      if (isMeant(entry) && !this.#isThere(entry.tab)) this.explain(entry, outcome);
     }
   }
 
@@ -247,28 +301,21 @@ export class Outbox {
       state?.settle(write);
     }
     if (!outcome) return;
-    const isExplained = explainsItself && outcome.state === "refused" && !outcome.gone;
-    if (entry.tab === this.tab.id && !isExplained) this.explain(entry, outcome);
+    if (entry.tab === this.tab.id && outcome.state !== "dropped") {
+      const isExplained = explainsItself && isToBeTold(entry, outcome) && !outcome.gone;
+      if (!isExplained) this.explain(entry, outcome);
+      else if (outcome.sequence >= 0) this.read([outcome.sequence]);
+    }
     decide(outcome);
-  }
-
-  /** Whether a write to a row has waited for long. @param {string} stream @param {RowId} id */
-  isLate(stream, id) {
-    // the count is reactive: what renders by it is rendered again when it has changed
-    return this.view.waiting > 0 && this.#late().some(({ entry }) => entry.stream === stream && entry.id === id);
   }
 
   #count() {
     this.view.waiting = this.#late().length;
+    this.view.changes += 1;
   }
 
   #late() {
     const limit = Date.now() - LONG_MS;
     return [...this.shown.values()].filter(({ entry }) => entry.at <= limit);
   }
-}
-
-/** Writes as a message has them. @param {Entry[]} entries */
-function told([entry, ...more]) {
-  return more.length ? { entry, more } : { entry };
 }

@@ -4,12 +4,13 @@
 import { tab } from "../leader.js";
 import { onScripts } from "../streams/scripts.js";
 import { store } from "../streams/streams.js";
-import { explain, notify, offerUndo, quoted } from "./explain.js";
+import { Explainer, offerUndo, tell } from "./explain.js";
 import { Fields } from "./fields.js";
 import { isOfInputMethod } from "./keys.js";
 import { RowIds, timeOf } from "./row_ids.js";
 import { Outbox } from "./outbox.js";
-import { PERSON, Queue } from "./queue.js";
+import { Queue, databaseOf } from "./queue.js";
+import { inWords } from "./words.js";
 
 /**
  * @typedef {import("../streams/store.js").RowId} RowId
@@ -32,13 +33,26 @@ onScripts("script.todosync-writable", ({ dataset: { stream = "" }, textContent }
   if (!totals || !texts) return;
   for (const state of store.streams.values()) if (state.name === stream) state.declared = { totals, texts };
 });
-const queue = new Queue(`todosync-writes-${PERSON}`);
+/** Who this page belongs to, as the server says: a short hash, empty for nobody. */
+const person = document.querySelector('meta[name="todosync-person"]')?.getAttribute("content") ?? "";
+const queue = new Queue(databaseOf(person));
+const explainer = new Explainer({
+  update: (stream, id, values) => writes.update(stream, id, values),
+  onRead: (sequences) => outbox.read(sequences),
+});
+let hasToldOfOther = false;
 const outbox = new Outbox({
   queue,
+  person,
   store,
   tab,
   makeRowId: (like) => (typeof like === "string" ? rowIds.makeUuid() : rowIds.make()),
-  explain: (entry, outcome) => explain(entry, outcome, writes.update),
+  explain: (entry, outcome) => explainer.explain(entry, outcome),
+  onRead: (sequences) => explainer.forget(sequences),
+  onOther: () => {
+    if (!hasToldOfOther) tell("Somebody else is signed in now. What waits here is kept until you sign in again.");
+    hasToldOfOther = true;
+  },
 });
 tab.relays.push(outbox);
 
@@ -50,6 +64,31 @@ const writes = {
   view: outbox.view,
   /** Whether a write to a row has waited for long. @param {string} stream @param {RowId} id */
   isLate: (stream, id) => outbox.isLate(stream, id),
+  /** How many writes to a stream, or to one of its scopes, have waited for long. @type {Outbox["pending"]} */
+  pending: (stream, scope) => outbox.pending(stream, scope),
+  /**
+   * What waits, in words and in its order. @param {Record<string, string>} words see {@link inWords}
+   * @returns {{ sequence: number, text: string }[]}
+   */
+  waiting: (words = {}) =>
+    outbox.waiting().map((entry) => ({
+      sequence: entry.sequence,
+      text: inWords(entry, writable.get(entry.stream)?.named_by ?? "", words),
+    })),
+  /** What is dropped with a write. @param {number} sequence */
+  droppedWith: (sequence) => outbox.droppedWith(sequence),
+  /** Drop a write that waits; false if it may have been sent. @param {number} sequence */
+  drop: (sequence) => outbox.drop(sequence),
+  /** How many writes of this person wait in this browser, of all streams. @returns {Promise<number>} */
+  count: async () => (queue.isOpen ? queue.count() : 0),
+  /** What was refused, and the person has not read of. @returns {Promise<import("./queue.js").Refusal[]>} */
+  unread: async () => (queue.isOpen ? queue.refusals() : []),
+  /** Delete all that is kept of this person's writes in this browser. @returns {Promise<number>} how many waited */
+  async forget() {
+    const count = await writes.count();
+    if (queue.isOpen) await queue.forget();
+    return count;
+  },
   /** @param {string} stream @param {Record<string, any>} values */
   insert(stream, values) {
     const known = writable.get(stream);
@@ -152,7 +191,7 @@ function newest(stream, name, values) {
 const fields = new Fields({
   update: writes.update,
   row: rowToType,
-  tell: (why, typed) => notify(`${why}. You had written ${quoted([typed])}`, [typed]),
+  tell: (why, typed) => explainer.tell(why, typed),
   storage: storageOfTab(),
 });
 addEventListener("pagehide", () => fields.keep());

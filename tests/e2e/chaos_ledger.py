@@ -47,12 +47,12 @@ ALLOW = {
     'postgresql': ['DROP TRIGGER IF EXISTS chaos_refusal ON todos'],
 }
 LISTEN = """
-new MutationObserver((changes) => {
-  for (const { addedNodes } of changes) for (const node of addedNodes) {
-    const notices = node.nodeType === 1 ? [node, ...node.querySelectorAll('.q-notification')] : [];
-    for (const notice of notices) if (notice.matches('.q-notification')) chaosTold(notice.textContent);
-  }
-}).observe(document, { subtree: true, childList: true });
+let told = '';
+new MutationObserver(() => {  // of several refusals the notice that is there is changed
+  const now = [...document.querySelectorAll('.q-notification')].map((notice) => notice.textContent).join(' ');
+  if (now !== told && now) chaosTold(now);
+  told = now;
+}).observe(document, { subtree: true, childList: true, characterData: true });
 """
 WRITE = """([name, title]) => {
   const isOpen = todosync.tab.relays.some((relay) => relay.queue?.isOpen);

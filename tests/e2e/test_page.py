@@ -230,14 +230,14 @@ def test_without_a_connection_a_todo_is_added_all_the_same_and_one_sign_says_why
     eventually(lambda: titles(page) == ['Buy milk'])
     assert field(page).input_value() == ''
     field(page).fill('half a senten')
-    page.get_by_text('1 change is not saved yet').wait_for()
+    page.get_by_text('1 change waiting').wait_for()
     tabs.server.start()
     page.locator('#popup[aria-hidden=true]').wait_for(state='attached')
     eventually(lambda: [todo['title'] for todo in tabs.server.todos()] == ['Buy milk'])
     eventually(lambda: page.locator('.leader-badge[data-connected=true]').count() == 1)
     eventually(lambda: field(page).input_value() == 'half a senten')
     assert titles(page) == ['Buy milk']
-    page.get_by_text('not saved yet').wait_for(state='hidden')
+    page.get_by_role('button', name='waiting').wait_for(state='hidden')
 
 
 def test_ten_thousand_todos_are_as_light_as_ten(tabs: Tabs) -> None:

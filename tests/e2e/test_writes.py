@@ -83,12 +83,12 @@ def test_without_a_server_everything_shows_at_once_and_is_done_when_it_is_back(
     expected = [f'{name} {number}' for number in (3, 2, 1, 0) for name in ('second', 'first')]
     expected += ['Pay the rent in time', 'Buy milk']
     eventually(lambda: all(titles(page) == expected for page in tabs.pages))
-    third.get_by_text('11 changes are not saved yet').wait_for()
+    third.get_by_text('11 changes waiting').wait_for()
     tabs.close(tabs.pages[0])
     server.start()
     eventually(lambda: of_server(server) == expected)
     eventually(lambda: all(titles(page) == expected and box(page, 'Buy milk') for page in tabs.pages))
-    tabs.pages[0].get_by_text('not saved yet').wait_for(state='hidden')
+    tabs.pages[0].get_by_role('button', name='waiting').wait_for(state='hidden')
     tabs.should_agree()
 
 
@@ -140,7 +140,7 @@ def test_who_writes_to_what_somebody_else_has_deleted_is_told_its_title(tabs: Ta
     page = tabs.open()
     server.kill()
     page.get_by_role('checkbox', name='Buy milk').click()
-    page.get_by_text('not saved yet').wait_for()
+    page.get_by_text('1 change waiting').wait_for()
     server.execute(f'DELETE FROM todos WHERE id = {todo["id"]}')
     server.start()
     page.get_by_text('“Buy milk” is not there any more; it may have been deleted').wait_for()

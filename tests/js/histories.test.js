@@ -155,6 +155,7 @@ class Browser {
     for (const other of this.processes) other.send = null;
     const { leader } = this;
     leader.relay.connected({
+      isOpen: () => true,
       request: (event, /** @type {any} */ { version }) => {
         up.push(() => {
           /** @type {(event: string, message: any) => void} */

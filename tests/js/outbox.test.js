@@ -1,4 +1,5 @@
-import { BATCH, Outbox } from "/assets/writes/outbox.js";
+import { Outbox } from "/assets/writes/outbox.js";
+import { BATCH } from "/assets/writes/sender.js";
 import { SIZE_LIMIT } from "/assets/writes/entries.js";
 import { Queue } from "/assets/writes/queue.js";
 import { RowIds } from "/assets/writes/row_ids.js";
@@ -18,11 +19,12 @@ class Browser {
     this.tabs = [];
     /** @type {Request[]} what the leader has asked the server */
     this.requests = [];
+    this.isConnected = false;
   }
 
-  /** @param {string} id */
-  async open(id) {
-    const tab = new BrowserTab(this, id);
+  /** @param {string} id @param {string} [person] */
+  async open(id, person) {
+    const tab = new BrowserTab(this, id, person);
     this.tabs.push(tab);
     await tab.outbox.opening;
     return tab;
@@ -31,11 +33,12 @@ class Browser {
   /** The leader is connected to the server. */
   connect() {
     const [leader, ...followers] = this.tabs;
-    leader.tab.carrier = { carried: new Map(followers.map(({ id }) => [id, {}])) };
+    leader.tab.carrier = { term: 1, carried: new Map(followers.map(({ id }) => [id, {}])) };
+    this.isConnected = true;
     leader.outbox.connected({
       request: (event, data, answer) => this.requests.push({ event, data, answer }),
-      post: (type, content) =>
-        this.tabs.slice(1).forEach(({ outbox }) => outbox.fromTab(clone(type, content), "leader")),
+      post: () => {},
+      isOpen: () => this.isConnected,
     });
   }
 
@@ -60,8 +63,8 @@ class Browser {
 }
 
 class BrowserTab {
-  /** @param {Browser} browser @param {string} id */
-  constructor(browser, id) {
+  /** @param {Browser} browser @param {string} id @param {string} [person] */
+  constructor(browser, id, person) {
     this.id = id;
     this.store = new Store();
     this.store.stream("todos").apply({ stream: "todos", version: [0, "mark"], todos: [] });
@@ -71,16 +74,26 @@ class BrowserTab {
       id,
       carrier: /** @type {any} */ (null),
       election: { leader: { id: "a" } },
-      post: (/** @type {any} */ message) => browser.tabs[0].outbox.fromTab(structuredClone(message), "follower"),
+      post: (/** @type {any} */ message) => {
+        const [leader, ...followers] = browser.tabs;
+        const isLeader = leader === this;
+        const sender = isLeader ? "leader" : "follower";
+        for (const { outbox } of isLeader ? followers : [leader]) {
+          outbox.fromTab({ from: id, ...structuredClone(message) }, sender);
+        }
+      },
     };
-    this.queue = new Queue(browser.name);
+    this.queue = new Queue(browser.name + (person ?? ""));
     const ids = new RowIds(Date.now());
     this.outbox = new Outbox({
       queue: this.queue,
+      person,
       store: this.store,
       tab: /** @type {any} */ (this.tab),
       makeRowId: (like) => (typeof like === "string" ? ids.makeUuid() : ids.make()),
       explain: ({ action }, { state }) => this.told.push([action, state]),
+      onRead: (sequences) => this.told.push(["read", sequences.length]),
+      onOther: (error) => this.told.push(["other", error]),
     });
   }
 
@@ -92,11 +105,6 @@ class BrowserTab {
   add(id, title) {
     return this.outbox.write("todos", "insert", id, { title });
   }
-}
-
-/** @param {string} type @param {any} content */
-function clone(type, content) {
-  return { type, ...structuredClone(content) };
 }
 
 /** @param {() => unknown} condition */
@@ -395,4 +403,141 @@ test("a row with a UUID gets one that rises, is kept, and is another one where i
   const again = await browser.decide();
   equal(taken.writes[0].id, made[0]);
   ok(form.test(again.writes[0].id) && again.writes[0].id !== made[0], "another UUID");
+});
+
+test("a batch says whose it is, and tabs of different persons show nothing of each other", async () => {
+  const browser = new Browser();
+  const [ann, bob] = [await browser.open("a", "ann"), await browser.open("b", "bob")];
+  browser.connect();
+  bob.add(1, "of Bob");
+  await until(async () => (await bob.queue.entries()).length === 1);
+  ann.add(2, "of Ann");
+  const { person, writes } = await browser.decide();
+  equal([person, writes.length, writes[0].id], ["ann", 1, 2]);
+  equal([ann.titles, bob.titles], [["of Ann"], ["of Bob"]]);
+  equal((await bob.queue.entries()).length, 1);
+});
+
+test("what is sent while somebody else is signed in stays where it is, and its author is told", async () => {
+  const { browser, leader } = await twoTabs();
+  browser.connect();
+  const written = leader.add(1, "one");
+  (await browser.request()).answer({ ok: false, reason: "person", error: "No" });
+  await until(() => leader.told.length);
+  equal([leader.told, leader.titles, (await leader.queue.entries()).length], [[["other", "No"]], ["one"], 1]);
+  browser.connect();
+  await browser.decide();
+  equal((await written).state, "done");
+});
+
+test("what waits can be dropped in any tab, is shown nowhere then, and is never sent", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  const [first, second] = [leader.add(1, "one"), follower.add(2, "two")];
+  await until(() => leader.outbox.waiting().length === 2 && follower.outbox.waiting().length === 2);
+  const [one, two] = leader.outbox.waiting();
+  equal(await follower.outbox.drop(one.sequence), true);
+  equal([(await first).state, leader.titles, follower.titles], ["dropped", ["two"], ["two"]]);
+  leader.tab.carrier = /** @type {any} */ ({ term: 1, carried: new Map() }); // it leads, and has no connection yet
+  equal(await leader.outbox.drop(two.sequence), true);
+  equal([(await second).state, leader.titles, follower.titles], ["dropped", [], []]);
+  leader.add(3, "three");
+  browser.connect();
+  equal(
+    (await browser.decide()).writes.map((/** @type {any} */ { id }) => id),
+    [3],
+  );
+  equal(follower.told, []);
+});
+
+test("what may have been sent is not dropped until the server has answered that it did nothing", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  browser.connect();
+  leader.add(1, "one");
+  await browser.request();
+  const [{ sequence }] = leader.outbox.waiting();
+  equal([await leader.outbox.drop(sequence), await follower.outbox.drop(sequence)], [false, false]);
+  browser.isConnected = false; // nobody knows whether it was done
+  equal(await leader.outbox.drop(sequence), false);
+  browser.connect();
+  const again = await browser.request();
+  again.answer({ ok: false, reason: "unavailable" });
+  equal(await leader.outbox.drop(sequence), false, "what was sent first may be under way still");
+  await browser.decide();
+  equal(leader.titles, ["one"]);
+});
+
+test("what the server has answered to have left undone can be dropped, and what waits without a connection", async () => {
+  const { browser, leader } = await twoTabs();
+  browser.connect();
+  leader.add(1, "one");
+  (await browser.request()).answer({ ok: false, reason: "unavailable" });
+  const [{ sequence }] = leader.outbox.waiting();
+  await until(() => leader.outbox.drop(sequence));
+  browser.isConnected = false;
+  leader.add(2, "two");
+  await until(() => leader.outbox.waiting().length === 1);
+  equal(browser.requests, [], "nothing is sent, nor kept to be sent by the socket");
+  equal(await leader.outbox.drop(leader.outbox.waiting()[0].sequence), true);
+  equal(leader.titles, []);
+});
+
+test("what was done to a row that is dropped is dropped with it, and nothing else", async () => {
+  const { leader } = await twoTabs();
+  leader.add(1, "one");
+  leader.add(2, "two");
+  leader.outbox.write("todos", "update", 1, { title: "first" });
+  leader.outbox.write("todos", "update", 2, { title: "second" });
+  await until(() => leader.outbox.waiting().length === 4);
+  const [one] = leader.outbox.waiting();
+  equal(leader.outbox.droppedWith(one.sequence).length, 2);
+  equal(await leader.outbox.drop(one.sequence), true);
+  equal(leader.titles, ["second"]);
+  equal((await leader.queue.entries()).length, 2);
+});
+
+test("who drops a change is not told later that somebody else has written what was there before", async () => {
+  const { browser, leader } = await twoTabs();
+  const update = (/** @type {string} */ title, /** @type {string} */ was) =>
+    leader.outbox.write("todos", "update", 1, { title }, { was: { title: was } });
+  update("B", "A");
+  update("C", "B");
+  update("D", "C");
+  await until(() => leader.outbox.waiting().length === 3);
+  await leader.outbox.drop(leader.outbox.waiting()[0].sequence);
+  browser.connect();
+  equal(
+    (await browser.decide()).writes.map((/** @type {any} */ { was }) => was),
+    [{ title: "A" }, { title: "C" }],
+  );
+});
+
+test("a refusal is told until a person has read it: also after a reload, and where nobody had a page open", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  browser.connect();
+  follower.add(1, "one");
+  await browser.decide({ state: "refused", errors: ["No"], version: undefined });
+  await until(() => follower.told.length);
+  browser.tabs.pop(); // its tab is closed before anybody has read it
+  leader.tab.carrier = /** @type {any} */ ({ term: 1, carried: new Map() });
+  leader.outbox.fromTab(/** @type {any} */ ({ type: "leave", from: "b" }), "follower");
+  await until(() => leader.told.length);
+  browser.tabs.pop();
+  const next = await browser.open("c");
+  browser.connect();
+  await until(() => next.told.length);
+  equal([leader.told, next.told], [[["insert", "refused"]], [["insert", "refused"]]]);
+  const other = await browser.open("d");
+  await next.outbox.read((await next.queue.refusals()).map(({ outcome }) => outcome.sequence));
+  equal([await next.queue.refusals(), other.told], [[], [["read", 1]]]);
+});
+
+test("a person's queue is deleted, and nobody else's", async () => {
+  const browser = new Browser();
+  const [ann, bob] = [await browser.open("a", "ann"), await browser.open("b", "bob")];
+  await Promise.all([ann.add(1, "of Ann").kept, bob.add(2, "of Bob").kept]);
+  const other = await browser.open("c", "ann");
+  equal(await ann.queue.count(), 1);
+  await ann.queue.forget();
+  equal([ann.queue.isOpen, other.queue.isOpen, await bob.queue.count()], [false, false, 1]);
+  equal(await (await browser.open("e", "ann")).queue.count(), 0);
 });

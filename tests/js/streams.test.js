@@ -13,6 +13,7 @@ function makeRelay({ holds = true } = {}) {
   const line = {
     /** @param {string} event @param {any} data */
     request: (event, data) => said.push(["server", event, data.stream, data.version]),
+    isOpen: () => true,
     /** @param {string} type @param {any} content */
     post: (type, content) => said.push(["all", type, ...held(content)]),
   };

@@ -26,6 +26,7 @@ from tests.light_socket import LightSocket
 from tests.server import ROOT, RunningServer, running_server
 from tests.sockets import until
 from todosync.ids import IdMaker
+from todosync.streams import person_key
 
 STEPS = int(os.environ.get('RIGHTS_STEPS', '60'))
 STEPS_BETWEEN_CHECKS = 20
@@ -140,7 +141,8 @@ class Person:
         """Write as a browser does, and return what became of it."""
         self._number += 1
         write = {'sequence': self._number, 'stream': 'scoped_tasks', 'action': 'update', 'id': task_id}
-        batch = {'queue': self._queue, 'confirmed': 0, 'writes': [{**write, 'values': {'title': title}}]}
+        writes = [{**write, 'values': {'title': title}}]
+        batch = {'queue': self._queue, 'person': person_key(self.name), 'confirmed': 0, 'writes': writes}
         answer = await self._socket.call('todosync_write', batch)
         self._look(orjson.dumps(answer).decode(), 'an answer')
         return str(answer['outcomes'][0]['state'])

@@ -16,6 +16,7 @@ NAMES = (
     'tabs/reloads.js',
     'streams/relay.js',
     'writes/outbox.js',
+    'writes/sender.js',
     'presence/presence.js',
 )
 MODULES = {Path(name).name: (ROOT / 'assets' / name).read_text() for name in NAMES}
@@ -56,7 +57,7 @@ def test_the_socket_events_are_those_that_the_browser_and_the_server_know() -> N
     in_browser = set(
         re.findall(
             r'"(todosync_(?!focus")\w+)"',  # which is an event of NiceGUI's page
-            MODULES['carrier.js'] + MODULES['relay.js'] + MODULES['outbox.js'] + MODULES['presence.js'],
+            MODULES['carrier.js'] + MODULES['relay.js'] + MODULES['sender.js'] + MODULES['presence.js'],
         )
     )
     events = 'hello|join|leave|up|fetch|write|probe|down|data|answer|editing|editing_all'

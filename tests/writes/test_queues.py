@@ -16,9 +16,11 @@ from sqlmodel import Session
 
 from tests.writes.test_writes import Note, notes, stored, writer
 from todosync.ids import EPOCH, GIVEN_ID_MAX, IdMaker
+from todosync.streams import person_key
 from todosync.streams.stream import Stream
 from todosync.writes import Author, Batch, Inbox, Write, Writer
 from todosync.writes.queues import UNCONFIRMED_LIMIT, outcomes
+from todosync.writes.tables import queues
 
 __all__ = ['notes', 'writer']
 QUEUE = 'a' * 32
@@ -40,16 +42,19 @@ class Browser:
         runner: asyncio.Runner,
         queue: str = QUEUE,
         author: Author | None = None,
+        *,
+        person: str | None = None,
     ) -> None:
         self._inbox = Inbox(
             writer, streams, may_write=lambda sid: sid == 'leader', author_of=lambda sid: author or Author()
         )
         self._runner = runner
         self._queue = queue
+        self._person = person_key(author.user if author else None) if person is None else person
 
     def ask(self, *writes: dict[str, Any], confirmed: int = 0, sid: str = 'leader') -> dict[str, Any]:
-        batch = Batch.model_validate({'queue': self._queue, 'confirmed': confirmed, 'writes': list(writes)})
-        return self._runner.run(self._inbox.receive(sid, batch))
+        batch = {'queue': self._queue, 'person': self._person, 'confirmed': confirmed, 'writes': list(writes)}
+        return self._runner.run(self._inbox.receive(sid, Batch.model_validate(batch)))
 
     def send(self, *writes: dict[str, Any], confirmed: int = 0) -> list[dict[str, Any]]:
         answer = self.ask(*writes, confirmed=confirmed)
@@ -286,6 +291,65 @@ def test_a_number_of_another_write_begins_a_new_queue(
     assert other.states(*writes) == ['done', 'done']
 
 
+ANN, BOB = Author('Ann'), Author('Bob')
+
+
+def test_nobody_sends_what_another_person_has_waiting(writer: Writer, notes: Stream, runner: asyncio.Runner) -> None:
+    """Neither under their own name, nor under the other's, nor what waited before anybody had signed in."""
+    first, refused = write(1, 'insert', make_id(), text='Buy milk'), {'ok': False, 'reason': 'person'}
+    ann = Browser(writer, [notes], runner, author=ANN)
+    assert ann.states(first) == ['done']
+    second = write(2, 'insert', make_id(), text='Call Ann')
+    for author, person in (
+        (BOB, person_key('Bob')),
+        (BOB, person_key('Ann')),
+        (BOB, ''),
+        (ANN, person_key('Bob')),
+        (ANN, ''),
+        (Author(), ''),
+        (Author(), person_key('Ann')),
+    ):
+        answer = Browser(writer, [notes], runner, author=author, person=person).ask(first, second)
+        assert answer.pop('error').startswith('These changes are of somebody else')
+        assert answer == refused, (author.user, person)
+        if person != person_key(author.user):  # also where nobody has sent it before
+            new = Browser(writer, [notes], runner, 'b' * 32, author, person=person)
+            assert new.ask(second).items() >= refused.items()
+    assert [note.text for note in stored(writer)] == ['Buy milk']
+    assert ann.states(first, second) == ['done', 'done']
+    nobody = Browser(writer, [notes], runner, 'c' * 32)
+    assert nobody.states(write(1, 'insert', make_id(), text='Unsigned')) == ['done']
+    late = Browser(writer, [notes], runner, 'c' * 32, ANN).ask(write(2, 'insert', make_id(), text='Unsigned'))
+    assert late.items() >= refused.items()
+
+
+def test_a_table_of_the_build_before_gets_whose_the_queues_are_while_that_build_goes_on_writing(
+    writer: Writer, notes: Stream, runner: asyncio.Runner
+) -> None:
+    begin = "INSERT INTO todosync_queues(queue, last_sequence, at) VALUES ('{}', 7, 4102444800)"
+    with writer.database.write() as session:
+        connection = session.connection()
+        number, strict = ('BIGINT', '') if connection.dialect.name == 'postgresql' else ('INTEGER', ' STRICT')
+        connection.exec_driver_sql('DROP TABLE todosync_queues')
+        connection.exec_driver_sql(
+            f'CREATE TABLE todosync_queues (queue TEXT NOT NULL, last_sequence {number} NOT NULL, '
+            f'at {number} NOT NULL, PRIMARY KEY (queue)){strict}'
+        )
+        connection.exec_driver_sql(begin.format('a' * 32))
+    writer.prepare()
+    writer.prepare()
+    with writer.database.write() as session:
+        session.connection().exec_driver_sql(begin.format('b' * 32))  # as a process of the build before does
+        assert session.connection().execute(select(queues.c.queue, queues.c.person)).all() == [
+            ('a' * 32, ''), ('b' * 32, ''),
+        ]  # fmt: skip
+    for queue in ('a' * 32, 'b' * 32):
+        assert Browser(writer, [notes], runner, queue).states(write(8, 'insert', make_id(), text=queue[:20])) == [
+            'done'
+        ]
+        assert Browser(writer, [notes], runner, queue, ANN).ask(write(9, 'delete', 1))['reason'] == 'person'
+
+
 def test_only_a_leader_writes(browser: Browser, writer: Writer) -> None:
     answer = browser.ask(write(1, 'insert', make_id(), text='Buy milk'), sid='follower')
     assert answer == {'ok': False, 'reason': 'leader'}
@@ -329,6 +393,8 @@ def test_queues_that_bring_nothing_for_long_are_forgotten(browser: Browser, writ
         {'writes': [{**write(1, 'delete', 1), 'action': 'x' * 129}]},
         {'writes': [{**write(1, 'delete', 1), 'user': 'Ann'}]},
         {'user': 'Ann'},
+        {'person': None},
+        {'person': 'x' * 129},
     ],
     ids=str,
 )

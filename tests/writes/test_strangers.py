@@ -19,6 +19,7 @@ from tests.databases import other_program
 from tests.light_socket import LightSocket
 from tests.server import ROOT, RunningServer, running_server
 from todosync.ids import IdMaker
+from todosync.streams import person_key
 
 SECRET = 'a ring for Bob'
 OURS, THEIRS = 1, 2
@@ -62,8 +63,9 @@ AT_FIRST = [(11, OURS, 'paint', False), (22, THEIRS, SECRET, False)]
 class Program:
     """Speaks the protocol like a person's browser, and notes everything that it is told."""
 
-    def __init__(self, socket: LightSocket) -> None:
+    def __init__(self, socket: LightSocket, user: str | None = None) -> None:
         self.socket = socket
+        self.person = person_key(user)
         self.queue = secrets.token_hex(16)
         self.heard: list[Any] = []
         self._numbers = itertools.count(1)
@@ -76,7 +78,7 @@ class Program:
 
     async def ask(self, *writes: dict[str, Any], **more: Any) -> dict[str, Any]:
         """Send a batch and return the answer."""
-        batch = {'queue': self.queue, 'confirmed': 0, 'writes': list(writes), **more}
+        batch = {'queue': self.queue, 'person': self.person, 'confirmed': 0, 'writes': list(writes), **more}
         answer: dict[str, Any] = await self.socket.call('todosync_write', batch)
         self.heard.append(answer)
         return answer
@@ -96,7 +98,8 @@ class Program:
 async def program(server: RunningServer, user: str) -> AsyncIterator[Program]:
     browser = LightBrowser(server.url, user=user)
     try:
-        yield Program(await browser.open(f'/{OURS},{THEIRS}', stream='scoped_tasks', scopes=(OURS, THEIRS)))
+        socket = await browser.open(f'/{OURS},{THEIRS}', stream='scoped_tasks', scopes=(OURS, THEIRS))
+        yield Program(socket, None if user in {'', 'nameless'} else user)
     finally:
         await browser.close()
 
@@ -143,6 +146,24 @@ async def test_a_browser_whose_storage_was_cleared_is_told_to_begin_anew(server:
     assert stored(server)[0][2] == 'oil', 'nothing of the batch is done'
     ann.queue = secrets.token_hex(16)
     assert [outcome['state'] for outcome in await ann.outcomes(*again)] == ['done', 'done']
+
+
+async def test_nobody_sends_what_waits_of_somebody_else(server: RunningServer, ann: Program) -> None:
+    """Neither as themselves nor as the other, neither a queue that the server knows nor a new one."""
+    assert (await ann.one('update', 11, values={'title': 'oil'}, sequence=1))['state'] == 'done'
+    server.execute(f"INSERT INTO project_members(person, project_id) VALUES ('bob', {OURS})")
+    async with program(server, 'bob') as bob:
+        theft = ann.write('update', 11, values={'title': 'water'}, sequence=2)
+        for queue, person in itertools.product((ann.queue, 'f' * 32), (ann.person, bob.person, '')):
+            bob.queue, bob.person = queue, person
+            if (queue, person) == ('f' * 32, person_key('bob')):
+                continue  # this is his own
+            answer = await bob.ask(theft)
+            assert (answer['ok'], answer['reason']) == (False, 'person')
+            assert answer['error'].startswith('These changes are of somebody else')
+            bob.person = person_key('bob')
+    assert stored(server)[0][2] == 'oil'
+    assert [outcome['state'] for outcome in await ann.outcomes(theft)] == ['done']
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Table, inspect
+from sqlalchemy.schema import CreateColumn
 from sqlmodel import Session
 
 from .base import BUSY_TIMEOUT, DATA
@@ -161,13 +162,25 @@ class Database:
             self._change_schema(partial(migrate, removal=removal))
 
     def create_table(self, table: Table) -> None:
-        """Create a table where it is not there yet. Safe in several processes at once.
+        """Create a table where it is not there yet, and add the columns that it did not have in a build before.
+
+        Such a column has a default of the database's own, because a process of that build, which runs beside this one
+        during an upgrade, goes on to write rows without it. Safe in several processes at once.
 
         :param table: the table
         :raises DatabaseUnavailableError: the database cannot be written to
         """
         forbid_event_loop('Changing the schema')
-        self._change_schema(lambda connection: table.create(connection, checkfirst=True))
+
+        def create(connection: Connection) -> None:
+            table.create(connection, checkfirst=True)
+            known = {column['name'] for column in inspect(connection).get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in known:
+                    added = CreateColumn(column).compile(dialect=connection.dialect)
+                    connection.exec_driver_sql(f'ALTER TABLE {table.name} ADD COLUMN {added}')
+
+        self._change_schema(create)
 
     def install_change_log(self, log: LogTable) -> None:
         """Create a table's change log and the triggers that write it, and the table itself where no migration has.

@@ -1,14 +1,15 @@
 """The elements room: NiceGUI elements that the browser renders from its own copy of a stream.
 
-Imports ``package``, ``streams``, ``views`` and ``writes``.
+Imports ``package``, ``runtime``, ``streams``, ``views`` and ``writes``.
 """
 
 from .bindings import bind_classes, bind_prop, bind_text, bind_value, bind_visibility, on_click
 from .choice import BrowserChoice
 from .expressions import Expression, RowField
 from .lists import BrowserList, LiveList
-from .live import LiveElement, LiveText, LiveTitle, stream_expression, total_expression
+from .live import LiveElement, LiveText, LiveTitle, pending, stream_expression, total_expression
 from .row_fields import RowFields
+from .waiting import WaitingWrites
 
 __all__ = [
     'BrowserChoice',
@@ -20,12 +21,14 @@ __all__ = [
     'LiveTitle',
     'RowField',
     'RowFields',
+    'WaitingWrites',
     'bind_classes',
     'bind_prop',
     'bind_text',
     'bind_value',
     'bind_visibility',
     'on_click',
+    'pending',
     'stream_expression',
     'total_expression',
 ]

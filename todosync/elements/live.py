@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from nicegui import ui
+from nicegui.elements.mixins.visibility import Visibility
 
 from todosync.streams import unknown
 from todosync.views import View
@@ -26,17 +28,46 @@ class LiveElement(ui.element, component='live_element.js'):
     When a value changes, only this element is rendered, not the page around it.
 
     :param tag: the HTML tag
-    :param live: a JavaScript expression for each prop, by the name of the prop; ``textContent`` is the element's text
+    :param live: for each prop, by its name, a JavaScript expression or an :class:`Expression` over values of the page,
+        such as :func:`pending`; ``textContent`` is the element's text, ``hidden`` hides it with what is in it
 
     Example::
 
         LiveElement('span', {'textContent': 'todosync.status.role'})
+        with LiveElement('div', {'hidden': pending(view) == 0}):
+            ui.label('Some changes are on their way')
     """
 
-    def __init__(self, tag: str, live: Mapping[str, str]) -> None:
+    _live: Mapping[str, Expression] = {}
+
+    def __init__(self, tag: str, live: Mapping[str, str | Expression]) -> None:
         super().__init__()
+        self._live = {name: value for name, value in live.items() if isinstance(value, Expression)}
         self.props['tag'] = tag
-        self.props['live'] = dict(live)
+        self.props['live'] = {name: _javascript(value) for name, value in live.items()}
+
+    @property
+    def visible(self) -> bool:
+        """Whether NiceGUI shows it, and in a test without a browser also whether ``hidden`` does not hide it."""
+        return super().visible and not self._evaluated('hidden')
+
+    @visible.setter
+    def visible(self, value: bool) -> None:
+        Visibility.__dict__['visible'].__set__(self, value)
+
+    @property
+    def is_ignoring_events(self) -> bool:
+        """Whether Python has hidden it; what the browser hides, nobody clicks on."""
+        return not super().visible
+
+    def _evaluated(self, prop: str) -> Any:
+        """Return what a prop is in a test without a browser, ``None`` where only a browser can tell."""
+        with viewed_by(viewer_of(self.client)):
+            return self._live[prop].evaluate({}) if prop in self._live else None
+
+    def _displayed_contents(self, *, only_visible: bool) -> list[str]:
+        text = self._evaluated('textContent')
+        return [*super()._displayed_contents(only_visible=only_visible), *([] if text is None else [str(text)])]
 
 
 class LiveText(LiveElement):
@@ -62,13 +93,7 @@ class LiveText(LiveElement):
             lambda _: view.totals.get(name, ''),
             is_whole=total is not None and total.scale is None,
         )
-        self._shown = shown.money(currency) if currency else shown
-        super().__init__(tag, {'textContent': self._shown.javascript})
-
-    def _displayed_contents(self, *, only_visible: bool) -> list[str]:
-        with viewed_by(viewer_of(self.client)):
-            shown = str(self._shown.evaluate({}))
-        return [*super()._displayed_contents(only_visible=only_visible), shown]
+        super().__init__(tag, {'textContent': shown.money(currency) if currency else shown})
 
 
 class LiveTitle(ui.element, component='live_title.js'):
@@ -87,6 +112,22 @@ class LiveTitle(ui.element, component='live_title.js'):
         super().__init__()
         ui.page_title(str(view.totals.get(name, '')))
         self.props['text'] = _known_total(view, name)
+
+
+def pending(view: View) -> Expression:
+    """Return how many changes of this person's browser wait, of what the view shows; for elements outside of rows.
+
+    Those count that have waited for more than two seconds, as for ``row.pending``. The browser counts, so it is right
+    while the server is away. In a test without a browser it is what a ``RowUser`` who is offline has written.
+
+    :param view: the page's view of the stream
+
+    Example::
+
+        LiveElement('span', {'textContent': (pending(view) > 0).then(pending(view) + ' waiting', '')})
+    """
+    place = json.dumps([view.stream.name, view.scope])
+    return Expression(f'(todosync.writes?.pending(...{place}) ?? 0)', lambda _: view.count_waiting(), is_whole=True)
 
 
 def stream_expression(view: View) -> str:
@@ -113,6 +154,10 @@ def total_expression(view: View, name: str) -> str:
         ui.element().props[':textContent'] = total_expression(view, 'count')
     """
     return f'{stream_expression(view)}.totals[{json.dumps(name)}]'
+
+
+def _javascript(value: str | Expression) -> str:
+    return value if isinstance(value, str) else f'todosync.expressions.plain({value.javascript})'
 
 
 def _known_total(view: View, name: str) -> str:

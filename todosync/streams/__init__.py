@@ -19,7 +19,7 @@ from .messages import Delta, Row, RowId, ScopeValue, Snapshot, head
 from .mistakes import check_texts, nearest, unknown
 from .reading import UnservableError
 from .replica import Replica
-from .rights import REFUSAL, Rights, RightsWatch, name_of, person
+from .rights import REFUSAL, Rights, RightsWatch, name_of, person, person_key
 from .scope import NOT_STORED, key_of, read_scope
 from .scope_channels import ScopeChannels
 from .source import Source
@@ -70,6 +70,7 @@ __all__ = [
     'name_of',
     'nearest',
     'person',
+    'person_key',
     'plain_type',
     'plural',
     'read_scope',

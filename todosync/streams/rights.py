@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterable
@@ -21,6 +22,7 @@ from .stream import Stream
 REFUSAL = 'You may not read this, or no longer; ask somebody who may to let you in'
 LOOK_INTERVAL = 0.25
 """Seconds between two looks whether a table of rights has changed. The commits of this process are noticed at once."""
+PERSON_KEY_LENGTH = 16
 RETRY_INTERVAL = 0.25
 """Seconds until it is asked again who may read what, after a database that could not be read."""
 
@@ -89,6 +91,17 @@ def person(user: Any) -> str:
 def name_of(user: Any) -> str:
     """Return how a user is called: a text itself, the ``name`` of an object; empty if that is not known."""
     return user if isinstance(user, str) else str(getattr(user, 'name', '') or '')
+
+
+def person_key(user: Any) -> str:
+    """Return a short hash of :func:`person`, which browsers may see; empty for nobody.
+
+    It needs no secret, so that what waits in a browser is still its author's when the secret of the sessions was lost.
+    Nobody can sign in with it, nor write by it: the server asks who sends a request, and only compares.
+
+    :param user: as ``setup(current_user=...)`` tells it
+    """
+    return '' if user is None else hashlib.sha256(f'user {person(user)}'.encode()).hexdigest()[:PERSON_KEY_LENGTH]
 
 
 def rights_log(model: Any) -> LogTable:

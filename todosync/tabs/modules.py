@@ -52,12 +52,15 @@ class Modules:
         scripts = Route(self.url.removeprefix(URL) + '/{name}', self._answer)
         return Mount(URL, routes=[Route('/session', settle_session, methods=['POST']), scripts])
 
-    def head(self, request: Request, script: str, *, session_tag: str, reason_to_keep_apart: str | None) -> str:
+    def head(
+        self, request: Request, script: str, *, session_tag: str, person: str = '', reason_to_keep_apart: str | None
+    ) -> str:
         """Return the html that loads a script into a page.
 
         :param request: the request of the page
         :param script: one of :attr:`scripts`
         :param session_tag: see :meth:`Sessions.tag`
+        :param person: who sends the request, as a text that the browser may see; empty for nobody
         :param reason_to_keep_apart: why each tab keeps a socket of its own, for the tab's event log
         """
         url = html.escape(f'{prefix_of(request)}{self.url}/{script}')
@@ -67,6 +70,8 @@ class Modules:
             f'<meta name="todosync-process" content="{self._process}">',
             f'<script type="module" src="{url}"></script>',
         ]
+        if person:
+            lines.insert(1, f'<meta name="todosync-person" content="{html.escape(person)}">')
         if reason_to_keep_apart is not None:
             lines.insert(1, f'<meta name="todosync-alone" content="{html.escape(reason_to_keep_apart)}">')
         return '\n'.join(lines) + '\n'

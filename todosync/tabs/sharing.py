@@ -98,7 +98,7 @@ class SharedSocket:
         self.guard = Guard(core.sio)
         """Stands before all socket handlers."""
         self.person_of: Callable[[Request], str] = lambda request: ''
-        """Returns who sends a request, see :class:`Sessions`."""
+        """Returns who sends a request, see :class:`Sessions`. The browser is told."""
         self._renew()
 
     def configure(self, tabs_per_socket: int | None, reconnect_timeout: float | None) -> None:
@@ -184,6 +184,7 @@ class SharedSocket:
                 request,
                 self.script,
                 session_tag=self.sessions.tag(client),
+                person=self.person_of(request),
                 reason_to_keep_apart=self.mismatch,
             )
             before = client._head_html

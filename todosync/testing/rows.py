@@ -6,6 +6,7 @@ The module is long because it is the one place for what a test can do with a lis
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
@@ -17,7 +18,7 @@ from nicegui.testing import User
 
 from todosync.ids import new_id, new_uuid
 from todosync.runtime import current_server
-from todosync.streams import Row, RowId, ScopeValue, Stream, carried, key_of, nearest, unknown
+from todosync.streams import Row, RowId, ScopeValue, Stream, carried, key_of, nearest, person_key, unknown
 from todosync.views import FOCUS_EVENT, View
 from todosync.writes import BATCH_LIMIT, Batch, Inbox, makes_ids
 
@@ -50,6 +51,9 @@ class RowUser:
         self.scope = str(scope) if isinstance(scope, UUID) else scope
         self._key = key_of(self.stream.name, self.scope)
         self._away: Away | None = None
+        # the questions of count_waiting() and forget_waiting(), which a browser answers
+        user.javascript_rules[re.compile(r'.*todosync\.writes\?\.count\(')] = lambda _: self._count_waiting()
+        user.javascript_rules[re.compile(r'.*todosync\.writes\?\.forget\(')] = lambda _: self._forget_waiting()
 
     @property
     def view(self) -> View:
@@ -204,8 +208,8 @@ class RowUser:
     def offline(self) -> None:
         """Cut this person's connection: the page gets no changes, and what they :meth:`write` waits in their browser.
 
-        What waits shows in :meth:`rows` at once, as in the browser. ``User.should_see`` sees the page as it would be
-        with a connection.
+        What waits shows in :meth:`rows` at once, as in the browser, and counts in ``pending(view)`` and
+        ``WaitingWrites``. Otherwise ``User.should_see`` sees the page as it would be with a connection.
 
         Example::
 
@@ -214,6 +218,7 @@ class RowUser:
             assert notes.row(id=note['id'])['text'] == 'Call Ann'
         """
         self._away = Away(self.stream, self.scope, self.element(self._key).view.rows)
+        self.view.count_waiting = self._count_waiting
 
     async def online(self) -> list[dict[str, Any]]:
         """Give the connection back: what waits is sent in the order in which it was written.
@@ -232,13 +237,23 @@ class RowUser:
             outcomes += await self._send(waiting[start : start + BATCH_LIMIT])
         return outcomes
 
+    def _count_waiting(self) -> int:
+        return len(self._away.waiting) if self._away else 0
+
+    def _forget_waiting(self) -> int:
+        count = self._count_waiting()
+        if self._away:
+            self._away.waiting.clear()
+        return count
+
     async def _send(self, writes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         server = current_server()
         # there is no socket here, and so no leader; everything else is as for a browser
         assert self.user.client is not None, 'the person has opened no page'
         author = server.author(self.user.client.request)
         inbox = Inbox(server.writer, server.streams, may_write=lambda sid: True, author_of=lambda sid: author)
-        answer = await inbox.receive('test', Batch.model_validate({'queue': self._queue, 'writes': writes}))
+        batch = {'queue': self._queue, 'person': person_key(author.user), 'writes': writes}
+        answer = await inbox.receive('test', Batch.model_validate(batch))
         assert answer['ok'], f'the writes were not decided: {answer["reason"]}'
         await self.settle()
         outcomes: list[dict[str, Any]] = answer['outcomes']

@@ -10,6 +10,7 @@ from .readers import Readers
 from .use import use_stream, use_view
 from .view import Rows, View
 from .views import Views
+from .waiting import count_waiting, forget_waiting
 
 __all__ = [
     'FOCUS_EVENT',
@@ -20,6 +21,8 @@ __all__ = [
     'Rows',
     'View',
     'Views',
+    'count_waiting',
+    'forget_waiting',
     'use_presence',
     'use_stream',
     'use_view',

@@ -14,7 +14,7 @@ from nicegui.events import GenericEventArguments
 
 from todosync.presence import Editing, Person, Presences
 from todosync.runtime import current_server
-from todosync.streams import Row, name_of, person
+from todosync.streams import Row, name_of, person_key
 from todosync.tabs import Role
 
 from .live import Live
@@ -207,8 +207,9 @@ def _who(server: SyncServer, client: Client) -> str:
     if core.is_script_mode_preflight():
         return ''  # this page is nobody's
     user = server.rights.user_of(client.request)
-    known = f'session {server.sessions.id_of(client) or client.id}' if user is None else f'user {person(user)}'
-    return hashlib.sha256(known.encode()).hexdigest()[:ID_LENGTH]
+    if user is not None:
+        return person_key(user)
+    return hashlib.sha256(f'session {server.sessions.id_of(client) or client.id}'.encode()).hexdigest()[:ID_LENGTH]
 
 
 def _name(server: SyncServer, client: Client) -> str:

@@ -131,6 +131,8 @@ class View:
         self._seen_version = self.version
         self._log = EventLog()
         self._listeners: list[Callable[[], Any]] = []
+        self.count_waiting: Callable[[], int] = lambda: 0
+        """Returns how many changes wait in the browser: a test without one tells it. A browser counts by itself."""
         for attribute in (*self._of_rows, *self._of_role, View.events):
             attribute.offer(self)
 

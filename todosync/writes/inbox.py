@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from todosync.database import DatabaseUnavailableError
-from todosync.streams import Stream
+from todosync.streams import Stream, person_key
 
 from .author import PROGRAM, Author
-from .queues import AnotherQueueError, Batch, QueueRecord, by_name
+from .queues import AnotherQueueError, Batch, ForeignQueueError, QueueRecord, by_name
 from .writer import Writer
+
+FOREIGN = {
+    'ok': False,
+    'reason': 'person',
+    'error': 'These changes are of somebody else than who is signed in now; they wait until their author is signed in',
+}
+"""The answer to a batch of somebody else. Nothing of it was written."""
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +53,17 @@ class Inbox:
         :param batch: the writes
         :return: ``ok`` and the ``outcomes``, see :meth:`QueueRecord.decide`; or ``ok`` is false, nothing was written,
             and the ``reason`` is ``unavailable``, to be sent again later; ``queue``, to be sent in a new queue;
-            ``leader``, to be sent by a leader, one batch at a time; or ``failed``, to be sent one by one, since one of
-            the writes keeps the others from being committed
+            ``leader``, to be sent by a leader, one batch at a time; ``person``, to be sent when the person is signed
+            in whose queue it is, with the sentence ``error`` for whoever reads it; or ``failed``, to be sent one by
+            one, since one of the writes keeps the others from being committed
         """
         if not self._may_write(sid) or sid in self._busy:
             return {'ok': False, 'reason': 'leader'}
         self._busy.add(sid)
         try:
             return {'ok': True, 'outcomes': await self._writer.in_thread(self._decide, batch, self._author_of(sid))}
+        except ForeignQueueError:
+            return {**FOREIGN}
         except DatabaseUnavailableError:
             return {'ok': False, 'reason': 'unavailable'}
         except AnotherQueueError:
@@ -65,6 +75,8 @@ class Inbox:
             self._busy.discard(sid)
 
     def _decide(self, batch: Batch, author: Author) -> list[dict[str, Any]]:
+        if batch.person != person_key(author.user):
+            raise ForeignQueueError
         with self._writer.database.write(author.who) as session:
             record = QueueRecord(session, batch.queue, self._streams, author)
             record.confirm(batch.confirmed)

@@ -3,6 +3,8 @@
 A browser keeps what a person does in a queue of its own, and numbers it. Per queue the database knows the number of the
 last write that was decided, and the outcomes that the browser has not confirmed. Both are stored in the transaction of
 the writes themselves.
+
+The module is long because what a browser may send stands beside what becomes of it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from sqlmodel import Session
 
 from todosync.database import DatabaseUnavailableError, explained
 from todosync.ids import GIVEN_ID_MAX, is_of_the_future
-from todosync.streams import RowId, ScopeValue, Stream
+from todosync.streams import RowId, ScopeValue, Stream, person_key
 
 from .author import PROGRAM, Author
 from .deleted import Deleted, Kept
@@ -72,6 +74,7 @@ class Batch(BaseModel):
     """What a browser sends: its next writes, in their order.
 
     :ivar queue: the random id of the queue
+    :ivar person: whose queue it is, as the page was told; empty for nobody
     :ivar confirmed: outcomes up to this number have arrived, and can be forgotten
     :ivar writes: the writes
     """
@@ -79,12 +82,17 @@ class Batch(BaseModel):
     model_config = ConfigDict(strict=True, extra='forbid')
 
     queue: Annotated[str, Field(min_length=QUEUE_LENGTH, max_length=QUEUE_LENGTH, pattern='^[0-9a-f]+$')]
+    person: Annotated[str, Field(max_length=NAME_LENGTH)] = ''
     confirmed: Number = 0
     writes: Annotated[list[QueuedWrite], Field(max_length=BATCH_LIMIT)]
 
 
 class AnotherQueueError(Exception):
     """A number was used for another write already: the browser has lost its queue, and needs a new one."""
+
+
+class ForeignQueueError(Exception):
+    """The queue belongs to somebody else than who sends it. Nothing was written."""
 
 
 class QueueRecord:
@@ -94,6 +102,7 @@ class QueueRecord:
     :param queue: the id of the queue
     :param streams: the streams that can be written, by name
     :param author: who writes
+    :raises ForeignQueueError: another person has begun the queue
     """
 
     def __init__(self, session: Session, queue: str, streams: Mapping[str, Stream], author: Author = PROGRAM) -> None:
@@ -155,13 +164,16 @@ class QueueRecord:
 
     def _lock(self) -> int:
         connection = self._session.connection()
-        query = select(queues.c.last_sequence).where(queues.c.queue == self._queue).with_for_update()
-        last = connection.scalar(query)
-        if last is None:
-            begun = {'last_sequence': -1, 'at': seconds(datetime.now(UTC))}
+        person = person_key(self._author.user)
+        query = select(queues.c.last_sequence, queues.c.person).where(queues.c.queue == self._queue).with_for_update()
+        found = connection.execute(query).first()
+        if found is None:
+            begun = {'last_sequence': -1, 'at': seconds(datetime.now(UTC)), 'person': person}
             connection.execute(insert(queues).values(queue=self._queue, **begun))
             return -1
-        return int(last)
+        if found.person != person:
+            raise ForeignQueueError
+        return int(found.last_sequence)
 
     def _known(self, sequence: int, request: str) -> dict[str, Any]:
         noted = next((one for one in self._decided if one['sequence'] == sequence), None)

@@ -38,9 +38,11 @@ queues = Table(
     _text('queue', is_key=True),
     _number('last_sequence'),
     _time(),
+    Column('person', Text, nullable=False, server_default=''),
     sqlite_strict=True,
 )
-"""The queues of browsers: the number of the last write that was decided, and when that was."""
+"""The queues of browsers: the number of the last write that was decided, when that was, and whose the queue is: a hash
+as of :func:`todosync.streams.person_key`, empty for nobody. A build before did not know whose."""
 outcomes = Table(
     'todosync_outcomes',
     METADATA,
