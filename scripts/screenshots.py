@@ -56,7 +56,7 @@ def take_two_tabs(browser: Browser, server: RunningServer) -> None:
         for page in (leader, tab):
             page.locator('.todo', has_text='Pick up the parcel').wait_for()
             page.locator('.connection summary').click()
-        tab.locator('.todo-checkbox').nth(1).click()
+        tab.locator('.todo .todo-checkbox').nth(1).click()
         for page in (leader, tab):
             page.get_by_role('checkbox', name='Send the invoice', checked=True).wait_for()
             page.mouse.move(0, 0)
