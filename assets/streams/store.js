@@ -18,8 +18,9 @@ import { totalsAfter } from "./totals.js";
  * @typedef {{ stream: string, version: Version, base?: Version, put?: Item[], del?: RowId[], totals?: object,
  *   partial?: boolean, replaces?: boolean, scope?: Scope, refused?: string } & Record<string, any>} StreamMessage
  * @typedef {string | number | undefined} Scope of a stream with scopes the value whose rows these are
- * @typedef {{ action: string, id: RowId, values: Record<string, any>, version?: Version | null }} PendingWrite what is
- *   shown before the server shows it; `version` is what the server answered: the one that holds it
+ * @typedef {{ action: string, id: RowId, values: Record<string, any>, places: Map<StreamState, Version | null> }} PendingWrite
+ *   what is shown before the server shows it; `places` is where, each with what the server answered: the version that
+ *   holds it there
  */
 
 export const REMEMBERED = 64; // versions that it held are known again, the last ones
@@ -45,6 +46,8 @@ export class StreamState {
     this.byId = new Map();
     /** @type {Map<RowId, PendingWrite[]>} in their order */
     this.pending = new Map();
+    /** @type {Map<RowId, Item>} rows that a pending write brings here from another scope, as they were there */
+    this.coming = new Map();
     /** @type {Map<RowId, Item | undefined>} what is shown of the rows with pending writes, nothing of a deleted one */
     this.overlaid = new Map();
     /** @type {import("vue").ShallowRef<Item[]>} */
@@ -130,7 +133,9 @@ export class StreamState {
 
   /** Show none of the rows any more, and keep none. @param {string} reason a sentence for the person */
   refuse(reason) {
+    for (const write of [...this.pending.values()].flat()) write.places.delete(this);
     this.pending.clear();
+    this.coming.clear();
     this.overlaid.clear();
     this.byId = new Map();
     this.rows.value = [];
@@ -160,25 +165,49 @@ export class StreamState {
 
   /** Show a write at once. @param {PendingWrite} write */
   show(write) {
+    write.places.set(this, null);
     this.pending.set(write.id, [...(this.pending.get(write.id) ?? []), write]);
     this.#refold(write.id);
   }
 
-  /** Show a write no more: the server's rows have it, or never will. @param {PendingWrite} write */
-  settle(write) {
-    const left = this.pending.get(write.id)?.filter((other) => other !== write) ?? [];
-    if (left.length) this.pending.set(write.id, left);
-    else this.pending.delete(write.id);
-    this.#refold(write.id);
+  /** A write that is about to be shown moves a row here. @param {RowId} id @param {StreamState} from where it is now */
+  expect(id, from) {
+    let row = this.byId.get(id) ?? from.byId.get(id) ?? from.coming.get(id);
+    if (!row) return;
+    for (const write of from.pending.get(id) ?? []) {
+      if (write.places.get(from)) row = written(row, write) ?? row;
+      else if (!write.places.has(this)) this.show(write);
+    }
+    this.coming.set(id, row);
   }
 
-  /** The server has done a write; it is settled once its version is held. @param {PendingWrite} write */
-  settleLater(write) {
-    if (!write.version || this.#hasCome(write)) this.settle(write);
+  /** Show a write no more: the server's rows have it, or never will. @param {PendingWrite} write @param {boolean} isDone */
+  settle(write, isDone) {
+    const { id } = write;
+    const coming = this.coming.get(id);
+    if (coming && isDone) this.coming.set(id, written(coming, write) ?? coming);
+    write.places.delete(this);
+    const left = this.pending.get(id)?.filter((other) => other !== write) ?? [];
+    if (left.length) this.pending.set(id, left);
+    else {
+      this.pending.delete(id);
+      this.coming.delete(id);
+    }
+    this.#refold(id);
+  }
+
+  /**
+   * The server has done a write; it is settled once its version is held. @param {PendingWrite} write
+   * @param {Version | undefined} version the one that holds it here; undefined where it has changed nothing here
+   */
+  settleLater(write, version) {
+    if (version) write.places.set(this, version);
+    if (!version || this.#hasCome(write)) this.settle(write, true);
   }
 
   /** @param {PendingWrite} write @returns {boolean} whether its version is held */
-  #hasCome({ version }) {
+  #hasCome({ places }) {
+    const version = places.get(this);
     return Boolean(version && this.version && version[0] <= this.version[0]);
   }
 
@@ -238,7 +267,7 @@ export class StreamState {
     triggerRef(this.rows);
   }
 
-  /** @param {RowId} id @returns {Item | undefined} the server's row with the pending writes upon it */
+  /** @param {RowId} id @returns {Item | undefined} the server's row with the pending writes upon it, if they leave it here */
   #fold(id) {
     const writes = this.pending.get(id);
     const row = this.byId.get(id);
@@ -246,9 +275,16 @@ export class StreamState {
       this.overlaid.delete(id);
       return row;
     }
-    const shown = writes.reduce(written, row);
+    const isComing = this.coming.has(id) && writes.some((write) => this.#isHere(write.values));
+    const after = writes.reduce(written, row ?? (isComing ? this.coming.get(id) : undefined));
+    const shown = after && this.scopeField && !this.#isHere(after) ? undefined : after;
     this.overlaid.set(id, shown);
     return shown;
+  }
+
+  /** Whether values have this scope. @param {Record<string, any>} values */
+  #isHere(values) {
+    return values[this.scopeField] === this.scope;
   }
 
   /** @param {StreamMessage} message */
@@ -256,8 +292,8 @@ export class StreamState {
     if (!this.version) return;
     const come = [...this.pending.values()]
       .flat()
-      .filter((write) => write.version && (replaces || this.#hasCome(write)));
-    for (const write of come) this.settle(write);
+      .filter((write) => write.places.get(this) && (replaces || this.#hasCome(write)));
+    for (const write of come) this.settle(write, true);
   }
 
   /** @param {Item[]} rows @param {Item | undefined} before @param {Item | undefined} after */
@@ -324,8 +360,41 @@ export class Store {
    */
   find(name, id, values = {}) {
     const states = [...this.streams.values()].filter((state) => state.name === name);
-    const has = states.find((state) => state.scope === undefined || state.row(id) || state.byId.has(id));
+    const shows = states.find((state) => state.scope === undefined || state.row(id));
+    const has = shows ?? states.find((state) => state.byId.has(id));
     return has ?? states.find(({ scope, scopeField }) => scope === values[scopeField]);
+  }
+
+  /**
+   * Show a write at once: where its row is, and if it moves the row to another scope, there, too. It is shown nowhere on a
+   * page without the row. @param {string} name of the stream
+   * @param {{ action: string, id: RowId, values: Record<string, any> }} write @returns {PendingWrite}
+   */
+  show(name, { action, id, values }) {
+    /** @type {PendingWrite} */
+    const write = { action, id, values, places: new Map() };
+    const home = this.find(name, id, values);
+    if (!home) return write;
+    const goal = home.scopeField in values ? this.streams.get(keyOf(name, values[home.scopeField])) : undefined;
+    if (goal && goal !== home && goal.scopeField && !goal.view.refused) goal.expect(id, home);
+    const others = [...this.streams.values()].filter((state) => state.name === name && state.pending.has(id));
+    for (const state of new Set([home, ...others, ...(goal?.coming.has(id) ? [goal] : [])])) state.show(write);
+    return write;
+  }
+
+  /** Show a write nowhere any more: it never was done, or nobody knows. @param {PendingWrite} write */
+  settle(write) {
+    for (const state of [...write.places.keys()]) state.settle(write, false);
+  }
+
+  /**
+   * The server has done a write: show it until the server's rows do. @param {PendingWrite} write
+   * @param {Version | undefined} version that holds it @param {[Scope, Version][]} [versions] by the scopes that it has changed
+   */
+  settleLater(write, version, versions) {
+    for (const state of [...write.places.keys()]) {
+      state.settleLater(write, versions ? versions.find(([scope]) => scope === state.scope)?.[1] : version);
+    }
   }
 
   /** @param {StreamMessage} message */

@@ -25,7 +25,6 @@ export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit in
  * @typedef {object} Shown a write that is shown before the server shows it
  * @property {Entry} entry
  * @property {import("../streams/store.js").PendingWrite} write
- * @property {import("../streams/store.js").StreamState | undefined} state where it is shown, nowhere on some pages
  * @property {(outcome: Outcome) => void} decide
  * @property {Promise<Outcome>} decided
  * @property {boolean} explainsItself whether somebody else tells the person of a refusal
@@ -34,6 +33,8 @@ export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit in
  * @property {number} sequence of the write
  * @property {"done" | "refused" | "taken" | "dropped"} state "dropped" where the person has taken it out of the queue
  * @property {import("../streams/store.js").Version} [version] that holds what was done
+ * @property {[import("../streams/store.js").Scope, import("../streams/store.js").Version][]} [versions] of a stream with
+ *   scopes: the same for each scope in which something was done, two for a row that has moved
  * @property {Record<string, any>} [conflicts] what others had set meanwhile, by field
  * @property {string[]} [errors] why it was refused
  * @property {Record<string, string>} [fields] the same beside fields
@@ -107,7 +108,8 @@ export function isEntry(entry) {
 
 /** @param {any} outcome */
 export function isOutcome(outcome) {
-  return isObject(outcome) && Number.isSafeInteger(outcome.sequence) && typeof outcome.state === "string";
+  if (!isObject(outcome) || !Number.isSafeInteger(outcome.sequence) || typeof outcome.state !== "string") return false;
+  return outcome.versions === undefined || areAll(outcome.versions, Array.isArray);
 }
 
 /** @param {any} list @param {(value: any) => boolean} check */

@@ -114,8 +114,9 @@ export class Outbox {
   pending(stream, scope) {
     void this.view.changes;
     const late = this.view.waiting ? this.#late() : [];
-    return late.filter(({ entry, state }) => entry.stream === stream && (scope === null || state?.scope === scope))
-      .length;
+    /** @param {import("../streams/store.js").PendingWrite} write */
+    const isIn = ({ places }) => scope === null || [...places.keys()].some((state) => state.scope === scope);
+    return late.filter(({ entry, write }) => entry.stream === stream && isIn(write)).length;
   }
 
   /** Whether a write to a row has waited for long. @param {string} stream @param {RowId} id */
@@ -236,14 +237,12 @@ export class Outbox {
   /** @param {Entry} entry @param {boolean} [explainsItself] @returns {Shown} */
   #showOne(entry, explainsItself = false) {
     const { stream, action, id, shows } = entry;
-    const write = { action, id, values: shows };
-    const state = this.store.find(stream, id, shows); // none on a page without the stream; but it may lead, and send
-    state?.show(write);
+    const write = this.store.show(stream, { action, id, values: shows });
     setTimeout(() => this.#count(), LONG_MS);
     /** @type {(outcome: Outcome) => void} */
     let decide = () => {};
     const decided = new Promise((resolve) => (decide = resolve));
-    return { entry, write, state, decide, decided, explainsItself };
+    return { entry, write, decide, decided, explainsItself };
   }
 
   /** @param {Entry[]} entries @param {Outcome[]} outcomes */
@@ -291,15 +290,11 @@ export class Outbox {
 
   /** @param {Shown} shown @param {Outcome | null} outcome null where nobody has told it */
   #settle(shown, outcome) {
-    const { entry, write, state, decide, explainsItself } = shown;
+    const { entry, write, decide, explainsItself } = shown;
     this.shown.delete(entry.sequence);
     this.early.delete(entry.sequence);
-    if (outcome?.state === "done" && outcome.version) {
-      write.version = outcome.version;
-      state?.settleLater(write);
-    } else {
-      state?.settle(write);
-    }
+    if (outcome?.state === "done") this.store.settleLater(write, outcome.version, outcome.versions);
+    else this.store.settle(write);
     if (!outcome) return;
     if (entry.tab === this.tab.id && outcome.state !== "dropped") {
       const isExplained = explainsItself && isToBeTold(entry, outcome) && !outcome.gone;

@@ -125,7 +125,8 @@ test("whatever arrives, in whatever order, the store holds exactly the newest ve
 test("what is shown is the server's rows with what is pending upon them, and what is passed on is the server's", () => {
   for (let seed = options.seed; seed < options.seed + HISTORIES; seed += 1) {
     const history = new History(makeRandom(seed), MESSAGES);
-    const stream = new Store().stream("todos", "-created_at");
+    const store = new Store();
+    const stream = store.stream("todos", "-created_at");
     stream.apply(history.snapshot(0));
     /** @type {import("/assets/streams/store.js").PendingWrite[]} */
     let pending = [];
@@ -134,20 +135,17 @@ test("what is shown is the server's rows with what is pending upon them, and wha
       const where = `seed ${seed}, step ${step}`;
       const kind = history.random();
       if (kind < 0.3) {
-        const write = randomWrite(history, held);
-        pending.push(write);
-        stream.show(write);
+        pending.push(store.show("todos", randomWrite(history, held)));
       } else if (kind < 0.5 && pending.length) {
         const write = pending[history.pick(pending.length)];
-        write.version = kind < 0.4 ? at(Math.min(history.version, held + history.pick(4))) : null;
-        stream.settleLater(write);
+        store.settleLater(write, kind < 0.4 ? at(Math.min(history.version, held + history.pick(4))) : undefined);
       } else {
         const version = Math.min(history.version, held + 1 + history.pick(3));
         const message = history.random() < 0.2 ? history.snapshot(version) : history.delta(held, version);
         if (version > held) equal(stream.apply(structuredClone(message)), "applied", where);
       }
       const [now] = stream.version ?? [0];
-      pending = pending.filter(({ version }) => version === undefined || (version && version[0] > now));
+      pending = pending.filter(({ places }) => places.has(stream) && !((places.get(stream)?.[0] ?? now + 1) <= now));
       const rows = new Map(history.states[now]);
       for (const { action, id: key, values } of pending) {
         const id = Number(key);
@@ -164,7 +162,7 @@ test("what is shown is the server's rows with what is pending upon them, and wha
   }
 });
 
-/** @param {History} history @param {number} held @returns {import("/assets/streams/store.js").PendingWrite} */
+/** @param {History} history @param {number} held */
 function randomWrite(history, held) {
   const ids = [...history.states[held].keys()];
   const kind = history.random();
@@ -178,11 +176,11 @@ function randomWrite(history, held) {
 
 test("a snapshot that replaces settles what was answered, whatever numbers it has", () => {
   const history = new History(makeRandom(3), 20);
-  const stream = new Store().stream("todos", "-created_at");
+  const store = new Store();
+  const stream = store.stream("todos", "-created_at");
   stream.apply(history.snapshot(9));
-  const [answered, waiting] = [1001, 1002].map((id) => ({ action: "insert", id, values: todo(id) }));
-  for (const write of [answered, waiting]) stream.show(write);
-  stream.settleLater(Object.assign(answered, { version: at(15) }));
+  const [answered] = [1001, 1002].map((id) => store.show("todos", { action: "insert", id, values: todo(id) }));
+  store.settleLater(answered, at(15));
   stream.apply({ ...history.snapshot(3), version: at(3, "other"), replaces: true });
   equal([...stream.pending.keys()], [1002]);
 });

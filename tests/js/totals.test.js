@@ -41,17 +41,25 @@ function totals({ view }) {
   return [all, done, cents, heading, left];
 }
 
+/**
+ * @param {import("/assets/streams/store.js").StreamState} state @param {string} action
+ * @param {import("/assets/streams/store.js").RowId} id @param {Record<string, any>} values
+ */
+function show(state, action, id, values) {
+  const write = { action, id, values, places: new Map() };
+  state.show(write);
+  return write;
+}
+
 test("totals and texts show a write at once, and the same when the server has counted it", () => {
   const state = stream();
   equal(totals(state), [3, 1, 320, "Errands (3 total, 1 done)", "2 of 3 left"]);
-  /** @type {import("/assets/streams/store.js").PendingWrite} */
-  const toggle = { action: "update", id: 3, values: { done: true } };
-  state.show(toggle);
+  const toggle = show(state, "update", 3, { done: true });
   equal(totals(state), [3, 2, 320, "Errands (3 total, 2 done)", "One of 3 left"]);
-  state.show({ action: "update", id: 2, values: { done: true, cents: 1.7 } });
+  show(state, "update", 2, { done: true, cents: 1.7 });
   equal(totals(state), [3, 3, 301, "Errands (3 total, 3 done)", "All done"]);
-  state.show({ action: "delete", id: 1, values: {} });
-  state.show({ action: "insert", id: 4, values: { done: false, cents: 9 } });
+  show(state, "delete", 1, {});
+  show(state, "insert", 4, { done: false, cents: 9 });
   equal(totals(state), [3, 2, 310, "Errands (3 total, 2 done)", "One of 3 left"]);
   const counted = { all: 3, done: 2, cents: 320, heading: "counted by the server" };
   const version = /** @type {[number, string]} */ ([6, "mark"]);
@@ -63,24 +71,22 @@ test("totals and texts show a write at once, and the same when the server has co
     totals: counted,
   });
   equal(totals(state), [3, 2, 310, "Errands (3 total, 2 done)", "One of 3 left"], "the toggle counts once");
-  toggle.version = version;
-  state.settleLater(toggle);
+  state.settleLater(toggle, version);
   equal(totals(state), [3, 2, 310, "Errands (3 total, 2 done)", "One of 3 left"]);
 });
 
 test("totals are the server's again when what was written is taken back", () => {
   const state = stream();
-  const write = { action: "delete", id: 3, values: {} };
-  state.show(write);
+  const write = show(state, "delete", 3, {});
   equal(state.view.totals.all, 2);
   equal(state.snapshot().totals, COUNTED, "what other tabs are given");
-  state.settle(write);
+  state.settle(write, false);
   equal(state.view.totals, COUNTED);
 });
 
 test("of a list that is known in part only the written rows count, beside what the server has counted", () => {
   const state = stream({ partial: true, errands: ROWS.slice(0, 1), totals: { ...COUNTED, all: 1000 } });
-  state.show({ action: "delete", id: 3, values: {} });
+  show(state, "delete", 3, {});
   equal(state.view.totals.all, 999);
 });
 
@@ -101,13 +107,11 @@ test("a sum of decimals is exact, and so is the text that is made of it", () => 
   ];
   const totals = { spent: "1000000000000.30", paid: 2, all: 3, left: "999999999997.30 left" };
   state.apply({ stream: "expenses", version: [5, "mark"], expenses, totals });
-  /** @type {import("/assets/streams/store.js").PendingWrite} */
-  const insert = { action: "insert", id: 4, values: { price: "0.7" } };
-  state.show(insert);
+  show(state, "insert", 4, { price: "0.7" });
   equal(state.view.totals, { spent: "1000000000001.00", paid: 3, all: 4, left: "999999999997.00 left" });
-  state.show({ action: "update", id: 2, values: { price: 0 } });
+  show(state, "update", 2, { price: 0 });
   equal(state.view.totals, { spent: "1000000000000.80", paid: 2, all: 4, left: "999999999996.80 left" });
-  state.show({ action: "delete", id: 1, values: {} });
+  show(state, "delete", 1, {});
   equal(state.view.totals, { spent: "0.70", paid: 1, all: 3, left: "-2.30 left" });
 });
 
@@ -116,8 +120,8 @@ test("rows whose ids are texts are ordered by them, as the server orders UUIDs",
   const notes = ["f0e1", "ab00", "0a00"].map((start) => ({ id: `${start}0000-0000-4000-8000-000000000000` }));
   state.apply({ stream: "notes", version: [5, "mark"], notes: notes.slice(), totals: {} });
   const id = "ab00ffff-0000-4000-8000-000000000000";
-  state.show({ action: "insert", id, values: {} });
-  state.show({ action: "delete", id: notes[2].id, values: {} });
+  show(state, "insert", id, {});
+  show(state, "delete", notes[2].id, {});
   equal(
     state.view.rows.map((row) => row.id),
     [notes[0].id, id, notes[1].id],
@@ -128,9 +132,9 @@ test("decimals are ordered as numbers, those that the server has yet to see, too
   const state = new Store().stream("expenses", "price decimal");
   const expenses = ["-7.00", "-0.50", "9.00", "10.00"].map((price, index) => ({ id: index + 1, price }));
   state.apply({ stream: "expenses", version: [5, "mark"], expenses, totals: {} });
-  state.show({ action: "insert", id: 5, values: { price: "9.5" } });
-  state.show({ action: "update", id: 4, values: { price: -1 } });
-  state.show({ action: "insert", id: 6, values: { price: "9" } });
+  show(state, "insert", 5, { price: "9.5" });
+  show(state, "update", 4, { price: -1 });
+  show(state, "insert", 6, { price: "9" });
   equal(
     state.view.rows.map(({ id }) => id),
     [1, 4, 2, 3, 6, 5],

@@ -2,58 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from todosync.streams import Delta, Replica, Row, ScopeValue, Stream, Version, carried
+from todosync.streams import Delta, Replica, Row, Stream, Version
+from todosync.views import View
 from todosync.writes import NOW, shown_defaults
 
 
 class Away:
     """The rows of a page without a connection, and the writes that wait in its browser.
 
-    :param stream: the stream
-    :param scope: its scope, if the stream has scopes
-    :param rows: the rows that the page had when the connection ended
+    :param views: the views of the page, by their keys
     """
 
-    def __init__(self, stream: Stream, scope: ScopeValue | None, rows: Iterable[Row]) -> None:
+    def __init__(self, views: Mapping[str, View]) -> None:
         self.waiting: list[dict[str, Any]] = []
-        self._stream, self._scope = stream, scope
-        self._replica = Replica(stream)
-        self._replica.reset(Version(0, ''), rows)
+        self._views = dict(views)
+        self._replicas = {key: Replica(view.stream) for key, view in views.items()}
+        for key, replica in self._replicas.items():
+            replica.reset(Version(0, ''), views[key].rows)
 
-    @property
-    def rows(self) -> Sequence[Row]:
-        """The rows in their order, with the writes that wait."""
-        return self._replica.rows
+    def rows(self, key: str) -> Sequence[Row]:
+        """Return the rows of a view in their order, with the writes that wait.
 
-    def keep(self, write: dict[str, Any]) -> None:
-        """Show a write, and have it wait.
+        :param key: the key of the view
+        """
+        return self._replicas[key].rows
 
+    def keep(self, stream: Stream, write: dict[str, Any]) -> None:
+        """Show a write wherever the page shows its row, or will, and have it wait.
+
+        :param stream: the stream that is written to
         :param write: the write as a browser sends it, see :class:`QueuedWrite`
         """
         self.waiting.append(write)
-        row, version = self._written(write), self._replica.version
-        if row is not None and self._stream.scope and row[self._stream.scope] != self._scope:
-            row = None  # it moves to another scope
-        put, deleted = ([row], []) if row else ([], [write['id']])
-        self._replica.apply(
-            Delta(self._stream.name, version, version._replace(number=version.number + 1), put, deleted)
-        )
+        keys = [key for key, view in self._views.items() if view.stream is stream]
+        found = (self._replicas[key].get(write['id']) for key in keys)
+        row = _written(stream, next((row for row in found if row is not None), None), write)
+        for key in keys:
+            is_here = row is not None and (not stream.scope or row[stream.scope] == self._views[key].scope)
+            replica, put = self._replicas[key], [row] if row is not None and is_here else []
+            deleted = [] if put else [write['id']]
+            version = replica.version
+            replica.apply(Delta(stream.name, version, version._replace(number=version.number + 1), put, deleted))
 
-    def _written(self, write: dict[str, Any]) -> Row | None:
-        row, action = self._replica.get(write['id']), write['action']
-        values = {name: self._stream.told(name, value) for name, value in write['values'].items()}
-        if action == 'delete':
-            return None
-        if action == 'insert':
-            return {**self._defaults(), **values, 'id': write['id']}
-        if action == 'restore':
-            raise ValueError('what a person deletes and puts back while offline can only be tested in a browser')
-        return row and {**row, **(values if action == 'update' else self._stream.declared.shows[action])}
 
-    def _defaults(self) -> Row:
-        now = carried(datetime.now(UTC))
-        return {name: now if value == NOW else value for name, value in shown_defaults(self._stream).items()}
+def _written(stream: Stream, row: Row | None, write: dict[str, Any]) -> Row | None:
+    action = write['action']
+    values = {name: stream.told(name, value) for name, value in write['values'].items()}
+    if action == 'delete':
+        return None
+    if action == 'insert':
+        return {**_defaults(stream), **values, 'id': write['id']}
+    if action == 'restore':
+        raise ValueError('what a person deletes and puts back while offline can only be tested in a browser')
+    return row and {**row, **(values if action == 'update' else stream.declared.shows[action])}
+
+
+def _defaults(stream: Stream) -> Row:
+    now = datetime.now(UTC)
+    return {name: stream.told(name, now) if value == NOW else value for name, value in shown_defaults(stream).items()}

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +21,7 @@ from todosync.views import FOCUS_EVENT, View
 from todosync.writes import BATCH_LIMIT, Batch, Inbox, makes_ids
 
 from .away import Away
+from .browser import browser_of
 
 TIMEOUT = 10.0
 """Seconds that a handler may take, and that the broadcast of a change may take."""
@@ -46,14 +45,12 @@ class RowUser:
     def __init__(self, user: User, stream: Stream | str, scope: ScopeValue | UUID | None = None) -> None:
         self.user = user
         self.stream = stream if isinstance(stream, Stream) else _stream_of(stream)
-        self._queue = secrets.token_hex(16)
-        self._sequences = count(1)
         self.scope = str(scope) if isinstance(scope, UUID) else scope
         self._key = key_of(self.stream.name, self.scope)
-        self._away: Away | None = None
+        self._browser = browser_of(user)
         # the questions of count_waiting() and forget_waiting(), which a browser answers
-        user.javascript_rules[re.compile(r'.*todosync\.writes\?\.count\(')] = lambda _: self._count_waiting()
-        user.javascript_rules[re.compile(r'.*todosync\.writes\?\.forget\(')] = lambda _: self._forget_waiting()
+        user.javascript_rules[re.compile(r'.*todosync\.writes\?\.count\(')] = lambda _: self._browser.count_waiting()
+        user.javascript_rules[re.compile(r'.*todosync\.writes\?\.forget\(')] = lambda _: self._browser.forget_waiting()
 
     @property
     def view(self) -> View:
@@ -77,8 +74,8 @@ class RowUser:
 
             assert [note['text'] for note in notes.rows()] == ['Call Ann']
         """
-        live_list = self.element(self._key)
-        rows: list[Row] = live_list.shown if self._away is None else live_list.shown_of(self._away.rows)
+        live_list, away = self.element(self._key), self._browser.away
+        rows: list[Row] = live_list.shown if away is None else live_list.shown_of(away.rows(self._key))
         return rows
 
     def row(self, **fields: Any) -> Row:
@@ -114,7 +111,7 @@ class RowUser:
 
             await notes.trigger('pin-note', 'click', note['id'])
         """
-        assert self._away is None, 'the person is offline, where no event reaches the server; a write() is kept'
+        assert self._browser.away is None, 'the person is offline, where no event reaches the server; a write() is kept'
         element = self.element(marker)
         listeners = [listener for listener in element._event_listeners.values() if listener.type == event]
         if not any(listener.handler for listener in listeners):
@@ -192,15 +189,15 @@ class RowUser:
         shown = (shown for shown in self.rows() if shown['id'] == row_id)
         seen = row if isinstance(row, Mapping) else next(shown, {})
         write = {
-            'sequence': next(self._sequences),
+            'sequence': next(self._browser.sequences),
             'stream': self.stream.name,
             'action': action,
             'id': row_id,
             'values': {name: carried(value) for name, value in values.items()},
             'was': {name: seen[name] for name in values if name in seen and action == 'update'},
         }
-        if self._away is not None:
-            self._away.keep(write)
+        if self._browser.away is not None:
+            self._browser.away.keep(self.stream, write)
             return {'state': 'waiting'}
         [outcome] = await self._send([write])
         return outcome
@@ -208,8 +205,9 @@ class RowUser:
     def offline(self) -> None:
         """Cut this person's connection: the page gets no changes, and what they :meth:`write` waits in their browser.
 
-        What waits shows in :meth:`rows` at once, as in the browser, and counts in ``pending(view)`` and
-        ``WaitingWrites``. Otherwise ``User.should_see`` sees the page as it would be with a connection.
+        It concerns all lists of the page. What waits shows in :meth:`rows` at once, as in the browser, and counts in
+        ``pending(view)`` and ``WaitingWrites``. Otherwise ``User.should_see`` sees the page as it would be with a
+        connection.
 
         Example::
 
@@ -217,8 +215,11 @@ class RowUser:
             await notes.write('update', note, text='Call Ann')
             assert notes.row(id=note['id'])['text'] == 'Call Ann'
         """
-        self._away = Away(self.stream, self.scope, self.element(self._key).view.rows)
-        self.view.count_waiting = self._count_waiting
+        assert self.user.client is not None, 'the person has opened no page'
+        views = current_server().views.of(self.user.client)
+        self._browser.away = Away(views)
+        for view in views.values():
+            view.count_waiting = self._browser.count_waiting
 
     async def online(self) -> list[dict[str, Any]]:
         """Give the connection back: what waits is sent in the order in which it was written.
@@ -231,20 +232,12 @@ class RowUser:
             [outcome] = await notes.online()
             assert outcome['conflicts'] == {'text': 'Call Bob'}  # what somebody else has written meanwhile
         """
-        waiting, self._away = self._away.waiting if self._away else [], None
+        away, self._browser.away = self._browser.away, None
+        waiting = away.waiting if away else []
         outcomes = []
         for start in range(0, len(waiting), BATCH_LIMIT):
             outcomes += await self._send(waiting[start : start + BATCH_LIMIT])
         return outcomes
-
-    def _count_waiting(self) -> int:
-        return len(self._away.waiting) if self._away else 0
-
-    def _forget_waiting(self) -> int:
-        count = self._count_waiting()
-        if self._away:
-            self._away.waiting.clear()
-        return count
 
     async def _send(self, writes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         server = current_server()
@@ -252,7 +245,7 @@ class RowUser:
         assert self.user.client is not None, 'the person has opened no page'
         author = server.author(self.user.client.request)
         inbox = Inbox(server.writer, server.streams, may_write=lambda sid: True, author_of=lambda sid: author)
-        batch = {'queue': self._queue, 'person': person_key(author.user), 'writes': writes}
+        batch = {'queue': self._browser.queue, 'person': person_key(author.user), 'writes': writes}
         answer = await inbox.receive('test', Batch.model_validate(batch))
         assert answer['ok'], f'the writes were not decided: {answer["reason"]}'
         await self.settle()
@@ -272,17 +265,23 @@ class RowUser:
         server = current_server()
         if server.rights.are_asked:
             await server.rights_watch.look()
-        channel, release = server.channels.watch(self.stream, self.scope)
+        views = server.views.of(self.user.client).values() if self.user.client else ()
+        for scope in {self.scope, *(view.scope for view in views if view.stream is self.stream)}:
+            await self._settle(scope)
+
+    async def _settle(self, scope: ScopeValue | None) -> None:
+        server, key = current_server(), key_of(self.stream.name, scope)
+        channel, release = server.channels.watch(self.stream, scope)
         source, replica = channel.source, channel.replica
         committed = await asyncio.to_thread(source.version)
 
         async def has_arrived() -> bool:
-            if self.user.client and server.readers.are_asking(self.user.client, self._key):
+            if self.user.client and server.readers.are_asking(self.user.client, key):
                 return False
             return replica.knows(committed) or replica.version == await asyncio.to_thread(source.version)
 
         try:
-            await _until(has_arrived, f'version {committed.number} of the {self._key} did not arrive')
+            await _until(has_arrived, f'version {committed.number} of the {key} did not arrive')
         finally:
             release()
 

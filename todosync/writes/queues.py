@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,7 +27,7 @@ from todosync.streams import RowId, ScopeValue, Stream, person_key
 
 from .author import PROGRAM, Author
 from .deleted import Deleted, Kept
-from .effects import Effect, delete_effect, insert_effect, restore_effect, update_effect, verb_effect
+from .effects import Effect, delete_effect, insert_effect, restore_effect, scope_of, update_effect, verb_effect
 from .history import FromHistory
 from .once import request_hash
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError, refusal_by_database
@@ -114,7 +115,7 @@ class QueueRecord:
         self._last = self._lock()
         self._taken: set[tuple[str, RowId]] = set()
         self._decided: list[dict[str, Any]] = []
-        self._done: list[tuple[dict[str, Any], Stream, ScopeValue | None]] = []
+        self._done: list[tuple[dict[str, Any], Stream, Sequence[ScopeValue | None]]] = []
 
     def confirm(self, sequence: int) -> None:
         """Forget the outcomes up to a number, and those of more than :data:`UNCONFIRMED_LIMIT` numbers ago."""
@@ -126,7 +127,8 @@ class QueueRecord:
         """Do a write, unless it has been decided already, and return its outcome.
 
         :return: ``sequence``, and ``state``: ``done`` with the ``conflicts``, values by field that others had set
-            meanwhile, and, once :meth:`note` was called, the ``version`` of the stream that holds the write;
+            meanwhile, and, once :meth:`note` was called, the ``version`` of the stream that holds the write, of a
+            stream with scopes the ``versions`` of each scope that it has changed, two if it has moved the row;
             ``refused`` with ``errors``, ``fields`` and ``gone`` as in :class:`RefusedWriteError`; or ``taken`` if the
             id of a new row is that of another one: this and what follows for that row has to be sent again with
             another id
@@ -149,12 +151,10 @@ class QueueRecord:
 
         All of them have the version after the last one, since others see all of them at once.
         """
-        versions: dict[tuple[str, ScopeValue | None], Any] = {}
-        for outcome, stream, scope in self._done:
-            key = stream.name, scope
-            if key not in versions:
-                versions[key] = stream.version(self._session, scope).message()
-            outcome['version'] = versions[key]
+        version = cache(lambda stream, scope: stream.version(self._session, scope).message())
+        for outcome, stream, scopes in self._done:
+            told = [[scope, version(stream, scope)] for scope in scopes]
+            outcome.update(version=told[0][1], **({'versions': told} if stream.scope else {}))
         connection = self._session.connection()
         if self._decided:
             noted = [{**one, 'queue': self._queue, 'outcome': json.dumps(one['outcome'])} for one in self._decided]
@@ -196,16 +196,15 @@ class QueueRecord:
             if stream is None:
                 raise RefusedWriteError(f'There is no stream {write.stream!r}')
             with explained(), self._session.begin_nested():
-                scope = stream.scope_of(self._session, write.id)  # of a row that moves: where its author saw it
+                scopes = [stream.scope_of(self._session, write.id)]
                 kept = FromHistory() if stream.history else self._deleted
                 effect = _effect(stream, write, kept, self._author)
                 conflicts = self._conflicts(stream, write)
-                effect.carry_out(self._session)
+                row = effect.carry_out(self._session)
                 self._session.flush()
-            if scope is None:
-                scope = stream.scope_of(self._session, write.id)
+                scopes += [] if row is None else [scope_of(stream, row)]
             done = {'state': 'done', 'conflicts': conflicts}
-            self._done.append((done, stream, scope))
+            self._done.append((done, stream, [scope for scope in dict.fromkeys(scopes) if scope is not None] or [None]))
             return done
         except IdTakenError:
             self._taken.add((write.stream, write.id))

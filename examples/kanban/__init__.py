@@ -1,0 +1,1 @@
+"""A board whose cards move between columns."""
