@@ -29,11 +29,15 @@ import todosync
 import todosync.elements.lists
 import todosync.elements.live
 import todosync.testing
+import todosync.testing.broadcasts
+import todosync.testing.program
 import todosync.testing.rows
 import todosync.testing.storage
+import todosync.testing.tabs
+import todosync.testing.waiting
 from tests.server import ROOT
 from tests.waiting import wait_until
-from todosync.testing import RowUser, todosync_storage
+from todosync.testing import RowUser, another_program, todosync_storage
 
 __all__ = ['todosync_storage']
 
@@ -60,8 +64,10 @@ NAMES_OF_EXAMPLES = {
 """What the names stand for in the examples of docstrings."""
 README = (ROOT / 'README.md').read_text()
 ARCHITECTURE = (ROOT / 'docs' / 'architecture.md').read_text()
+STREAMS = (ROOT / 'docs' / 'streams.md').read_text()
 PYTHON = {
-    block.split('\n', 1)[0].removeprefix('# '): block for block in re.findall(r'```python\n(.*?)```', README, re.S)
+    block.split('\n', 1)[0].removeprefix('# '): block
+    for block in re.findall(r'```python\n(.*?)```', README + STREAMS, re.S)
 }
 
 
@@ -129,11 +135,16 @@ async def test_the_job_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_the_stream_of_the_readme_runs(tmp_path: Path) -> None:
     async with running(tmp_path, 'notes.py') as user:
         await user.open('/')
-        user.find('Note').type('Call Ann!').trigger('keydown.enter')
+        notes = RowUser(user, 'notes')
+        user.find('New note').type('Call Ann')
+        await notes.trigger('new-note', 'keydown.enter')
+        assert [note['text'] for note in notes.rows()] == ['Call Ann']
+        await notes.trigger('urgent', 'update:modelValue', notes.row()['id'], True)
         await user.should_see('1 of 1 notes are urgent', retries=100)
-        await user.should_see('Call Ann!')
-        notes = RowUser(user, todosync.current_server().streams[0])
-        assert [note['text'] for note in notes.rows()] == ['Call Ann!']
+        await notes.trigger('text', 'blur', notes.row()['id'], ' ')
+        await user.should_see('A note needs a text', retries=100)
+        await notes.trigger('delete', 'click', notes.row()['id'])
+        assert notes.rows() == []
 
 
 @pytest.mark.usefixtures('page_database')
@@ -142,11 +153,13 @@ async def test_the_scopes_of_the_readme_run(tmp_path: Path) -> None:
         user.http_client.headers['X-User'] = 'ann'
         await user.open('/projects/7')
         await user.should_see('You may not read this', retries=100)
-        await asyncio.to_thread(let_in, 'ann', 7)
+        await another_program("INSERT INTO members(name, project_id) VALUES ('ann', 7)")
+        await another_program("INSERT INTO tasks(project_id, title) VALUES (7, 'paint')")
         await user.should_see('paint', retries=100)
+        assert RowUser(user, 'tasks', 7).row(title='paint')
 
 
-async def test_the_history_of_the_readme_runs(tmp_path: Path) -> None:
+async def test_the_history_of_streams_runs(tmp_path: Path) -> None:
     async with running(tmp_path, 'history.py') as user:
         await user.open('/')
         errands = RowUser(user, todosync.current_server().streams[0])
@@ -161,19 +174,10 @@ async def test_the_history_of_the_readme_runs(tmp_path: Path) -> None:
         await user.should_see('Buy oats', retries=100)
 
 
-def let_in(name: str, project: int) -> None:
-    with todosync.current_server().database.write() as session:
-        for statement in (
-            f"INSERT INTO members(name, project_id) VALUES ('{name}', {project})",
-            f"INSERT INTO tasks(project_id, title) VALUES ({project}, 'paint')",
-        ):
-            session.connection().exec_driver_sql(statement)
-
-
-def test_all_python_of_the_readme_is_run_here() -> None:
-    programs = {'share.py', 'main.py', 'imports.py', 'chores.py', 'notes.py', 'tasks.py', 'history.py', 'test_notes.py'}
+def test_all_python_of_the_readme_and_of_streams_is_run_here() -> None:
+    programs = {'share.py', 'main.py', 'imports.py', 'chores.py', 'notes.py', 'tasks.py', 'history.py', 'test_tasks.py'}
     assert set(PYTHON) == programs | {'migrations/env.py'}
-    # the tests of test_notes.py are run in tests/testing
+    # the tests of test_tasks.py are run in tests/testing
 
 
 def test_the_readme_has_every_setting_with_its_default() -> None:
@@ -189,7 +193,7 @@ def test_the_readme_has_every_setting_with_its_default() -> None:
 def test_the_readme_names_every_value_of_a_view() -> None:
     for name, value in {**vars(todosync.View), **vars(todos.TodoView)}.items():
         if isinstance(value, type(todosync.View.role)):
-            assert f'`{name}`' in README, name
+            assert f'`{name}`' in README + STREAMS, name
 
 
 def test_links_lead_somewhere() -> None:
@@ -293,8 +297,12 @@ def public() -> Iterator[tuple[str, Any]]:
     for module in [
         todosync.elements.lists,
         todosync.elements.live,
+        todosync.testing.broadcasts,
+        todosync.testing.program,
         todosync.testing.rows,
         todosync.testing.storage,
+        todosync.testing.tabs,
+        todosync.testing.waiting,
         todos.testing,
         *modules,
     ]:

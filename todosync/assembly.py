@@ -208,6 +208,8 @@ class SyncServer:
         self._routes = ApiRoutes()
         self.parts: list[Part] = []
         """Further parts, which start after all others and stop before them."""
+        self.message_listeners: list[Callable[[Channel, Any], None]] = []
+        """Called with each message to browsers and pages, after they have it; for tests, which ask who got it."""
         self.left_out = LeftOut(self)
         self.checks: dict[str, Callable[[], dict[str, Any]]] = {}
         """Further checks of :meth:`health`, by name; each returns a dict with at least ``ok``. A check that fails makes
@@ -436,8 +438,13 @@ class SyncServer:
             scope=scope,
             settle_rights=self.rights_watch.look if stream.rights and self.rights.are_asked else None,
         )
-        channel.on_change(partial(self.views.refresh, channel.key))
+        channel.on_change(partial(self._on_message, channel))
         return channel
+
+    def _on_message(self, channel: Channel, message: Any) -> None:
+        self.views.refresh(channel.key)
+        for listener in self.message_listeners:
+            listener(channel, message)
 
     def _make_scopes(self, stream: Stream) -> ScopeChannels:
         return ScopeChannels(stream, self.database, self.cable, partial(self._make_channel, stream))

@@ -267,7 +267,7 @@ async def test_listeners_hear_of_each_change_until_they_say_stop(house: House) -
         raise RuntimeError('a page has made a mistake')
 
     channel.on_change(fail)
-    stop = channel.on_change(lambda: heard.append(channel.replica.totals['count']))
+    stop = channel.on_change(lambda message: heard.append(channel.replica.totals['count']))
     await house.add('first')
     await house.broadcast()
     await until(lambda: heard == [1])

@@ -84,7 +84,7 @@ def run_tests(folder: Path, *options: str) -> str:
     """Run pytest in a folder that is no checkout, and return what it says."""
     snippets = re.findall(r'```python\n# (\S+)\n(.*?)```', README, re.S)
     for name, text in snippets:
-        if name in {'notes.py', 'test_notes.py'}:
+        if name in {'tasks.py', 'test_tasks.py'}:
             (folder / name).write_text(text)
     [settings] = re.findall(r'```toml\n(\[tool\.pytest.*?)```', README, re.S)
     (folder / 'pyproject.toml').write_text(settings)
@@ -101,9 +101,9 @@ def run_tests(folder: Path, *options: str) -> str:
 
 def test_the_tests_of_the_readme_pass_twice_in_one_process_without_a_warning(tmp_path: Path) -> None:
     said = run_tests(
-        tmp_path, '-W', 'error::sqlalchemy.exc.SAWarning', 'test_notes.py', 'test_notes.py', '--keep-duplicates'
+        tmp_path, '-W', 'error::sqlalchemy.exc.SAWarning', 'test_tasks.py', 'test_tasks.py', '--keep-duplicates'
     )
-    assert re.search(r'^6 passed', said, re.M), said
+    assert re.search(r'^4 passed', said, re.M), said
 
 
 def test_models_may_stand_in_modules_that_nicegui_imports_anew_and_in_those_that_stay(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_models_may_stand_in_modules_that_nicegui_imports_anew_and_in_those_that
         'from sqlmodel import Field, SQLModel\n'
         'class Staying(SQLModel, table=True):\n'
         '    id: int | None = Field(default=None, primary_key=True)\n'
-        "    note_id: int = Field(foreign_key='notes.id')\n"
+        "    task_id: int = Field(foreign_key='tasks.id')\n"
     )
     (tmp_path / 'own.py').write_text(
         'import staying\n'

@@ -1,6 +1,6 @@
 """The elements room: NiceGUI elements that the browser renders from its own copy of a stream.
 
-Imports ``package``, ``runtime``, ``streams``, ``views`` and ``writes``.
+Imports ``clock``, ``package``, ``runtime``, ``streams``, ``views`` and ``writes``.
 """
 
 from .bindings import bind_classes, bind_prop, bind_text, bind_value, bind_visibility, on_click

@@ -18,6 +18,7 @@ from typing import Any
 
 from nicegui import Client
 
+from todosync.clock import clock
 from todosync.package import extra
 
 from .operations import EXACT, decimal
@@ -141,7 +142,7 @@ def relative(value: Any) -> str:
     at, viewer = _instant(value), _current()
     if at is None:
         return ''
-    now = (viewer.now or datetime.now(UTC)).astimezone(viewer.zone)
+    now = (viewer.now or clock.now()).astimezone(viewer.zone)
     minutes = 0 if at.tzinfo is None else int((at - now).total_seconds() / 60)
     if at.tzinfo is None or abs(minutes) >= 24 * 60:
         days = (at.date() - now.date()).days

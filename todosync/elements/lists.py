@@ -16,12 +16,15 @@ from todosync.views import View
 from .choice import BrowserChoice
 from .expressions import RUNTIME, Expression, RowField, expression
 from .formats import viewed_by, viewer_of
+from .kinds import name_of
 from .live import stream_expression
 from .operations import contains, is_true
 from .operations import text as as_text
 from .row_fields import RowFields
 from .template import finish_template
 
+TOLD_ROWS = 20
+"""How many rows the message of a failed test has."""
 Condition = Expression | None
 """Which rows are shown; ``None`` for all."""
 
@@ -224,6 +227,21 @@ class LiveList(BrowserList):
             return True
         field, parts = self._search
         return any(contains(part.evaluate(row), field.value) for part in parts)
+
+    def __str__(self) -> str:
+        """Return the rows as a person sees them, for the message of a test that has failed, and not their template."""
+        rows, inside = self.shown, self.row.descendants()
+        parts = [f'{name_of(part)} {marker!r}' for part in inside for marker in part._markers]  # noqa: SLF001
+        told = f'LiveList [markers={", ".join(self._markers)}, rows={len(rows)} of {len(self.view.rows)}]'
+        if self.view.refused:
+            told += f'\n refused: {self.view.refused}'
+        if parts:
+            told += f'\n in each row: {", ".join(parts)}'
+        with viewed_by(viewer_of(self.client)):
+            for row in rows[:TOLD_ROWS]:
+                texts = [as_text(shown.evaluate(row)) for shown in self.shown_texts]
+                told += f'\n {", ".join(map(repr, texts))} of {row}' if texts else f'\n {row}'
+        return told + (f'\n and {len(rows) - TOLD_ROWS} more' if len(rows) > TOLD_ROWS else '')
 
     def _displayed_contents(self, *, only_visible: bool) -> list[str]:
         with viewed_by(viewer_of(self.client)):

@@ -95,6 +95,10 @@ class LiveText(LiveElement):
         )
         super().__init__(tag, {'textContent': shown.money(currency) if currency else shown})
 
+    def __str__(self) -> str:
+        """Return what a person sees, for the message of a test that has failed."""
+        return f'LiveText [text={self._evaluated("textContent")}]'
+
 
 class LiveTitle(ui.element, component='live_title.js'):
     """Shows one of a stream's totals as the title of the page, which the browser writes on the tab.

@@ -2,7 +2,7 @@
 
 This room holds the durable jobs (:class:`Jobs`), which outlive their process, the jobs of one process
 (:class:`LocalJobs`), and the record of those that failed. Other rooms
-use the names below and no module inside. Imports ``database``.
+use the names below and no module inside. Imports ``clock`` and ``database``.
 """
 
 from .durable import Jobs, QueueState

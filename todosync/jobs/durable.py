@@ -7,12 +7,13 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import orjson
 
+from todosync.clock import clock
 from todosync.database import dialect_of, explained, first_line, forbid_event_loop, unforeseen
 
 from .failed import FailedExecutions
@@ -150,7 +151,7 @@ class Jobs:
         assert self._owner is not None, 'start() first'
         new_id, array = job_id or uuid4().hex, orjson.dumps(arguments).decode()
         with explained():
-            self._store.add(new_id, function, array, at or datetime.now(UTC), replace=job_id is not None)
+            self._store.add(new_id, function, array, at or clock.now(), replace=job_id is not None)
         self._wake()
         return new_id
 
@@ -176,7 +177,7 @@ class Jobs:
         """
         policy_of(run)
         recurring = Recurring(name_of(run), cron)
-        recurring.next_run(datetime.now(UTC))
+        recurring.next_run(clock.now())
         self._store.recurring[RECURRING + name] = recurring
 
     def queue(self) -> QueueState:
@@ -213,7 +214,7 @@ class Jobs:
 
     def _take_over(self) -> None:
         with self._looking:
-            for execution in self._store.take_over(datetime.now(UTC), self._runner.running()):
+            for execution in self._store.take_over(clock.now(), self._runner.running()):
                 self._runner.begin(execution)
             self._is_owner = True
         self._wake()
@@ -250,7 +251,7 @@ class Jobs:
             self._store.give_back(self._runner.running())
             self._is_unsure = False
         while (busy := self._runner.busy_functions()) is not None:
-            now = datetime.now(UTC)
+            now = clock.now()
             wait = self._store.seconds_until_due(now, busy)
             if wait is None or wait > 0:
                 return wait

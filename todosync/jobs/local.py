@@ -11,6 +11,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from todosync.clock import clock
+
 from .failed import FailedExecutions
 
 THREADS = 3
@@ -31,6 +33,7 @@ class LocalJobs:
     def __init__(self, failed: FailedExecutions) -> None:
         self._failed = failed
         self._scheduler: BackgroundScheduler | None = None
+        self._stop_listening: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to run jobs; safe to call twice."""
@@ -40,9 +43,11 @@ class LocalJobs:
                 lambda event: self._failed.record(event.job_id, event.exception), EVENT_JOB_ERROR
             )
             self._scheduler.start()
+            self._stop_listening = clock.on_advance(self._run_ahead)
 
     def stop(self) -> None:
         """Wait for running jobs, and remove all jobs; safe to call twice."""
+        self._stop_listening()
         if self._scheduler is not None:
             self._scheduler.pause()
             self._scheduler.get_jobs()  # answers when it is not in the middle of starting some
@@ -66,6 +71,13 @@ class LocalJobs:
                 scheduler.modify_job(job_id, next_run_time=datetime.now(UTC) + timedelta(seconds=after))
         except JobLookupError:
             log.debug('job %s is gone, the app is stopping', job_id)
+
+    def _run_ahead(self, seconds: float) -> None:
+        """Run now what is due within some seconds."""
+        due = datetime.now(UTC) + timedelta(seconds=seconds)
+        for job in self._scheduler.get_jobs() if self._scheduler else ():
+            if job.next_run_time <= due:
+                self.wake(job.id)
 
 
 def make_scheduler(threads: int) -> BackgroundScheduler:

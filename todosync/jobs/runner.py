@@ -6,12 +6,14 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import orjson
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.util import ref_to_obj
+
+from todosync.clock import clock
 
 from .local import make_scheduler
 from .policy import JobInterruptedError, Policy, policy_of
@@ -116,7 +118,7 @@ class Runner:
                 log.info('job %s is discarded: %s', execution.job_id, error)
                 return partial(self._store.end, execution)
             if (wait := policy.seconds_until_retry(error, execution.attempt)) is not None:
-                at = datetime.now(UTC) + timedelta(seconds=wait)
+                at = clock.now() + timedelta(seconds=wait)
                 log.warning('job %s failed and is tried again in %g s: %r', execution.job_id, wait, error)
                 return partial(self._store.retry, execution, at)
         except Exception:  # for example if the wait is longer than the calendar

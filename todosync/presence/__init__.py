@@ -1,6 +1,6 @@
 """The presence room: who is here in a scope of a stream, and what they edit.
 
-Imports ``database`` and ``streams``.
+Imports ``clock``, ``database`` and ``streams``.
 """
 
 from .exchange import Exchange

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+
+from todosync.clock import Timer, clock
 
 from .people import NAME_LENGTH, Editing
 from .roster import Place
@@ -41,7 +42,7 @@ class Spot:
         self._who = who
         self._person = ''
         self._on_change = on_change
-        self._leaving: asyncio.TimerHandle | None = None
+        self._leaving: Timer | None = None
 
     @property
     def person(self) -> str:
@@ -66,7 +67,7 @@ class Spot:
     def leave_soon(self) -> None:
         """Note that the page has no connection. If it does not come back, it leaves."""
         if self.is_here and self._leaving is None:
-            self._leaving = asyncio.get_running_loop().call_later(GRACE, self.leave)
+            self._leaving = clock.call_later(GRACE, self.leave)
 
     def leave(self) -> None:
         """Note that the page is gone, or that its user may not read the scope; safe to call twice."""

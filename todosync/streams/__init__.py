@@ -1,6 +1,6 @@
 """The streams room, the read side: a table, its copy in each process, and its way to the browsers.
 
-Imports ``cable``, ``database``, ``ids``, ``jobs`` and ``settings``.
+Imports ``cable``, ``clock``, ``database``, ``ids``, ``jobs`` and ``settings``.
 """
 
 from .broadcaster import Broadcaster

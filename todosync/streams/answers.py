@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from todosync.clock import clock
 from todosync.database import unforeseen
 
 from .version import Version
@@ -68,7 +69,7 @@ class Answers:
                 except Exception as error:  # whatever it is: without another attempt the browser misses changes
                     self._note_failure(error)
                     self._asked.setdefault(sid, version)
-                    await asyncio.sleep(RETRY_INTERVAL)
+                    await clock.sleep(RETRY_INTERVAL)
                 else:
                     self._is_failing = False
         finally:

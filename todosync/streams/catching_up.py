@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from todosync.clock import clock
 from todosync.database import QUIET, DatabaseUnavailableError, Outage
 
 RETRY_INTERVAL = 1.0
@@ -62,4 +63,4 @@ class CatchingUp:
 
     async def _try_again(self) -> None:
         self._is_wanted = True
-        await asyncio.sleep(RETRY_INTERVAL)
+        await clock.sleep(RETRY_INTERVAL)

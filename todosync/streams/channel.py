@@ -101,7 +101,7 @@ class Channel:
         self._fanout = Fanout(sio, EVENT, lambda: Delta.nothing(stream.name, self._burst.sent_version, scope).message())
         self._embedding = Embedding(self.replica, embed_limit, scope)
         self._shared_snapshot = b''
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[Any], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
 
     @property
@@ -127,9 +127,10 @@ class Channel:
         await self._watch.stop()
         await self._catching_up.stop()
 
-    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+    def on_change(self, listener: Callable[[Any], None]) -> Callable[[], None]:
         """Call ``listener`` after each message to the browsers.
 
+        :param listener: takes the message: a delta as a dict, or a snapshot as a fragment of JSON
         :return: a function that ends these calls; safe to call twice
         """
         self._listeners.append(listener)
@@ -323,6 +324,6 @@ class Channel:
         self._fanout.send(message)
         for listener in list(self._listeners):
             try:
-                listener()
+                listener(message)
             except Exception:  # an error in one page must not keep the change from other pages
                 log.exception('a listener of the %s failed', self.key)

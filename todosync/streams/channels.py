@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from todosync.clock import clock
 from todosync.database import DatabaseUnavailableError
 
 from .answers import Answers
@@ -168,7 +169,7 @@ class Channels:
             try:
                 return bool(await asyncio.to_thread(self._refused, channel, [user]))
             except DatabaseUnavailableError:
-                await asyncio.sleep(RETRY_INTERVAL)
+                await clock.sleep(RETRY_INTERVAL)
         return True
 
     def _refused(self, channel: Channel, users: Iterable[Any]) -> set[str]:

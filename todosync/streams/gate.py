@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from todosync.clock import clock
 from todosync.database import DatabaseUnavailableError
 
 RETRY_INTERVAL = 0.25
@@ -57,7 +58,7 @@ class Gate:
             try:
                 await settle_rights()
             except DatabaseUnavailableError:  # who reads or writes says so
-                await asyncio.sleep(RETRY_INTERVAL)
+                await clock.sleep(RETRY_INTERVAL)
                 continue
             messages, self._waiting = self._waiting[:count], self._waiting[count:]
             for message in messages:

@@ -1,6 +1,6 @@
 """The tabs room: one socket for all tabs of a browser. Imports nothing else of todosync."""
 
-from .frames import checked
+from .frames import Join, checked
 from .modules import SHARING_ONLY
 from .nicegui_contract import mismatch
 from .sessions import Sessions
@@ -9,6 +9,7 @@ from .tabs import Role, Tabs
 
 __all__ = [
     'SHARING_ONLY',
+    'Join',
     'Role',
     'Sessions',
     'SharedSocket',

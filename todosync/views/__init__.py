@@ -1,6 +1,6 @@
 """The views room: the values of a stream that a page can read, and the writes that it can make.
 
-Imports ``access``, ``database``, ``presence``, ``runtime``, ``streams``, ``tabs`` and ``writes``.
+Imports ``access``, ``clock``, ``database``, ``presence``, ``runtime``, ``streams``, ``tabs`` and ``writes``.
 """
 
 from .event_log import LogEntry

@@ -10,6 +10,7 @@ from typing import Any
 from nicegui import Client, background_tasks
 from starlette.requests import Request
 
+from todosync.clock import clock
 from todosync.database import DatabaseUnavailableError
 from todosync.streams import REFUSAL, Channel, Channels, Rights, ScopeValue, Stream, person
 
@@ -99,7 +100,7 @@ class Readers:
                 may_read = await self._may_read(user, view.stream, view.scope)
                 break
             except DatabaseUnavailableError:
-                await asyncio.sleep(RETRY_INTERVAL)
+                await clock.sleep(RETRY_INTERVAL)
         if may_read:
             await channel.catch_up()  # the right is that of now, so they must not see rows that are gone by now
         was_refused = bool(view.refused)

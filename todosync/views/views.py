@@ -31,6 +31,10 @@ class Views:
         """Return all views of a stream, whatever their scope."""
         return [view for views in self._by_key.values() for view in views.values() if view.stream is stream]
 
+    def showing(self, key: str) -> list[str]:
+        """Return the ids of the pages that show a scope of a stream, and whose users may read it."""
+        return [client_id for client_id, view in self._by_key.get(key, {}).items() if not view.is_withheld]
+
     def add(self, client: Client, view: View) -> None:
         """Give a page a view; it has at most one of each scope of a stream."""
         self._by_client_id.setdefault(client.id, {})[view.key] = view
