@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from nicegui.testing import User
 
-from todosync import RowFields, View, current_server
+from todosync import BrowserChoice, RowFields, View, current_server
 from todosync.testing import RowUser, todosync_storage
 
 __all__ = ['todosync_storage']
@@ -97,6 +97,21 @@ async def test_actions_compute_with_decimals_and_lists_choose_by_values_of_pytho
     await payments.user.should_see('19.80 for 2 things')
     payments.user.find('Much').click()
     assert [row['price'] for row in payments.rows()] == ['19.80']
+
+
+async def test_a_field_of_decimals_is_compared_with_texts_of_decimals_and_with_no_others(payments: RowUser) -> None:
+    row, prices = RowFields(use_view_of(payments)), [each['price'] for each in payments.rows()]
+    for text, same in (('9.9', ['9.90']), ('10.50', ['10.50']), ('9.91', [])):
+        assert [price for price in prices if (row.price == text).evaluate({'price': price})] == same
+        assert (row.price == text).javascript == (row.price == Decimal(text)).javascript
+    assert [price for price in prices if (row.price < '9.91').evaluate({'price': price})] == ['9.90']
+    with payments.user:
+        choice = BrowserChoice('exactly', ['Exactly'])
+    items = payments.element('payments')
+    items.show_by(choice, {'Exactly': {'price': '9.90'}})
+    assert [each['price'] for each in payments.rows()] == ['9.90']
+    with pytest.raises(ValueError, match=r"row\.price holds decimals, so .* 'cheap' is none"):
+        items.show_by(choice, {'Exactly': {'price': 'cheap'}})
 
 
 async def test_the_author_is_told_only_what_somebody_else_has_set(payments: RowUser) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from sqlalchemy import Integer
@@ -73,22 +73,22 @@ class Expression:
         return _apply(operations.divide, other, self)
 
     def __eq__(self, other: object) -> Expression:  # type: ignore[override]
-        return _apply(operations.equal, self, other)
+        return _apply(operations.equal, self, self._like(other))
 
     def __ne__(self, other: object) -> Expression:  # type: ignore[override]
-        return ~_apply(operations.equal, self, other)
+        return ~(self == other)
 
     def __lt__(self, other: Any) -> Expression:
-        return _apply(operations.less, self, other)
+        return _apply(operations.less, self, self._like(other))
 
     def __gt__(self, other: Any) -> Expression:
-        return _apply(operations.less, other, self)
+        return _apply(operations.less, self._like(other), self)
 
     def __le__(self, other: Any) -> Expression:
-        return _apply(operations.either, self < other, _apply(operations.equal, self, other))
+        return _apply(operations.either, self < other, self == other)
 
     def __ge__(self, other: Any) -> Expression:
-        return _apply(operations.either, self > other, _apply(operations.equal, self, other))
+        return _apply(operations.either, self > other, self == other)
 
     def __and__(self, other: Any) -> Expression:
         return _apply(operations.both, self, other)
@@ -104,6 +104,10 @@ class Expression:
 
     def __invert__(self) -> Expression:
         return _apply(operations.no, self)
+
+    def _like(self, other: Any) -> Any:
+        """Return what this is compared with, as it is compared."""
+        return other
 
     def __bool__(self) -> NoReturn:
         raise TypeError(
@@ -239,6 +243,17 @@ class RowField(Expression):
 
     def __repr__(self) -> str:
         return f'row.{self.name}'
+
+    def _like(self, other: Any) -> Any:
+        """Return a decimal for the text of one, as rows hold them, where this field has decimals."""
+        if not isinstance(other, str) or self.view.stream.scale_of(self.name) is None:
+            return other
+        try:
+            return Decimal(other)
+        except InvalidOperation:
+            raise ValueError(
+                f'{self!r} holds decimals, so it can be compared with one, and {other!r} is none'
+            ) from None
 
 
 def expression(value: Any) -> Expression:

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from pydantic_core import PydanticSerializationError, to_jsonable_python
 from sqlalchemy import (
     Boolean,
     Column,
@@ -31,7 +30,7 @@ from sqlmodel import AutoString
 from todosync.database import decimal_text, iso_utc
 from todosync.ids import ID_MAX
 
-from .values import time_text
+from .values import carried, time_text
 
 DECIMAL_DIGITS = 15
 """How many digits a decimal may have: SQLite keeps decimals as floats, which hold that many exactly."""
@@ -93,8 +92,8 @@ def told(source: Column[Any], value: Any) -> Any:
             return time_text(value if isinstance(value, datetime) else datetime.fromisoformat(value))
         if is_uuid(source):
             return str(value if isinstance(value, UUID) else UUID(value))
-        return to_jsonable_python(value)
-    except (ArithmeticError, AttributeError, TypeError, ValueError, PydanticSerializationError):
+        return carried(value)
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
         return value
 
 
