@@ -20,7 +20,7 @@ from todosync.cable import MemoryCable
 from todosync.database.database import Database
 from todosync.jobs import Jobs, LocalJobs
 from todosync.streams.broadcaster import Broadcaster
-from todosync.streams.stream import DELTA_MAX_ROWS
+from todosync.streams.stream_reading import DELTA_MAX_ROWS
 from todosync.streams.version import Version
 
 

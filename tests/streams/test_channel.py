@@ -17,7 +17,7 @@ from tests.streams.house import NEVER, Browser, Clock, House
 from todos import TODOS
 from todosync.streams.messages import announcement
 from todosync.streams.source import EncodedSnapshot
-from todosync.streams.stream import DELTA_MAX_ROWS
+from todosync.streams.stream_reading import DELTA_MAX_ROWS
 from todosync.streams.version import Version
 
 

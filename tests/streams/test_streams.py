@@ -20,7 +20,8 @@ from todosync import ids, new_id
 from todosync.database.database import Database
 from todosync.streams.messages import Delta, Snapshot
 from todosync.streams.replica import Replica
-from todosync.streams.stream import DELTA_MAX_ROWS, Stream
+from todosync.streams.stream import Stream
+from todosync.streams.stream_reading import DELTA_MAX_ROWS
 from todosync.streams.totals import count
 from todosync.streams.version import Version
 
