@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Session, SQLModel
 
 from todosync import Stream, Write, count, new_id, plural
 
@@ -39,3 +39,9 @@ def keep_to_the_board(write: Write) -> None:
         write.refuse('A card needs a title', field='title')
     if write.values.get('stage', 'todo') not in STAGES:
         write.refuse('The board has no such column', field='stage')
+
+
+@CARDS.verb(shows={'stage': 'done'})
+def finish(session: Session, card: Card) -> None:
+    """Move a card to the last column."""
+    card.stage = 'done'

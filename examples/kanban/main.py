@@ -3,7 +3,7 @@
 from nicegui import ui
 
 import todosync
-from examples.kanban.cards import CARDS, STAGES
+from examples.kanban.cards import CARDS, STAGES, finish
 from todosync import LiveList, LiveText, RefusedWriteError, bind_value, on_click
 
 settings = todosync.Settings.from_environment()
@@ -33,6 +33,7 @@ def index() -> None:
                     bind_value(ui.input().props('dense hide-bottom-space aria-label=Title').classes('grow'), row.title)
                     choice = ui.select(STAGES).mark(f'move-{stage}').props('dense borderless aria-label=Column')
                     bind_value(choice, row.stage)
+                    on_click(ui.button(icon='check').props('flat round dense aria-label=Finish'), finish)
                     delete = ui.button(icon='delete').props('flat round dense aria-label=Delete')
                     on_click(delete, views[stage].delete, undo='Deleted ' + row.title)
 

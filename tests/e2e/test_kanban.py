@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -88,3 +89,19 @@ def test_a_move_that_is_refused_is_taken_back(tabs: Tabs, server: RunningServer,
     expect(page.get_by_text('Not yet')).to_be_visible()
     eventually(lambda: board(page) == board(follower) == [['Paint the door'], [], []])
     assert '0,0,1' in page.evaluate('window.frames_')
+
+
+def test_what_the_document_of_writes_does_in_a_page_is_done(tabs: Tabs, server: RunningServer) -> None:
+    document = (ROOT / 'docs' / 'writes.md').read_text()
+    [snippet] = re.findall(r'```js\n(.*?)```', document, re.S)
+    server.execute('DELETE FROM cards')
+    page = tabs.open()
+    eventually(lambda: board(page) == [[], [], []])
+    shown = [[['Paint the door'], [], []], [[], ['Paint the door'], []], [[], [], ['Paint the door']], [[], [], []]]
+    for line, after in zip(snippet.strip().split('\n'), shown, strict=True):
+        stages = '["todo", "doing", "done"].flatMap((stage) => todosync.stream("cards", stage).rows)'
+        outcome = page.evaluate(f'() => {{ const props = {{ row: {stages}[0] }}; return {line} }}')
+        assert outcome['state'] == 'done', line
+        eventually(lambda after=after: board(page) == after)
+    page.get_by_role('button', name='Undo').click()
+    eventually(lambda: board(page) == [[], [], ['Paint the door']])

@@ -14,6 +14,7 @@ import socketio
 from todosync.streams import ScopeValue, Stream, head, key_of
 
 from .exchange import Exchange
+from .news import News
 from .people import Person
 from .roster import EDITING_MAX, Entry, Place, Roster
 from .spot import Spot
@@ -49,6 +50,7 @@ class Presences:
         self._sockets_of = sockets_of
         self._spots: dict[str, dict[Spot, None]] = {}
         """All, by the keys of their scopes."""
+        self._news = News(lambda key: self._spots.get(key, {}))
         self._here: dict[Place, dict[Spot, None]] = {}
         """Those of each person who is here; the one that has told something last is the last."""
         self._editors: dict[str, set[str]] = {}
@@ -72,6 +74,7 @@ class Presences:
             self._flushing = None
         if self._sending is not None:
             self._sending.cancel()
+        self._news.stop()
         await self._exchange.stop()
 
     def add(
@@ -150,8 +153,7 @@ class Presences:
             by_key.setdefault(key, []).append(person)
         for key, people in by_key.items():
             self._tell_browsers(key, people)
-            for spot in list(self._spots.get(key, {})):
-                spot.on_news()
+            self._news.tell(key)
 
     def _tell_browsers(self, key: str, people: Iterable[str]) -> None:
         known = self._editors.get(key, set())
