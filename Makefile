@@ -64,7 +64,7 @@ screenshots: $(VENV)/dev
 
 explore: $(VENV)/dev
 	@scripts/ensure-browsers chromium
-	@EXPLORE_SECONDS=$(or $(SECONDS),60) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/js -k 'explorer or relay'
+	@EXPLORE_SECONDS=$(or $(SECONDS),60) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/js -k 'explorer or relay or queue_walk'
 
 fix: $(VENV)/dev
 	$(BIN)/ruff check --fix .

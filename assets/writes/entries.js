@@ -22,6 +22,8 @@ export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit in
  * @property {string} tab that wrote it
  * @property {number} at its time, in milliseconds since 1970
  *
+ * @typedef {{ from: number, entry: Entry }} Move a write that is another entry now, and its place in the order before
+ *
  * @typedef {object} Shown a write that is shown before the server shows it
  * @property {Entry} entry
  * @property {import("../streams/store.js").PendingWrite} write
@@ -110,6 +112,11 @@ export function isEntry(entry) {
 export function isOutcome(outcome) {
   if (!isObject(outcome) || !Number.isSafeInteger(outcome.sequence) || typeof outcome.state !== "string") return false;
   return outcome.versions === undefined || areAll(outcome.versions, Array.isArray);
+}
+
+/** @param {any} move */
+export function isMove(move) {
+  return isObject(move) && Number.isSafeInteger(move.from) && isEntry(move.entry);
 }
 
 /** @param {any} list @param {(value: any) => boolean} check */

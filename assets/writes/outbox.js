@@ -8,7 +8,17 @@
  */
 
 import { reactive } from "vue";
-import { FORMAT, SIZE_LIMIT, areAll, isEntry, isOutcome, isToBeTold, sizeOf, withDependents } from "./entries.js";
+import {
+  FORMAT,
+  SIZE_LIMIT,
+  areAll,
+  isEntry,
+  isMove,
+  isOutcome,
+  isToBeTold,
+  sizeOf,
+  withDependents,
+} from "./entries.js";
 import { Sender } from "./sender.js";
 
 export const LONG_MS = 2000; // a person is told of what waits for longer
@@ -17,6 +27,7 @@ export const LONG_MS = 2000; // a person is told of what waits for longer
  * @typedef {import("./entries.js").Entry} Entry
  * @typedef {import("./entries.js").RowId} RowId
  * @typedef {import("./entries.js").Outcome} Outcome
+ * @typedef {import("./entries.js").Move} Move
  * @typedef {import("./queue.js").Queue} Queue
  * @typedef {import("../tabs/tab.js").Line} Line
  * @typedef {import("../tabs/election.js").Message} Message
@@ -47,7 +58,7 @@ export class Outbox {
     this.view = reactive({ waiting: 0, changes: 0 });
     /** @type {Map<number, Shown>} what is shown before the server shows it, by its place in the order */
     this.shown = new Map();
-    /** @type {Map<number, Outcome>} of writes of this tab that were decided before it knew their place in the order */
+    /** @type {Map<number, () => void>} what to do with writes of this tab that were decided before it knew their place */
     this.early = new Map();
     /** @type {Entry[]} of this moment, of which the other tabs have yet to hear */
     this.kept = [];
@@ -57,7 +68,7 @@ export class Outbox {
       person,
       tabId: tab.id,
       makeRowId,
-      onDecided: (entries, outcomes) => this.#onDecided(entries, outcomes),
+      onDecided: (entries, outcomes, moved) => this.#onDecided(entries, outcomes, moved),
       onIdle: () => this.#show(), // another tab may have sent what is shown here
       onOther,
     });
@@ -132,8 +143,7 @@ export class Outbox {
       const sequence = await this.queue.add(entry);
       shown.entry = { ...entry, sequence };
       this.shown.set(sequence, shown);
-      const early = this.early.get(sequence);
-      if (early) this.#decided([shown.entry], [early]);
+      this.early.get(sequence)?.();
     } catch (error) {
       const isFull = error instanceof DOMException;
       const why = isFull ? "This browser has no room to keep the change" : /** @type {Error} */ (error).message;
@@ -177,7 +187,7 @@ export class Outbox {
 
   /** @param {Message} message @param {"leader" | "follower"} sender */
   fromTab(message, sender) {
-    const { from, entry, more = [], entries, outcomes, sequences } = message;
+    const { from, entry, more = [], entries, outcomes, moved = [], sequences } = message;
     if (message.type === "leave") {
       this.#show().then(() => this.sender.send()); // what that tab has kept last, it may not have lived to tell
       this.#tellWhatIsLeft(({ tab }) => tab === from);
@@ -188,7 +198,10 @@ export class Outbox {
       if (sender === "follower") this.#wrote([entry, ...more]);
       for (const written of [entry, ...more]) this.#showOther(written);
     } else if (message.type === "decided" && sender === "leader") {
-      if (areAll(entries, isEntry) && areAll(outcomes, isOutcome)) this.#decided(entries, outcomes);
+      if (areAll(entries, isEntry) && areAll(outcomes, isOutcome) && areAll(moved, isMove))
+        this.#decided(entries, outcomes, moved);
+    } else if (message.type === "gone" && sender === "leader") {
+      this.#show();
     } else if (message.type === "dropped" && areAll(sequences, Number.isSafeInteger)) {
       if (sender === "follower") this.#post("dropped", { sequences });
       this.#dropped(sequences);
@@ -220,9 +233,9 @@ export class Outbox {
     const known = [...this.shown.values()];
     const entries = await this.queue.entries();
     const waiting = new Set(entries.map(({ sequence }) => sequence));
-    for (const shown of known) {
-      if (!waiting.has(shown.entry.sequence)) this.#settle(shown, null);
-    }
+    const gone = known.filter(({ entry }) => !waiting.has(entry.sequence));
+    for (const shown of gone) this.#settle(shown, null);
+    if (gone.length && this.tab.carrier) this.#post("gone", {}); // the leader before has decided them, and told nobody
     for (const entry of entries) this.#showOther(entry);
     this.#count();
   }
@@ -245,25 +258,48 @@ export class Outbox {
     return { entry, write, decide, decided, explainsItself };
   }
 
-  /** @param {Entry[]} entries @param {Outcome[]} outcomes */
-  #onDecided(entries, outcomes) {
-    this.#post("decided", { entries, outcomes });
-    this.#decided(entries, outcomes);
+  /** @param {Entry[]} entries @param {Outcome[]} outcomes @param {Move[]} moved */
+  #onDecided(entries, outcomes, moved) {
+    this.#post("decided", { entries, outcomes, moved });
+    this.#decided(entries, outcomes, moved);
     for (const outcome of outcomes) {
       const entry = entries.find(({ sequence }) => sequence === outcome.sequence);
       if (entry && !this.#isThere(entry.tab)) this.explain(entry, outcome); // in the place of a tab that is gone
     }
   }
 
-  /** @param {Entry[]} entries @param {Outcome[]} outcomes */
-  #decided(entries, outcomes) {
+  /** @param {Entry[]} entries @param {Outcome[]} outcomes @param {Move[]} moved */
+  #decided(entries, outcomes, moved) {
+    for (const move of moved) this.#move(move);
     for (const outcome of outcomes) {
+      if (outcome.state === "taken") continue; // it waits again, at the end of the queue
       const shown = this.shown.get(outcome.sequence);
       const isOurs = entries.some(({ sequence, tab }) => sequence === outcome.sequence && tab === this.tab.id);
       if (shown) this.#settle(shown, outcome);
-      else if (isOurs) this.early.set(outcome.sequence, outcome);
+      else if (isOurs) this.early.set(outcome.sequence, () => this.#decided(entries, [outcome], []));
     }
     this.#count();
+  }
+
+  /** The id of a new row was taken: what is shown of it has another one. @param {Move} move */
+  #move({ from, entry }) {
+    const shown = this.shown.get(from);
+    this.early.delete(from);
+    if (!shown) {
+      if (entry.tab === this.tab.id) this.early.set(from, () => this.#move({ from, entry }));
+      else this.#showOther(entry);
+      return;
+    }
+    const { stream, action, id, shows } = entry;
+    this.shown.delete(from);
+    shown.state?.settle(shown.write);
+    const known = this.shown.get(entry.sequence); // it was found in the queue
+    known?.state?.settle(known.write);
+    const state = this.store.find(stream, id, shows);
+    Object.assign(shown, { entry, state, write: { action, id, values: shows } });
+    state?.show(shown.write);
+    this.shown.set(entry.sequence, shown);
+    this.early.get(entry.sequence)?.();
   }
 
   /** Writes are no longer in the queue, because the person has dropped them. @param {number[]} sequences */

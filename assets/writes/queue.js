@@ -16,6 +16,7 @@ const REFUSED = "refused";
 
 /**
  * @typedef {import("./entries.js").Entry} Entry
+ * @typedef {import("./entries.js").Move} Move
  * @typedef {import("./entries.js").Outcome} Outcome
  * @typedef {import("./entries.js").RowId} RowId
  * @typedef {{ id: string, confirmed: number }} Place the queue at the server, and up to where its outcomes have arrived
@@ -105,6 +106,7 @@ export class Queue {
    * everything that waits for the row is put at the end of the queue, with another id.
    * @param {number[]} sequences @param {{ stream: string, from: RowId, to: RowId }[]} moves rows with their new ids
    * @param {Refusal[]} refusals what the person has to be told, kept until they have read it
+   * @returns {Promise<Move[]>} the writes that were put at the end
    */
   async remove(sequences, moves = [], refusals = []) {
     const transaction = this.#transaction("readwrite");
@@ -115,15 +117,19 @@ export class Queue {
     places.put({ ...place, confirmed }, PLACE);
     const waiting = moves.length ? await result(entries.getAll()) : [];
     for (const sequence of sequences) entries.delete(sequence);
+    const moved = [];
     for (const { sequence, ...entry } of waiting) {
       const move = moves.find(({ stream, from }) => entry.stream === stream && entry.id === from);
-      if (move) entries.delete(sequence);
-      if (move) entries.add({ ...entry, id: move.to });
+      if (!move) continue;
+      entries.delete(sequence);
+      const there = { ...entry, id: move.to };
+      moved.push({ from: sequence, there, added: entries.add(there) });
     }
     for (const refusal of refusals) places.put(refusal, [REFUSED, refusal.outcome.sequence]);
     const senders = await result(places.getAllKeys(under(SENT)));
     for (const sender of senders) if ((await result(places.get(sender))) <= confirmed) places.delete(sender);
     await done(transaction);
+    return moved.map(({ from, there, added }) => ({ from, entry: { ...there, sequence: Number(added.result) } }));
   }
 
   /**

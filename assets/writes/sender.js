@@ -9,6 +9,7 @@ export const PERSON_RETRY_MS = 30000; // somebody else is signed in, perhaps for
 
 /**
  * @typedef {import("./entries.js").Entry} Entry
+ * @typedef {import("./entries.js").Move} Move
  * @typedef {import("./entries.js").RowId} RowId
  * @typedef {import("./entries.js").Outcome} Outcome
  * @typedef {import("../tabs/tab.js").Line} Line
@@ -21,7 +22,7 @@ export class Sender {
    * @param {string} parts.person whose queue it is
    * @param {string} parts.tabId
    * @param {(like: RowId) => RowId} parts.makeRowId makes an id of the same kind
-   * @param {(entries: Entry[], outcomes: Outcome[]) => void} parts.onDecided
+   * @param {(entries: Entry[], outcomes: Outcome[], moved: Move[]) => void} parts.onDecided
    * @param {() => void} parts.onIdle nothing waits
    * @param {(error: string) => void} parts.onOther somebody else is signed in
    */
@@ -102,12 +103,12 @@ export class Sender {
       .filter(({ entry, outcome }) => entry.action === "insert" && outcome.state === "taken")
       .map(({ entry: { stream, id } }) => ({ stream, from: id, to: this.makeRowId(id) }));
     const refusals = decided.filter(({ entry, outcome }) => isToBeTold(entry, outcome));
-    await this.queue.remove(
+    const moved = await this.queue.remove(
       outcomes.map(({ sequence }) => sequence),
       moves,
       refusals,
     );
-    this.onDecided(entries, outcomes);
+    this.onDecided(entries, outcomes, moved);
   }
 
   /** @param {Entry[]} entries @param {number} sent @param {{ reason?: string, error?: string }} answer */

@@ -296,6 +296,30 @@ test("a row whose id is taken gets another one, and what waits for it goes with 
   ok(writes[0].id !== 1, "another id");
 });
 
+test("such a row goes on to be shown in all tabs, and its author is told what becomes of it", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  const written = follower.add(1, "one");
+  await until(() => leader.titles.length);
+  browser.connect();
+  await browser.decide({ state: "taken", version: undefined });
+  const again = await browser.request();
+  equal([leader.titles, follower.titles], [["one"], ["one"]]);
+  again.answer({ ok: true, outcomes: [{ sequence: again.data.writes[0].sequence, state: "refused", errors: ["No"] }] });
+  equal((await written).errors, ["No"]);
+  equal([leader.titles, follower.titles, follower.told], [[], [], [["insert", "refused"]]]);
+});
+
+test("what the leader before has decided last, and told nobody, is shown by no tab", async () => {
+  const { browser, leader, follower } = await twoTabs();
+  await leader.add(1, "one").kept;
+  const [{ sequence }] = await leader.queue.entries();
+  follower.outbox.versions();
+  await until(() => follower.titles.length);
+  await leader.queue.remove([sequence]);
+  browser.connect();
+  await until(() => !leader.titles.length && !follower.titles.length);
+});
+
 test("a new leader, or the browser's next start, sends what waits, no more than fits", async () => {
   const { browser, leader, follower } = await twoTabs();
   for (let id = 1; id <= BATCH + 5; id += 1) follower.add(id, `todo ${id}`);
