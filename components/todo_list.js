@@ -27,10 +27,12 @@ export default {
   /** @this {any} */
   mounted() {
     addEventListener("todo-added", this.showNewest);
+    this.removals = new MutationObserver((changes) => this.saveRemoved(changes));
   },
   /** @this {any} */
   unmounted() {
     removeEventListener("todo-added", this.showNewest);
+    this.removals.disconnect();
   },
   methods: {
     /** @this {any} @param {any} event */
@@ -99,6 +101,7 @@ export default {
       const todo = todoOf(row);
       if (!todo) return;
       const field = row.querySelector(".todo-edit");
+      this.removals.observe(this.$el, { childList: true, subtree: true });
       row.dataset.editing = "";
       field.dataset.was = field.value = todo.title;
       field.dataset.before = field.value; // a field of one line shows no line breaks
@@ -122,6 +125,16 @@ export default {
       const written = todosync().writes.update("todos", id, { title }, { title: was });
       if (!written) this.$emit("edit", id, title);
       written?.then((/** @type {any} */ { state, gone }) => state === "refused" && !gone && reopenEditor(id, title));
+    },
+    /**
+     * A row may go while somebody types into it: others have deleted the todo, or the filter shows it no more. What was typed
+     * is saved; where that is refused, the person is told it. @this {any} @param {MutationRecord[]} changes
+     */
+    saveRemoved(changes) {
+      for (const { removedNodes } of changes) {
+        for (const node of removedNodes) if (/** @type {any} */ (node).dataset?.editing !== undefined) this.save(node);
+      }
+      if (!this.$el.querySelector("[data-editing]")) this.removals.disconnect();
     },
     /** Have what was just added in view. @this {any} */
     showNewest() {
@@ -191,7 +204,7 @@ function reopenEditor(id, title) {
 
 /** The last row may have gone with the focus in it. @param {Element} list */
 function focusFieldIfEmpty(list) {
-  setTimeout(() => list.querySelector(".todo") ?? focusField());
+  setTimeout(() => !list.querySelector(".todo") && focusField());
 }
 
 function focusField() {

@@ -159,6 +159,25 @@ def test_somebody_elses_delete_leaves_the_focus_in_the_list(tabs: Tabs) -> None:
     should_have_focus(page, 'three')
 
 
+def test_what_is_typed_into_a_todo_that_somebody_else_deletes_is_told(tabs: Tabs, server: RunningServer) -> None:
+    add(server, 'Buy milk', 'Call Ann')
+    page = tabs.open()
+    row(page, 'Buy milk').get_by_role('button', name='Edit').click()
+    page.keyboard.type('Buy bread and')
+    server.execute("DELETE FROM todos WHERE title = 'Buy milk'")
+    page.get_by_text('You had written “Buy bread and').wait_for()
+
+
+def test_what_is_typed_into_a_todo_that_leaves_the_filter_is_saved(tabs: Tabs, server: RunningServer) -> None:
+    add(server, 'Buy milk', 'Call Ann')
+    page = tabs.open('/?filter=active')
+    row(page, 'Buy milk').get_by_role('button', name='Edit').click()
+    page.keyboard.type('Buy bread')
+    server.execute("UPDATE todos SET completed = true WHERE title = 'Buy milk'")
+    expect(row(page, 'Buy milk')).to_have_count(0)
+    eventually(lambda: page.title() and {todo['title'] for todo in server.todos()} == {'Buy bread', 'Call Ann'})
+
+
 def test_a_key_that_is_held_acts_once(tabs: Tabs) -> None:
     add(tabs.server, 'one', 'two', 'three', 'four')
     page = tabs.open()
