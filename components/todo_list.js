@@ -96,7 +96,7 @@ export default {
       todosync().writes.delete("todos", todo.id, { undo }) ?? this.$emit("delete", todo);
       if (isByKey) focusFieldIfEmpty(this.$el);
     },
-    /** @param {any} row @param {[number, number]} [selected] from where to where the title is selected */
+    /** @this {any} @param {any} row @param {[number, number]} [selected] from where to where the title is selected */
     openEditor(row, selected) {
       const todo = todoOf(row);
       if (!todo) return;
