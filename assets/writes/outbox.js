@@ -292,12 +292,10 @@ export class Outbox {
     }
     const { stream, action, id, shows } = entry;
     this.shown.delete(from);
-    shown.state?.settle(shown.write);
+    this.store.settle(shown.write);
     const known = this.shown.get(entry.sequence); // it was found in the queue
-    known?.state?.settle(known.write);
-    const state = this.store.find(stream, id, shows);
-    Object.assign(shown, { entry, state, write: { action, id, values: shows } });
-    state?.show(shown.write);
+    if (known) this.store.settle(known.write);
+    Object.assign(shown, { entry, write: this.store.show(stream, { action, id, values: shows }) });
     this.shown.set(entry.sequence, shown);
     this.early.get(entry.sequence)?.();
   }
