@@ -99,23 +99,18 @@ class TodoList(ui.element, component='todo_list.js'):
 
     async def _delete(self, e: GenericEventArguments) -> None:
         row = e.args
-        todo = self.view.rows.get(row['id'])  # not the browser's, which may hold anything
-        message = f'Deleted “{row["title"]}”'
-        if todo is not None:
-            await self._delete_all([todo], message)
-        elif await self._unless_gone(self.view.delete(row['id'])):  # so new that this process had not heard of it
-            self._offer_undo(message, lambda: self.view.add(row['title']))
+        await self._delete_all([row], f'Deleted “{row["title"]}”')
 
     async def _clear_done(self) -> None:
         done = [todo for todo in self.view.todos if todo['completed']]
         await self._delete_all(done, _deleted(len(done)))
 
     async def _delete_all(self, todos: Iterable[Row], message: str) -> None:
-        deleted = [todo for todo in todos if await self._unless_gone(self.view.delete(todo))]
+        deleted = [todo['id'] for todo in todos if await self._unless_gone(self.view.delete(todo['id']))]
 
         async def undo() -> None:
-            for todo in deleted:
-                await self.view.restore(todo)
+            while deleted:  # a second click would take back what was done to the todos before
+                await self.view.undo(deleted.pop())
 
         if deleted:
             self._offer_undo(message, undo)

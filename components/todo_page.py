@@ -14,7 +14,7 @@ from components.todo_form import TodoForm
 from components.todo_list import ItemsLeft, TodoList
 from components.view_menu import OLDEST_FIRST, ViewMenu
 from todos import use_todo_sync
-from todosync import LiveText, LiveTitle, WaitingWrites
+from todosync import LiveText, LiveTitle, WaitingWrites, offer_undo
 
 WORDS: Mapping[str | tuple[str, Any], str] = {
     ('completed', True): 'Check',
@@ -37,6 +37,7 @@ def todo_page() -> None:
     use_theme()
     ui.on_exception(_admit_failure)
     LiveTitle(view, 'heading')
+    offer_undo(view)
     with ui.element('div').classes('page'):  # inside of Quasar's <main>
         with ui.element('header').classes('page-header'):
             with ui.element('div').classes('list-name').props('data-name=Todos'):

@@ -127,12 +127,12 @@ class TodoUser(RowUser):
         """
         await self.trigger('clear-completed', 'click')
 
-    async def undo(self) -> None:
+    async def undo_delete(self) -> None:
         """Click on the undo button that the page shows for 8 s after a deletion, of one todo or of several.
 
         Example::
 
-            await todos.undo()
+            await todos.undo_delete()
         """
         await self.trigger('todo-undo', 'undo')
 

@@ -13,10 +13,11 @@ export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit in
  * @property {number} sequence
  * @property {number} format
  * @property {string} stream
- * @property {string} action "insert", "update", "delete", or a verb
+ * @property {string} action "insert", "update", "delete", "restore", "undo", or a verb
  * @property {RowId} id of the row
  * @property {Record<string, any>} values
- * @property {Record<string, any>} was what its author saw in these fields before
+ * @property {Record<string, any>} was what its author saw in these fields before; of one that takes another back what that
+ *   had set
  * @property {Record<string, any>} shows what is shown of it: its values, and of a new row the defaults of the others
  * @property {string} [name] what a person knows the row by
  * @property {string} tab that wrote it
@@ -38,6 +39,7 @@ export const SIZE_LIMIT = 200_000; // characters of a batch, which has to fit in
  * @property {[import("../streams/store.js").Scope, import("../streams/store.js").Version][]} [versions] of a stream with
  *   scopes: the same for each scope in which something was done, two for a row that has moved
  * @property {Record<string, any>} [conflicts] what others had set meanwhile, by field
+ * @property {Record<string, any>} [stored] what is in fields in which its author sees something else, by field
  * @property {string[]} [errors] why it was refused
  * @property {Record<string, string>} [fields] the same beside fields
  * @property {boolean} [gone] there is no such row any more
@@ -77,6 +79,27 @@ export function rebased(waiting, dropped) {
       if (name in gone.was) was[name] = gone.was[name];
       else delete was[name];
       changed.set(next.sequence, { ...next, was });
+    }
+  }
+  return [...changed.values()];
+}
+
+/**
+ * Entries that say that their author saw what was then stored otherwise: a rule has removed spaces, for example. Now they
+ * say what is stored. @param {Entry[]} waiting @param {Entry[]} entries those that were decided @param {Outcome[]} outcomes
+ */
+export function corrected(waiting, entries, outcomes) {
+  /** @type {Map<number, Entry>} */
+  const changed = new Map();
+  for (const { sequence, stored = {} } of outcomes) {
+    const done = entries.find((entry) => entry.sequence === sequence);
+    for (const [name, value] of done ? Object.entries(stored) : []) {
+      for (const entry of waiting) {
+        if (entry.stream !== done?.stream || entry.id !== done.id || entry.sequence <= sequence) continue;
+        const { was } = changed.get(entry.sequence) ?? entry;
+        if (name in was && JSON.stringify(was[name]) === JSON.stringify({ ...done.shows, ...done.values }[name]))
+          changed.set(entry.sequence, { ...entry, was: { ...was, [name]: value } });
+      }
     }
   }
   return [...changed.values()];

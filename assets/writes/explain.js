@@ -11,8 +11,10 @@ import { Notice, clip, show } from "./notice.js";
 
 const SECONDS = 10;
 const UNDO_SECONDS = 8;
+const UNDONE_SECONDS = 4;
+const TAKEN_BACK_BY = ["delete", "restore", "undo"];
 
-/** @type {() => void} */
+/** @type {() => void} takes away what is told of undo: a notice at a time */
 let dismissUndo = () => {};
 let lastKey = 0; // of what has no place in the queue
 
@@ -44,8 +46,12 @@ export class Explainer {
   explain(entry, outcome) {
     const key = outcome.sequence < 0 ? (lastKey -= 1) : outcome.sequence;
     if (isToBeTold(entry, outcome)) {
-      const written = texts(entry.values);
-      const told = [...reasons(entry, outcome), ...(written.length ? [`You had written ${quoted(written)}`] : [])];
+      const written = entry.action === "undo" ? [] : texts(entry.values);
+      if (TAKEN_BACK_BY.includes(entry.action)) dismissUndo();
+      const told = [
+        ...reasons(entry, outcome, written),
+        ...(written.length ? [`You had written ${quoted(written)}`] : []),
+      ];
       this.refusals.add({ key, message: told.join(". "), texts: written });
     }
     const { conflicts = {} } = outcome;
@@ -73,19 +79,29 @@ export function tell(message) {
   show({ message, timeout: 1000 * SECONDS });
 }
 
+/** Tell what was undone. @param {string} message */
+export function tellUndone(message) {
+  showOfUndo({ message, timeout: 1000 * UNDONE_SECONDS, classes: "todosync-undo" });
+}
+
 /** Offer to take a delete back. @param {string} message @param {() => void} undo @returns {() => void} ends the offer */
 export function offerUndo(message, undo) {
-  dismissUndo();
   const actions = [{ label: "Undo", noCaps: true, handler: undo }];
-  dismissUndo = show({ message, actions, timeout: 1000 * UNDO_SECONDS, classes: "todosync-undo" });
+  return showOfUndo({ message, actions, timeout: 1000 * UNDO_SECONDS, classes: "todosync-undo" });
+}
+
+/** Show a notice in the place of the one before, if that was about undo, too. @param {object} options */
+function showOfUndo(options) {
+  dismissUndo();
+  dismissUndo = show(options);
   return dismissUndo;
 }
 
-/** What a person knows the row by says more than the server can: it has its id. @param {Entry} entry @param {Outcome} outcome */
-function reasons({ name, values }, { gone, errors = [] }) {
+/** What a person knows the row by says more than the server can: it has its id. @param {Entry} entry @param {Outcome} outcome @param {string[]} written */
+function reasons({ name }, { gone, errors = [] }, written) {
   if (gone) return [`${name ? `“${clip(name)}”` : "This"} is not there any more; it may have been deleted`];
   if (!name) return errors;
-  return texts(values).length ? errors : [`“${clip(name)}”: ${errors.join(". ")}`];
+  return written.length ? errors : [`“${clip(name)}”: ${errors.join(". ")}`];
 }
 
 /** @param {Record<string, any>} values @returns {string[]} */

@@ -5,6 +5,7 @@
  * itself brings the tabs' transactions into an order, and the keys that it gives are that order.
  */
 
+import { corrected } from "./entries.js";
 import { makeId } from "../tabs/random_id.js";
 import { rebased, withDependents } from "./entries.js";
 
@@ -161,6 +162,18 @@ export class Queue {
   async forgetRefusals(sequences) {
     const transaction = this.#transaction("readwrite");
     for (const sequence of sequences) transaction.objectStore("places").delete([REFUSED, sequence]);
+    await done(transaction);
+  }
+
+  /**
+   * The server has stored something else than what was sent. What waits says what its author saw, so it says that instead.
+   * @param {Entry[]} decided @param {import("./entries.js").Outcome[]} outcomes
+   */
+  async correct(decided, outcomes) {
+    if (!outcomes.some(({ stored }) => stored)) return;
+    const transaction = this.#transaction("readwrite");
+    const entries = transaction.objectStore("entries");
+    for (const entry of corrected(await result(entries.getAll()), decided, outcomes)) entries.put(entry);
     await done(transaction);
   }
 

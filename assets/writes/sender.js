@@ -103,6 +103,7 @@ export class Sender {
       .filter(({ entry, outcome }) => entry.action === "insert" && outcome.state === "taken")
       .map(({ entry: { stream, id } }) => ({ stream, from: id, to: this.makeRowId(id) }));
     const refusals = decided.filter(({ entry, outcome }) => isToBeTold(entry, outcome));
+    await this.queue.correct(entries, outcomes);
     const moved = await this.queue.remove(
       outcomes.map(({ sequence }) => sequence),
       moves,

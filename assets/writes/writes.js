@@ -4,20 +4,23 @@
 import { tab } from "../leader.js";
 import { onScripts } from "../streams/scripts.js";
 import { store } from "../streams/streams.js";
-import { Explainer, offerUndo, tell } from "./explain.js";
+import { Explainer, offerUndo, tell, tellUndone } from "./explain.js";
 import { Fields } from "./fields.js";
 import { isOfInputMethod } from "./keys.js";
 import { RowIds, timeOf } from "./row_ids.js";
 import { Outbox } from "./outbox.js";
 import { Queue, databaseOf } from "./queue.js";
+import { OwnWrites } from "./undo.js";
+import { watchUndoKeys } from "./undo_keys.js";
 import { inWords } from "./words.js";
 
 /**
  * @typedef {import("../streams/store.js").RowId} RowId
  * @typedef {import("../streams/totals.js").Declared} Declared
- * @typedef {{ time: number, defaults: Record<string, any>, makesIds: boolean, hasUuids: boolean, named_by: string,
- *   verbs: Record<string, Record<string, any>> } & Declared} Writable what a page says of a stream; `named_by` is the field
- *   that a person knows a row by, `verbs` has what each shows at once
+ * @typedef {{ time: number, defaults: Record<string, any>, makesIds: boolean, hasUuids: boolean, fields: string[],
+ *   noun: string, named_by: string, verbs: Record<string, Record<string, any>> } & Declared} Writable what a page says of a
+ *   stream; `noun` is the name of its model, `named_by` the field that a person knows a row by, `verbs` has what each shows
+ *   at once
  */
 
 const NOW = "\0now"; // stands for the time of an insert among the defaults
@@ -55,6 +58,16 @@ const outbox = new Outbox({
   },
 });
 tab.relays.push(outbox);
+const own = new OwnWrites({
+  write: (...args) => outbox.write(...args),
+  known: (stream) => writable.get(stream),
+  nameNow: (stream, id) => nameOf(stream, shownRow(stream, id)),
+  askServer: (view) => /** @type {any} */ (window).emitEvent("todosync_undo", view),
+  tell: tellUndone,
+  person,
+  storage: storageOfTab(),
+});
+addEventListener("pagehide", () => own.keep());
 
 /**
  * Write to a stream: shown at once, kept until it is done. Each returns what becomes of it, or null where this browser
@@ -100,7 +113,11 @@ const writes = {
     const shown = { ...known.defaults };
     for (const [name, value] of Object.entries(shown)) if (value === NOW) shown[name] = newest(stream, name, values);
     const id = known.hasUuids ? rowIds.makeUuid() : rowIds.make();
-    return outbox.write(stream, "insert", id, values, { shows: { ...shown, ...values } });
+    const shows = { ...shown, ...values };
+    const written = outbox.write(stream, "insert", id, values, { shows });
+    const defaults = Object.fromEntries(known.fields.map((name) => [name, shows[name]]));
+    own.note({ stream, action: "insert", id, set: values, before: {}, name: nameOf(stream, shows) }, written, defaults);
+    return written;
   },
   /**
    * @param {string} stream @param {RowId} id @param {Record<string, any>} values
@@ -115,11 +132,12 @@ const writes = {
         .filter((name) => name in row)
         .map((name) => [name, row[name]]),
     );
-    return outbox.write(stream, "update", id, values, {
-      was: { ...was, ...seen },
-      name: nameOf(stream, { ...row, ...seen }), // the row may be gone
-      explainsItself,
-    });
+    const before = { ...was, ...seen };
+    const name = nameOf(stream, { ...row, ...seen }); // the row may be gone
+    const written = outbox.write(stream, "update", id, values, { was: before, name, explainsItself });
+    const isChange = Object.keys(values).some((field) => !isSame(values[field], before[field]));
+    if (isChange) own.note({ stream, action: "update", id, set: values, before, name }, written);
+    return written;
   },
   /**
    * @param {string} stream @param {RowId} id
@@ -135,40 +153,62 @@ const writes = {
   deleteAll(stream, ids, { undo } = {}) {
     if (!queue.isOpen) return null;
     const rows = ids.map((id) => ({ ...shownRow(stream, id), id }));
-    const written = rows.map((row) => outbox.write(stream, "delete", row.id, {}, { name: nameOf(stream, row) }));
-    if (undo !== undefined) offerToPutBack(stream, rows, written, undo);
-    return written;
+    const deletes = rows.map((row) => {
+      const name = nameOf(stream, row);
+      const written = outbox.write(stream, "delete", row.id, {}, { name });
+      const noted = own.note({ stream, action: "delete", id: row.id, set: {}, before: row, name }, written);
+      return { written, noted };
+    });
+    if (undo !== undefined) offerToPutBack(deletes, undo);
+    return deletes.map(({ written }) => written);
   },
   /** Put back a row that this browser has deleted. @param {string} stream @param {Record<string, any>} row as it was shown */
   restore(stream, row) {
     if (!queue.isOpen) return null;
-    return outbox.write(stream, "restore", row.id, {}, { shows: row, name: nameOf(stream, row) });
+    const noted = { stream, action: "delete", id: row.id, set: {}, before: row, name: nameOf(stream, row) };
+    return own.takeBack(own.deleteOf(stream, row.id) ?? noted);
   },
   /** Do what a verb of the stream does. @param {string} stream @param {RowId} id @param {string} verb */
   do(stream, id, verb) {
     const shows = writable.get(stream)?.verbs[verb];
     if (!shows) console.error(`writes.do: no verb ${verb} of a writable stream ${stream} on this page`);
     if (!queue.isOpen || !shows) return null;
-    return outbox.write(stream, verb, id, {}, { shows, name: nameOf(stream, shownRow(stream, id)) });
+    const row = shownRow(stream, id);
+    const name = nameOf(stream, row);
+    const written = outbox.write(stream, verb, id, {}, { shows, name });
+    const before = Object.fromEntries(
+      Object.keys(shows).flatMap((field) => (field in row ? [[field, row[field]]] : [])),
+    );
+    own.note({ stream, action: verb, id, set: shows, before, name }, written);
+    return written;
   },
+  /** Take back what the person has written last in this tab, and tell them; each further call takes back what was before. */
+  undo: () => own.undo(),
+  /** A handler of the page has written through a view, which can be asked to undo it. @param {string} view its key */
+  noteOfServer: (view) => own.noteOfServer(view),
 };
 
 /**
- * @param {string} stream @param {Record<string, any>[]} rows that were deleted, as they were shown
- * @param {import("./outbox.js").Written[]} written what becomes of that @param {string} undo the text of the notice
+ * @param {{ written: import("./outbox.js").Written, noted: import("./undo.js").Own }[]} deletes
+ * @param {string} undo the text of the notice
  */
-async function offerToPutBack(stream, rows, written, undo) {
-  const areKept = await Promise.all(written.map(({ kept }) => kept));
-  const kept = rows.filter((_, index) => areKept[index]);
+async function offerToPutBack(deletes, undo) {
+  const areKept = await Promise.all(deletes.map(({ written }) => written.kept));
+  const kept = deletes.filter(({ noted }, index) => areKept[index] && own.has(noted));
   if (!kept.length) return;
-  const dismiss = offerUndo(undo, () => kept.forEach((row) => writes.restore(stream, row)));
-  const outcomes = await Promise.all(written);
+  const dismiss = offerUndo(undo, () => kept.forEach(({ noted }) => own.takeBack(noted)));
+  const outcomes = await Promise.all(deletes.map(({ written }) => written));
   if (outcomes.every(({ state }) => state === "refused")) dismiss();
 }
 
 /** @param {string} stream @param {RowId} id @returns {Record<string, any>} */
 function shownRow(stream, id) {
   return store.find(stream, id)?.row(id) ?? {};
+}
+
+/** @param {any} one @param {any} other values of a row */
+function isSame(one, other) {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** What a person knows a row by. @param {string} stream @param {Record<string, any>} row @returns {string} */
@@ -203,6 +243,12 @@ function rowToType(stream, id) {
   const lacking = states.filter(({ view }) => view.version < 0 || !view.rows);
   return states.map((state) => state.row(id)).find((row) => row) ?? (lacking.length ? { id } : undefined);
 }
+
+let isWatchingKeys = false;
+onScripts("script.todosync-undo", () => {
+  if (!isWatchingKeys) watchUndoKeys(writes.undo);
+  isWatchingKeys = true;
+});
 
 function storageOfTab() {
   try {

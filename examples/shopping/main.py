@@ -4,7 +4,7 @@ from nicegui import ui
 
 import todosync
 from examples.shopping.items import ITEMS
-from todosync import LiveList, LiveText, RefusedWriteError, bind_classes, bind_prop, bind_value, on_click
+from todosync import LiveList, LiveText, RefusedWriteError, bind_classes, bind_prop, bind_value, offer_undo, on_click
 
 settings = todosync.Settings.from_environment()
 todosync.setup(settings, streams=[ITEMS])
@@ -30,6 +30,7 @@ def index() -> None:
         bind_classes(text, {'line-through': row.bought})
         delete = ui.button(icon='delete').mark('delete').props('flat round aria-label=Delete')
         on_click(delete, view.delete, undo='Deleted ' + row.name)
+    offer_undo(view, ui.button('Undo'))
 
 
 ui.run(**todosync.run_options(settings, title='Shopping'))

@@ -25,3 +25,20 @@ async def test_what_one_needs_the_other_buys(user: User, create_user: Callable[[
     milk = list_of_bob.row(name='Milk')
     await list_of_bob.trigger('bought', 'update:modelValue', milk['id'], True)
     await ann.should_see('Everything is bought')
+
+
+async def test_what_one_has_done_can_be_taken_back(user: User) -> None:
+    """Undo what a handler has written and what the browser has written, the last first."""
+    await user.open('/')
+    items = RowUser(user, ITEMS)
+    user.find('What is missing?').type('Milk')
+    await items.trigger('new-item', 'keydown.enter')
+    await items.write('update', items.row(name='Milk'), bought=True)
+    await items.write('delete', items.row(name='Milk'))
+    await items.undo()
+    assert items.row(name='Milk')['bought']
+    await items.undo()
+    assert not items.row(name='Milk')['bought']
+    await items.undo()
+    assert items.rows() == []
+    await user.should_see('Undone: added “Milk”')

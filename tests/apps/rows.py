@@ -6,7 +6,7 @@ from nicegui import ui
 from sqlmodel import Field, SQLModel
 
 import todosync
-from todosync import LiveList, bind_classes, bind_prop, bind_text, bind_value, bind_visibility, on_click
+from todosync import LiveList, bind_classes, bind_prop, bind_text, bind_value, bind_visibility, offer_undo, on_click
 
 STATES = {'open': 'Open', 'closed': 'Closed'}
 
@@ -83,6 +83,8 @@ def index() -> None:
     tasks.show_by(shown, {'Any': {}, 'Unrated': {'stars': 0}, 'Several': row.count > 2})
     ui.button('Missing', on_click=lambda: tasks.filter(~row.done))
     ui.button('All', on_click=lambda: tasks.filter(condition=True))
+    ui.button('Add', on_click=lambda: view.insert(name='Zoo'))
+    offer_undo(view, ui.button('Take back'))
 
 
 ui.run(**todosync.run_options(settings))

@@ -124,7 +124,7 @@ async def test_a_todo_of_whose_title_nothing_is_left_is_deleted_and_comes_back_b
     await todos.edit('Buy milk', ' ')
     assert todos.titles() == []
     await todos.user.should_see('Deleted “Buy milk”')
-    await todos.undo()
+    await todos.undo_delete()
     assert todos.titles() == ['Buy milk']
 
 
@@ -153,7 +153,7 @@ async def test_what_is_done_is_cleared_and_comes_back_by_one_undo(todos: TodoUse
     await todos.user.should_see('1 item left')
     await todos.user.should_see('Deleted 2 todos that were done')
     await todos.user.should_not_see('Clear completed')
-    await todos.undo()
+    await todos.undo_delete()
     assert todos.rows() == before
 
 
@@ -180,16 +180,58 @@ async def test_a_deleted_todo_comes_back_to_its_place_by_undo(todos: TodoUser) -
     await todos.delete('Call Ann')
     assert todos.titles() == ['Water the plants', 'Buy milk']
     await todos.user.should_see('Deleted “Call Ann”')
-    await todos.undo()
+    await todos.trigger('todo-undo', 'undo')
     assert todos.rows() == before
 
 
-async def test_undo_works_once_for_two_people(todos: TodoUser) -> None:
-    await todos.add('Buy milk')
+async def test_the_notice_of_a_delete_puts_that_todo_back_and_only_once(todos: TodoUser) -> None:
+    for title in ('Buy milk', 'Call Ann'):
+        await todos.add(title)
     await todos.delete('Buy milk')
+    await todos.toggle('Call Ann')
+    await todos.trigger('todo-undo', 'undo')
+    await todos.trigger('todo-undo', 'undo')
+    assert todos.titles() == ['Call Ann', 'Buy milk']
+    assert todos.done() == ['Call Ann']
+
+
+async def test_what_was_done_is_undone_the_last_first(todos: TodoUser) -> None:
+    await todos.add('Buy milk')
+    await todos.edit('Buy milk', 'Buy oat milk')
+    await todos.toggle('Buy oat milk')
+    await todos.delete('Buy oat milk')
     await todos.undo()
+    assert todos.done() == ['Buy oat milk']
+    await todos.user.should_see('Undone: deleted “Buy oat milk”')
+    await todos.undo()
+    assert todos.titles() == ['Buy oat milk']
+    assert todos.done() == []
     await todos.undo()
     assert todos.titles() == ['Buy milk']
+    await todos.user.should_see('Undone: changed “Buy milk”')
+    await todos.undo()
+    assert todos.titles() == []
+    await todos.user.should_see('Undone: added “Buy milk”')
+    await todos.undo()
+    assert todos.titles() == []
+
+
+async def test_what_somebody_else_has_changed_since_is_not_undone(
+    todos: TodoUser, create_user: Callable[[], User]
+) -> None:
+    await todos.add('Buy milk')
+    await todos.toggle('Buy milk')
+    await todos.edit('Buy milk', 'Buy oats')
+    bob = TodoUser(create_user())
+    await bob.user.open('/')
+    await bob.edit('Buy oats', 'Buy bread')
+    await todos.settle()
+    await todos.undo()
+    await todos.user.should_see('Not undone: somebody has meanwhile changed it (title: “Buy bread”)')
+    assert todos.titles() == ['Buy bread']
+    assert todos.done() == ['Buy bread']
+    await todos.undo()
+    assert todos.done() == []
 
 
 async def test_what_somebody_else_has_deleted_meanwhile_is_said_not_logged(todos: TodoUser) -> None:

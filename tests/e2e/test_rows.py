@@ -211,3 +211,30 @@ def test_a_verb_shows_at_once_and_is_done_when_the_server_is_back(tabs: Tabs, se
     server.start()
     eventually(lambda: stored(server, 'count') == 1)
     expect(row(page).locator('.summary')).to_have_text('1 x Buy milk')
+
+
+def test_what_the_browser_and_what_handlers_have_written_is_taken_back_in_one_order(
+    tabs: Tabs, server: RunningServer
+) -> None:
+    page = tabs.open()
+    take_back = page.get_by_role('button', name='Take back')
+    row(page).locator('.q-checkbox').click()
+    page.get_by_role('button', name='Add').click()
+    expect(row(page, 2).locator('.summary')).to_have_text('1 x Zoo')
+    row(page).get_by_role('button', name='Double').click()
+    expect(row(page).locator('.summary')).to_have_text('4 x Buy milk')
+    take_back.click()
+    expect(row(page).locator('.summary')).to_have_text('2 x Buy milk')
+    take_back.click()
+    page.get_by_text('Undone: added “Zoo”').wait_for()
+    expect(page.locator('.summary')).to_have_count(2)
+    assert stored(server, 'done') == 1
+    row(page).get_by_role('button', name='Reset').click()
+    expect(row(page).locator('.summary')).to_have_text('1 x Buy milk')
+    server.kill()
+    take_back.click()
+    page.keyboard.press('ControlOrMeta+z')
+    expect(row(page).locator('.summary')).to_have_class('summary')
+    expect(row(page).locator('.summary')).to_have_text('2 x Buy milk')
+    server.start()
+    eventually(lambda: (stored(server, 'done'), stored(server, 'count')) == (0, 2))

@@ -218,3 +218,42 @@ async def test_more_than_a_batch_is_sent_when_the_connection_is_back(tester: Tod
         await tester.write('insert', title=str(number))
     assert len(await tester.online()) == 60
     assert tester.titles() == [str(number) for number in reversed(range(60))]
+
+
+async def test_what_a_person_takes_back_offline_waits_and_is_done_in_order(tester: TodoUser) -> None:
+    await tester.add('Buy milk')
+    todo = tester.row(title='Buy milk')
+    await tester.write('update', todo, completed=True)
+    tester.offline()
+    await tester.write('insert', title=' Call Ann ')
+    await tester.write('update', todo, title='Buy oats')
+    await tester.write('delete', todo)
+    assert await tester.undo() == {'state': 'waiting'}
+    assert tester.titles() == [' Call Ann ', 'Buy oats']
+    await tester.undo()
+    await tester.undo()
+    await tester.undo()
+    assert (tester.titles(), tester.done()) == (['Buy milk'], [])
+    assert {outcome['state'] for outcome in await tester.online()} == {'done'}
+    assert (tester.titles(), tester.done()) == (['Buy milk'], [])
+    assert tester.row()['id'] == todo['id']
+
+
+async def test_what_somebody_else_has_changed_since_is_not_taken_back(
+    tester: TodoUser, create_user: Callable[[], User]
+) -> None:
+    bob = TodoUser(create_user())
+    await bob.user.open('/')
+    await tester.write('insert', title='Buy milk')
+    await tester.write('update', tester.row(), title='Buy oats')
+    tester.offline()
+    await bob.write('update', tester.row(), title='Buy bread')
+    await tester.undo()
+    assert tester.titles() == ['Buy milk']
+    [outcome] = await tester.online()
+    assert outcome['errors'] == ['Not undone: somebody has meanwhile changed it (title: “Buy bread”)']
+    assert tester.titles() == ['Buy bread']
+    refused = await tester.undo()
+    assert refused is not None
+    assert refused['state'] == 'refused', 'not even the add of it, for bob has changed it'
+    assert await tester.undo() is None

@@ -9,6 +9,7 @@ from .expressions import Expression, RowField
 from .lists import BrowserList, LiveList
 from .live import LiveElement, LiveText, LiveTitle, pending, stream_expression, total_expression
 from .row_fields import RowFields
+from .undo import offer_undo
 from .waiting import WaitingWrites
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     'bind_text',
     'bind_value',
     'bind_visibility',
+    'offer_undo',
     'on_click',
     'pending',
     'stream_expression',

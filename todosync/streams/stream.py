@@ -142,7 +142,7 @@ class Stream(StreamReading):
     def _add_verb(self, verb: Verb, shows: dict[str, Any]) -> Verb:
         if unknown := [name for name in shows if name not in self.fields]:
             refuse(self, f'has no field {unknown[0]!r}, which the verb {verb.__name__!r} shows', 'name its `fields`')
-        if verb.__name__ in {'insert', 'update', 'delete', 'restore'}:
+        if verb.__name__ in {'insert', 'update', 'delete', 'restore', 'undo'}:
             refuse(self, f'cannot have a verb {verb.__name__!r}', 'give the function another name')
         self.declared.verbs[verb.__name__] = verb
         self.declared.shows[verb.__name__] = {name: self.told(name, value) for name, value in shows.items()}

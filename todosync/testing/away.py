@@ -31,16 +31,17 @@ class Away:
         """
         return self._replicas[key].rows
 
-    def keep(self, stream: Stream, write: dict[str, Any]) -> None:
+    def keep(self, stream: Stream, write: dict[str, Any], shows: Row | None = None) -> None:
         """Show a write wherever the page shows its row, or will, and have it wait.
 
         :param stream: the stream that is written to
         :param write: the write as a browser sends it, see :class:`QueuedWrite`
+        :param shows: the row that is put back
         """
         self.waiting.append(write)
         keys = [key for key, view in self._views.items() if view.stream is stream]
         found = (self._replicas[key].get(write['id']) for key in keys)
-        row = _written(stream, next((row for row in found if row is not None), None), write)
+        row = shows or _written(stream, next((row for row in found if row is not None), None), write)
         for key in keys:
             is_here = row is not None and (not stream.scope or row[stream.scope] == self._views[key].scope)
             replica, put = self._replicas[key], [row] if row is not None and is_here else []
@@ -57,8 +58,8 @@ def _written(stream: Stream, row: Row | None, write: dict[str, Any]) -> Row | No
     if action == 'insert':
         return {**_defaults(stream), **values, 'id': write['id']}
     if action == 'restore':
-        raise ValueError('what a person deletes and puts back while offline can only be tested in a browser')
-    return row and {**row, **(values if action == 'update' else stream.declared.shows[action])}
+        raise ValueError('what a person deletes while offline can only be put back by undo() here, or in a browser')
+    return row and {**row, **stream.declared.shows.get(action, values)}
 
 
 def _defaults(stream: Stream) -> Row:

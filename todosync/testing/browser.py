@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from nicegui.testing import User
 
 from .away import Away
+from .undo import UndoList
 
 
 class Browser:
@@ -17,6 +18,7 @@ class Browser:
     def __init__(self) -> None:
         self.queue = secrets.token_hex(16)
         self.sequences = count(1)
+        self.own = UndoList()
         self.away: Away | None = None
         """What the page shows without a connection; ``None`` while it has one."""
 

@@ -12,12 +12,13 @@ from typing import Any
 from uuid import UUID
 
 from nicegui import background_tasks, json
+from nicegui.element import Element
 from nicegui.testing import User
 
 from todosync.ids import new_id, new_uuid
 from todosync.runtime import current_server
 from todosync.streams import Row, RowId, ScopeValue, Stream, carried, key_of, nearest, person_key, unknown
-from todosync.views import FOCUS_EVENT, View
+from todosync.views import FOCUS_EVENT, UNDO_EVENT, View
 from todosync.writes import BATCH_LIMIT, Batch, Inbox, makes_ids
 
 from .away import Away
@@ -48,6 +49,7 @@ class RowUser:
         self.scope = str(scope) if isinstance(scope, UUID) else scope
         self._key = key_of(self.stream.name, self.scope)
         self._browser = browser_of(user)
+        self._own = self._browser.own
         # the questions of count_waiting() and forget_waiting(), which a browser answers
         user.javascript_rules[re.compile(r'.*todosync\.writes\?\.count\(')] = lambda _: self._browser.count_waiting()
         user.javascript_rules[re.compile(r'.*todosync\.writes\?\.forget\(')] = lambda _: self._browser.forget_waiting()
@@ -111,19 +113,21 @@ class RowUser:
 
             await notes.trigger('pin-note', 'click', note['id'])
         """
-        assert self._browser.away is None, 'the person is offline, where no event reaches the server; a write() is kept'
         element = self.element(marker)
-        listeners = [listener for listener in element._event_listeners.values() if listener.type == event]
-        if not any(listener.handler for listener in listeners):
+        if not any(listener.handler for listener in element._event_listeners.values() if listener.type == event):
             raise AssertionError(f'the element {marker!r} has no handler for {event!r}')
+        await self._fire(element, event, *args)
+
+    async def _fire(self, element: Element, event: str, *args: Any) -> None:
+        assert self._browser.away is None, 'the person is offline, where no event reaches the server; a write() is kept'
         running = set(background_tasks.running_tasks)
-        for listener in listeners:
-            if listener.handler:
+        for listener in list(element._event_listeners.values()):
+            if listener.type == event and listener.handler:
                 message = {'id': element.id, 'listener_id': listener.id, 'args': [json.dumps(arg) for arg in args]}
                 element.client.handle_event(message)
         if started := background_tasks.running_tasks - running:
             _, unfinished = await asyncio.wait(started, timeout=TIMEOUT)
-            assert not unfinished, f'the handler for {event!r} of {marker!r} was not done after {TIMEOUT:g} s'
+            assert not unfinished, f'the handler for {event!r} was not done after {TIMEOUT:g} s'
         await self.settle()
 
     async def focus(self, row: Row | RowId | UUID, field: str) -> None:
@@ -186,8 +190,8 @@ class RowUser:
             raise ValueError(f'{said}; trigger the handler of the page that inserts them')
         new = new_uuid() if self.stream.is_key_a_uuid else new_id()
         row_id = _id_of(new if row is None else row)
-        shown = (shown for shown in self.rows() if shown['id'] == row_id)
-        seen = row if isinstance(row, Mapping) else next(shown, {})
+        shown = next((shown for shown in self.rows() if shown['id'] == row_id), {})
+        seen = row if isinstance(row, Mapping) else shown
         write = {
             'sequence': next(self._browser.sequences),
             'stream': self.stream.name,
@@ -196,8 +200,43 @@ class RowUser:
             'values': {name: carried(value) for name, value in values.items()},
             'was': {name: seen[name] for name in values if name in seen and action == 'update'},
         }
+        self._own.note(self.stream, write, shown or seen if action == 'delete' else {**shown, **seen})
+        return await self._write(write, self.stream)
+
+    async def undo(self) -> dict[str, Any] | None:
+        """Take back what the person has done last in this tab, as Ctrl+Z does on a page that has called ``offer_undo``.
+
+        Each further call takes back what they did before that. It works :meth:`offline`, too, for what they have
+        written by :meth:`write`. What a handler of the page has written is taken back by the page, which tells the
+        person so.
+
+        :return: what the browser would be told, see :meth:`write`; ``None`` where the page was asked, or where there is
+            nothing to take back
+        :raises AssertionError: as :meth:`write`; or the page has not called ``offer_undo``
+
+        Example::
+
+            await notes.write('update', note, text='Call Bob')
+            await notes.undo()
+            assert notes.row()['text'] == 'Call Ann'
+        """
+        own, of_handler = self._own.last, self.view.own_writes.last
+        if of_handler and (own is None or own.at < of_handler.at):
+            assert self.view.undo_is_offered, (
+                'only a page that has called offer_undo(view) can undo what it has written'
+            )
+            assert self.user.client is not None, 'the person has opened no page'
+            await self._fire(self.user.client.layout, UNDO_EVENT, self._key)
+            return None
+        if own is None:
+            return None
+        inverse, shows = self._own.take_back(own)
+        write = {'sequence': next(self._browser.sequences), 'stream': own.stream.name, **inverse}
+        return await self._write(write, own.stream, shows)
+
+    async def _write(self, write: dict[str, Any], stream: Stream, shows: Row | None = None) -> dict[str, Any]:
         if self._browser.away is not None:
-            self._browser.away.keep(self.stream, write)
+            self._browser.away.keep(stream, write, shows)
             return {'state': 'waiting'}
         [outcome] = await self._send([write])
         return outcome
@@ -250,6 +289,7 @@ class RowUser:
         assert answer['ok'], f'the writes were not decided: {answer["reason"]}'
         await self.settle()
         outcomes: list[dict[str, Any]] = answer['outcomes']
+        self._own.decided(outcomes)
         return outcomes
 
     async def settle(self) -> None:

@@ -8,12 +8,13 @@ from .live import Live
 from .presence import FOCUS_EVENT, Presence, use_presence
 from .readers import Readers
 from .use import use_stream, use_view
-from .view import Rows, View
+from .view import UNDO_EVENT, Rows, View
 from .views import Views
 from .waiting import count_waiting, forget_waiting
 
 __all__ = [
     'FOCUS_EVENT',
+    'UNDO_EVENT',
     'Live',
     'LogEntry',
     'Presence',

@@ -121,7 +121,8 @@ def _writable(stream: Stream) -> str:
     if not stream.is_writable:
         return ''
     told = {'time': int(time.time() * 1000), 'defaults': shown_defaults(stream), 'makesIds': makes_ids(stream)}
-    told |= {'hasUuids': stream.is_key_a_uuid}
+    told |= {'hasUuids': stream.is_key_a_uuid, 'fields': stream.declared.fields}
+    told |= {'noun': stream.model.__name__.lower()}
     told |= stream.told_totals() | {'named_by': named_by(stream), 'verbs': stream.declared.shows}
     name, content = html.escape(stream.name), escape_for_script(orjson.dumps(told).decode())
     return f'\n<script type="application/json" class="todosync-writable" data-stream="{name}">{content}</script>'

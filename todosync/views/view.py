@@ -20,13 +20,16 @@ from nicegui import Client, binding
 from todosync.database import Database
 from todosync.streams import Channel, Replica, Row, RowId, ScopeValue, Stream, key_of
 from todosync.tabs import Role
-from todosync.writes import Author, Change, RowOrId, Writer
+from todosync.writes import Author, Change, OwnWrites, RowOrId, Writer
 
 from .event_log import Category, EventLog, LogEntry
 from .live import Live
 
 if TYPE_CHECKING:
     from .presence import Presence
+
+UNDO_EVENT = 'todosync_undo'
+"""The browser asks to take back what a handler has written last, by the key of the view."""
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +121,10 @@ class View:
     def __init__(self, channel: Channel | Withheld, database: Database, writer: Writer, client: Client) -> None:
         self.database = database
         self._writer = writer
+        self.own_writes = OwnWrites(writer)
+        """What the page's handlers have written, to be taken back by :meth:`undo`."""
+        self.undo_is_offered = False
+        """Whether the page has called :func:`offer_undo`."""
         self._turn = asyncio.Lock()
         self._channel = channel
         self._refused = ''
@@ -168,7 +175,7 @@ class View:
 
             note = await view.insert(text='Buy milk')
         """
-        return await self._write(self._writer.insert, values)
+        return await self._write(self.own_writes.insert, values)
 
     async def update(self, row: RowOrId, **values: Any) -> Any:
         """Change fields of a row; the others stay as they are.
@@ -184,7 +191,7 @@ class View:
 
             await view.update(note, urgent=True)
         """
-        return await self._write(self._writer.update, row, values)
+        return await self._write(self.own_writes.update, row, values)
 
     async def delete(self, row: RowOrId) -> None:
         """Delete a row.
@@ -198,7 +205,7 @@ class View:
 
             await view.delete(note)
         """
-        await self._write(self._writer.delete, row)
+        await self._write(self.own_writes.delete, row)
 
     async def do(self, verb: Callable[..., None], row: RowOrId) -> Any:
         """Do what a verb of the stream does to a row.
@@ -214,7 +221,26 @@ class View:
 
             await view.do(archive, note)
         """
-        return await self._write(self._writer.do, verb.__name__, row)
+        return await self._write(self.own_writes.do, verb.__name__, row)
+
+    async def undo(self, row: RowOrId | None = None) -> str | None:
+        """Take back the last write that was made through this view; each further call the one before, up to 100.
+
+        What the browser has written itself, as elements in the rows of a list do, is taken back by the browser only:
+        :func:`offer_undo` takes back both, in the order in which the person acted.
+
+        :param row: take back the last write to this row (default: to whichever)
+        :return: what was taken back, as a sentence for the person; ``None`` if there is nothing to take back
+        :raises RefusedWriteError: somebody has changed the same since, or a verb cannot be undone; nothing was written,
+            and the next call goes on with the write before
+        :raises DatabaseUnavailableError: nothing was written, try again later
+
+        Example::
+
+            ui.notify(await view.undo() or 'There is nothing to undo')
+        """
+        async with self._turn:
+            return await self._writer.in_thread(self.own_writes.undo, self.stream, row, author=self._author())
 
     async def restore(self, what: Change | RowOrId) -> Any:
         """Put back what the history has noted: a deleted row, whoever deleted it, or the values before an update.
@@ -252,7 +278,12 @@ class View:
 
     async def _write(self, write: Callable[..., Any], *args: Any) -> Any:
         async with self._turn:  # a page's writes are done in the order in which it asks for them
-            return await self._writer.in_thread(write, self.stream, *args, author=self._author())
+            last = self.own_writes.last
+            done = await self._writer.in_thread(write, self.stream, *args, author=self._author())
+        if self.undo_is_offered and self.own_writes.last is not last:
+            with suppress(ReferenceError):  # the page is gone
+                self._client.run_javascript(f'todosync.writes?.noteOfServer({json.dumps(self.key)})')
+        return done
 
     def on_change(self, listener: Callable[[], Any]) -> None:
         """Have a function called in the page's context whenever rows have changed.

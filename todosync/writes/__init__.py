@@ -7,6 +7,7 @@ from .author import Author
 from .effects import RowOrId
 from .history import Change, forget_history
 from .inbox import Inbox
+from .own import UNDO_LIMIT, OwnWrite, OwnWrites
 from .queues import BATCH_LIMIT, Batch
 from .refusals import NotAllowedError, RefusedWriteError, RowGoneError, refusal_by_database
 from .shapes import NOW, insert_shape, makes_ids, named_by, shown_defaults, update_shape
@@ -16,11 +17,14 @@ from .writer import Writer
 __all__ = [
     'BATCH_LIMIT',
     'NOW',
+    'UNDO_LIMIT',
     'Author',
     'Batch',
     'Change',
     'Inbox',
     'NotAllowedError',
+    'OwnWrite',
+    'OwnWrites',
     'RefusedWriteError',
     'RowGoneError',
     'RowOrId',

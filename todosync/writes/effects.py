@@ -1,4 +1,7 @@
-"""What each kind of write does in its transaction: it is checked, also by the rules of its stream, and carried out."""
+"""What each kind of write does in its transaction: it is checked, also by the rules of its stream, and carried out.
+
+The module is long because all kinds of writes stand here side by side: what one of them checks, the others do, too.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from todosync.streams import Row, RowId, ScopeValue, Stream, UnservableError, to
 from .author import PROGRAM, Author
 from .deleted import Kept
 from .history import Change, FromHistory
+from .meanwhile import refuse_if_changed, told_values
 from .refusals import IdTakenError, NotAllowedError, RefusedWriteError, RowGoneError
 from .rules import run_by_app
 from .shapes import Values, check_values, insert_shape, update_shape
@@ -30,11 +34,13 @@ class Effect:
 
     :param request: what is asked for, as JSON values; another request under the same key is another write
     :param carry_out: carries it out in a session, and returns the row as it is then, ``None`` if it is gone
+    :ivar before: once it was carried out, what it has replaced or deleted, by field, as rows hold it
     """
 
     def __init__(self, request: list[Any], carry_out: Callable[[Session], Any]) -> None:
         self.request = request
         self.carry_out = carry_out
+        self.before: Row = {}
 
 
 def insert_effect(stream: Stream, values: Values, row_id: RowId | None = None, *, author: Author = PROGRAM) -> Effect:
@@ -60,9 +66,12 @@ def insert_effect(stream: Stream, values: Values, row_id: RowId | None = None, *
     return Effect([stream.name, 'insert', given], add)
 
 
-def update_effect(stream: Stream, row: RowOrId, values: Values, *, author: Author = PROGRAM) -> Effect:
+def update_effect(
+    stream: Stream, row: RowOrId, values: Values, *, only_if: Row | None = None, author: Author = PROGRAM
+) -> Effect:
     """Return the effect of an update.
 
+    :param only_if: what the fields must still hold, where the update takes another one back
     :raises RefusedWriteError: the values do not fit the fields, or there are none
     """
     _refuse_undeclared(stream)
@@ -73,27 +82,41 @@ def update_effect(stream: Stream, row: RowOrId, values: Values, *, author: Autho
 
     def carry_out(session: Session) -> Any:
         write = _checked(stream, Write('update', stored(stream, row, session), given, session, author.user), author)
+        refuse_if_changed(stream, write.row, only_if or {}, given)
+        effect.before = told_values(stream, write.row, given)
         write.row.sqlmodel_update(write.values)
         _refuse_unreadable(stream, write.row, author)
         return write.row
 
-    return Effect([stream.name, 'update', id_of(stream, row), given], carry_out)
+    effect = Effect([stream.name, 'update', id_of(stream, row), given], carry_out)
+    return effect
 
 
-def delete_effect(stream: Stream, row: RowOrId, kept: Kept | None = None, *, author: Author = PROGRAM) -> Effect:
+def delete_effect(
+    stream: Stream,
+    row: RowOrId,
+    kept: Kept | None = None,
+    *,
+    only_if: Row | None = None,
+    author: Author = PROGRAM,
+) -> Effect:
     """Return the effect of a delete.
 
     :param kept: where the row is kept, to be put back
+    :param only_if: what its fields must still hold, where the delete takes an insert back
     """
     _refuse_undeclared(stream)
 
     def remove(session: Session) -> None:
         write = _checked(stream, Write('delete', stored(stream, row, session), {}, session, author.user), author)
+        refuse_if_changed(stream, write.row, only_if or {}, {})
+        effect.before = told_values(stream, write.row, stream.fields)
         if kept is not None:
             kept.keep(stream, write.row, session)
         session.delete(write.row)
 
-    return Effect([stream.name, 'delete', id_of(stream, row)], remove)
+    effect = Effect([stream.name, 'delete', id_of(stream, row)], remove)
+    return effect
 
 
 def restore_effect(stream: Stream, row_id: RowId, kept: Kept, *, author: Author = PROGRAM) -> Effect:
@@ -141,12 +164,14 @@ def verb_effect(stream: Stream, verb: str, row: RowOrId, *, author: Author = PRO
 
     def do_it(session: Session) -> Any:
         write = _checked(stream, Write(verb, stored(stream, row, session), {}, session, author.user), author)
+        effect.before = told_values(stream, write.row, stream.declared.shows[verb])
         with run_by_app(stream.name, verb):
             act(session, write.row)
         _refuse_unreadable(stream, write.row, author)
         return write.row
 
-    return Effect([stream.name, verb, id_of(stream, row)], do_it)
+    effect = Effect([stream.name, verb, id_of(stream, row)], do_it)
+    return effect
 
 
 def stored(stream: Stream, row: RowOrId, session: Session) -> Any:

@@ -29,6 +29,7 @@ from .author import PROGRAM, Author
 from .deleted import Deleted, Kept
 from .effects import Effect, delete_effect, insert_effect, restore_effect, scope_of, update_effect, verb_effect
 from .history import FromHistory
+from .meanwhile import Stored, differing, set_by_others
 from .once import request_hash
 from .refusals import IdTakenError, RefusedWriteError, RowGoneError, refusal_by_database
 from .tables import outcomes, queues, seconds
@@ -55,10 +56,11 @@ class QueuedWrite(BaseModel):
 
     :ivar sequence: its number, which rises within its queue
     :ivar stream: the name of the stream
-    :ivar action: ``insert``, ``update``, ``delete``, ``restore``, or the name of a verb
+    :ivar action: ``insert``, ``update``, ``delete``, ``restore``, ``undo``, or the name of a verb
     :ivar id: the id of the row; of a new row, too, whose id the browser makes
     :ivar values: the fields that are set, by name
-    :ivar was: the values that its author saw in these fields before
+    :ivar was: the values that its author saw in these fields before. What takes a write of their own back, an ``undo``
+        or the ``delete`` of a row that they have added, is refused if a field holds something else meanwhile
     """
 
     model_config = ConfigDict(strict=True, extra='forbid')
@@ -116,6 +118,7 @@ class QueueRecord:
         self._taken: set[tuple[str, RowId]] = set()
         self._decided: list[dict[str, Any]] = []
         self._done: list[tuple[dict[str, Any], Stream, Sequence[ScopeValue | None]]] = []
+        self._stored = Stored()
 
     def confirm(self, sequence: int) -> None:
         """Forget the outcomes up to a number, and those of more than :data:`UNCONFIRMED_LIMIT` numbers ago."""
@@ -139,8 +142,10 @@ class QueueRecord:
             known = self._known(write.sequence, request)
             if known['state'] == 'taken':  # so is what follows for that row, of which the first answer did not tell
                 self._taken.add((write.stream, write.id))
+            self._stored.note(write, self._sent(write), known)
             return {'sequence': write.sequence, **known}
         outcome = self._do(write)
+        self._stored.note(write, self._sent(write), outcome)
         outcome['sequence'] = write.sequence
         self._decided.append({'sequence': write.sequence, 'request': request, 'outcome': outcome})
         self._last = write.sequence
@@ -198,12 +203,15 @@ class QueueRecord:
             with explained(), self._session.begin_nested():
                 scopes = [stream.scope_of(self._session, write.id)]
                 kept = FromHistory() if stream.history else self._deleted
+                write.was = self._stored.seen(write)
                 effect = _effect(stream, write, kept, self._author)
                 conflicts = self._conflicts(stream, write)
                 row = effect.carry_out(self._session)
                 self._session.flush()
                 scopes += [] if row is None else [scope_of(stream, row)]
-            done = {'state': 'done', 'conflicts': conflicts}
+                sent, is_new = self._sent(write), write.action == 'insert'
+                differs = {'stored': found} if (found := differing(stream, row, sent, is_new=is_new)) else {}
+            done = {'state': 'done', 'conflicts': conflicts, **differs}
             self._done.append((done, stream, [scope for scope in dict.fromkeys(scopes) if scope is not None] or [None]))
             return done
         except IdTakenError:
@@ -219,18 +227,17 @@ class QueueRecord:
             log.exception('a rule or a verb of the stream %s failed', write.stream)
             return _refusal(RefusedWriteError('This could not be done, because of a mistake in the app'))
 
+    def _sent(self, write: QueuedWrite) -> dict[str, Any]:
+        """Return what the author of a write sees of it: its values, or what the verb shows."""
+        stream = self._streams.get(write.stream)
+        return write.values if stream is None else stream.declared.shows.get(write.action, write.values)
+
     def _conflicts(self, stream: Stream, write: QueuedWrite) -> dict[str, Any]:
         """Return the values that somebody else has set meanwhile in the fields of an update, by field."""
         if write.action != 'update' or not write.was:
             return {}
-        now = stream.row(self._session, write.id) or {}
-        return {
-            name: now[name]
-            for name, was in write.was.items()
-            if name in write.values
-            and name in now
-            and now[name] not in (stream.told(name, was), stream.told(name, write.values[name]))
-        }
+        was = {name: value for name, value in write.was.items() if name in write.values}
+        return set_by_others(stream, stream.row(self._session, write.id) or {}, was, write.values)
 
 
 def forget_queues(session: Session, before: datetime) -> None:
@@ -256,8 +263,11 @@ def _effect(stream: Stream, write: QueuedWrite, kept: Kept, author: Author) -> E
         return insert_effect(stream, values, write.id, author=author)
     if write.action == 'update':
         return update_effect(stream, write.id, values, author=author)
+    was = {name: value for name, value in write.was.items() if name in stream.fields}
+    if write.action == 'undo':
+        return update_effect(stream, write.id, values, only_if=was, author=author)
     if write.action == 'delete':
-        return delete_effect(stream, write.id, kept, author=author)
+        return delete_effect(stream, write.id, kept, only_if=was, author=author)
     if write.action == 'restore':
         return restore_effect(stream, write.id, kept, author=author)
     return verb_effect(stream, write.action, write.id, author=author)

@@ -1,4 +1,7 @@
-"""The one path of all writes, whether they come from a page, a request, a job or a test."""
+"""The one path of all writes, whether they come from a page, a request, a job or a test.
+
+The module is long because it is the one place for all writes, with an example of each.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +111,7 @@ class Writer:
 
             note = writer.insert(NOTES, {'text': 'Buy milk'})
         """
-        return self._transaction(stream, insert_effect(stream, values, author=author), key, author)
+        return self.carry_out(stream, insert_effect(stream, values, author=author), key=key, author=author)
 
     def update(
         self, stream: Stream, row: RowOrId, values: Values, *, key: str | None = None, author: Author = PROGRAM
@@ -129,7 +132,7 @@ class Writer:
 
             writer.update(NOTES, note, {'urgent': True})
         """
-        return self._transaction(stream, update_effect(stream, row, values, author=author), key, author)
+        return self.carry_out(stream, update_effect(stream, row, values, author=author), key=key, author=author)
 
     def delete(self, stream: Stream, row: RowOrId, *, key: str | None = None, author: Author = PROGRAM) -> None:
         """Delete a row.
@@ -146,7 +149,7 @@ class Writer:
 
             writer.delete(NOTES, note)
         """
-        self._transaction(stream, delete_effect(stream, row, author=author), key, author)
+        self.carry_out(stream, delete_effect(stream, row, author=author), key=key, author=author)
 
     def do(self, stream: Stream, verb: str, row: RowOrId, *, key: str | None = None, author: Author = PROGRAM) -> Any:
         """Do what a verb of the stream does to a row.
@@ -165,7 +168,7 @@ class Writer:
 
             writer.do(NOTES, 'archive', note)
         """
-        return self._transaction(stream, verb_effect(stream, verb, row, author=author), key, author)
+        return self.carry_out(stream, verb_effect(stream, verb, row, author=author), key=key, author=author)
 
     def restore(self, stream: Stream, what: Change | RowOrId, *, author: Author = PROGRAM) -> Any:
         """Put back what the history has noted, see :meth:`View.restore`.
@@ -182,9 +185,9 @@ class Writer:
             writer.restore(NOTES, writer.history(NOTES)[0])
         """
         if isinstance(what, Change):
-            return self._transaction(stream, take_back_effect(stream, what, author=author), None, author)
+            return self.carry_out(stream, take_back_effect(stream, what, author=author), author=author)
         effect = restore_effect(stream, id_of(stream, what), FromHistory(), author=author)
-        return self._transaction(stream, effect, None, author)
+        return self.carry_out(stream, effect, author=author)
 
     def history(
         self,
@@ -222,7 +225,21 @@ class Writer:
         with self.database.read() as session:
             return read_history(session, stream, of_scope, row_id, limit=limit, before=before)
 
-    def _transaction(self, stream: Stream, effect: Effect, key: str | None, author: Author) -> Any:
+    def carry_out(self, stream: Stream, effect: Effect, *, key: str | None = None, author: Author = PROGRAM) -> Any:
+        """Carry an effect out in a transaction of its own.
+
+        :param stream: the stream that it writes to
+        :param effect: the effect
+        :param key: as for :meth:`insert`
+        :param author: who writes
+        :return: what the effect returns
+        :raises RefusedWriteError: the write was refused
+        :raises DatabaseUnavailableError: the database cannot be written to now; nothing was written
+
+        Example::
+
+            writer.carry_out(NOTES, delete_effect(NOTES, note))
+        """
         try:
             return self._carry_out(stream, effect, key, author)
         except (IntegrityError, DataError) as error:
