@@ -1,5 +1,10 @@
 // @ts-check
-/** The writes of a page. An entry of its own, which only an app with writable streams has its pages load. */
+/**
+ * The writes of a page, which only the pages of an app with writable streams load.
+ *
+ * The module is long because it is the one place where the parts of the write side are put together, and where a page finds
+ * each way to write.
+ */
 
 import { tab } from "../leader.js";
 import { onScripts } from "../streams/scripts.js";
