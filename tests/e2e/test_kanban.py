@@ -97,11 +97,10 @@ def test_what_the_document_of_writes_does_in_a_page_is_done(tabs: Tabs, server: 
     server.execute('DELETE FROM cards')
     page = tabs.open()
     eventually(lambda: board(page) == [[], [], []])
-    shown = [[['Paint the door'], [], []], [[], ['Paint the door'], []], [[], [], ['Paint the door']], [[], [], []]]
+    done = [[], [], ['Paint the door']]
+    shown = [[['Paint the door'], [], []], [[], ['Paint the door'], []], done, [[], [], []], done]
     for line, after in zip(snippet.strip().split('\n'), shown, strict=True):
         stages = '["todo", "doing", "done"].flatMap((stage) => todosync.stream("cards", stage).rows)'
         outcome = page.evaluate(f'() => {{ const props = {{ row: {stages}[0] }}; return {line} }}')
         assert outcome['state'] == 'done', line
         eventually(lambda after=after: board(page) == after)
-    page.get_by_role('button', name='Undo').click()
-    eventually(lambda: board(page) == [[], [], ['Paint the door']])

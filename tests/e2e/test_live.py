@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.e2e.browser import Chromium, Tabs, eventually
 from tests.server import ROOT, RunningServer, running_server
+
+LONG = 600
+"""Rows of a list that is not rendered as a whole when the browser has time."""
 
 
 @pytest.fixture(scope='module')
@@ -60,8 +64,13 @@ def test_a_new_row_is_rendered_alone_and_what_counts_them(app: RunningServer, pa
 
 
 def test_rows_show_what_has_changed_before_they_are_scrolled_to_and_back(app: RunningServer, page: Page) -> None:
-    ids = [app.add(f'todo {number}')['id'] for number in range(200)]
-    eventually(lambda: rows(page)[:1] == ['todo 199'])
+    begin = datetime(2026, 1, 1)
+    added = [{'title': f'todo {n}', 'at': (begin + timedelta(seconds=n)).isoformat(' ')} for n in range(LONG)]
+    app.execute('DELETE FROM todos')
+    app.execute('INSERT INTO todos(title, created_at) VALUES (:title, :at)', *added)
+    ids = [todo['id'] for todo in reversed(app.todos())]
+    top = f'todo {LONG - 1}'
+    eventually(lambda: rows(page)[:1] == [top])
 
     def rename(number: int, title: str) -> None:
         app.request('PATCH', f'/todos/{ids[number]}', {'todo': {'title': title}})
@@ -69,22 +78,22 @@ def test_rows_show_what_has_changed_before_they_are_scrolled_to_and_back(app: Ru
     def scroll_to(top: int) -> None:
         page.locator('.q-virtual-scroll').evaluate('(list, top) => list.scrollTo(0, top)', top)
 
-    rename(199, 'in view')
+    rename(LONG - 1, 'in view')
     eventually(lambda: rows(page)[0] == 'in view')
     scroll_to(30)
-    rename(60, 'out of view')
+    rename(LONG - 140, 'out of view')
     assert 'out of view' not in rows(page)
     scroll_to(24 * 130)
     eventually(lambda: 'out of view' in rows(page))
-    rename(60, 'in view, too')
+    rename(LONG - 140, 'in view, too')
     eventually(lambda: 'in view, too' in rows(page))
-    app.request('DELETE', f'/todos/{ids[61]}')
-    eventually(lambda: 'todo 61' not in rows(page))
-    rename(198, 'out of view')
+    app.request('DELETE', f'/todos/{ids[LONG - 139]}')
+    eventually(lambda: f'todo {LONG - 139}' not in rows(page))
+    rename(LONG - 2, 'out of view')
     scroll_to(0)
-    eventually(lambda: rows(page)[:3] == ['in view', 'out of view', 'todo 197'])
+    eventually(lambda: rows(page)[:3] == ['in view', 'out of view', f'todo {LONG - 3}'])
     scroll_to(24 * 130)
-    eventually(lambda: 'in view, too' in rows(page) and 'todo 61' not in rows(page))
+    eventually(lambda: 'in view, too' in rows(page) and f'todo {LONG - 139}' not in rows(page))
 
 
 def test_a_scroll_right_after_rows_were_rendered_is_not_taken_back(app: RunningServer, page: Page) -> None:
