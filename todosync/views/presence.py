@@ -213,7 +213,7 @@ def _who(server: SyncServer, client: Client) -> str:
 
 
 def _name(server: SyncServer, client: Client) -> str:
-    return name_of(server.rights.user_of(client.request))
+    return '' if core.is_script_mode_preflight() else name_of(server.rights.user_of(client.request))
 
 
 def _focus(view: View, presence: Presence, e: GenericEventArguments) -> None:
