@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from nicegui import context, ui
+from nicegui import context, core, ui
 
 from .live import LiveElement
 
@@ -30,7 +30,8 @@ class BrowserChoice(ui.element):
         super().__init__('div')
         self.options = tuple(options)
         self._arguments = ', '.join(map(json.dumps, (name, self.options, keep)))
-        asked = None if keep else context.client.request.query_params.get(name)
+        has_address = not keep and not core.is_script_mode_preflight()
+        asked = context.client.request.query_params.get(name) if has_address else None
         self._value = next((option for option in self.options if option.lower() == asked), self.options[0])
         self.props['role'] = 'group'
         with self:
