@@ -30,8 +30,8 @@ MEMORY_LIMIT = 5e6
 class Held:
     """What the server holds.
 
-    ``kept`` is memory that glibc keeps free, because it lies between what is used or is to be used again. All other
-    memory counts as ``memory``.
+    ``memory`` is what is in use. ``kept`` is the rest: what Python and glibc keep free, because it lies between what is
+    used or is to be used again.
     """
 
     memory: int
@@ -68,7 +68,7 @@ async def measure(short: bool, minutes: float = 0) -> Chapter:
         f'holds when they are forgotten, which they are after each {seconds:g} s, and how much more that is than after '
         'the second time.',
         [
-            Figure('memory', size(after.memory), f'{growth / 1e6:+.1f} MB', 'no growth', growth < MEMORY_LIMIT),
+            Figure('memory in use', size(after.memory), f'{growth / 1e6:+.1f} MB', 'no growth', growth < MEMORY_LIMIT),
             _figure('files and sockets', before.files, after.files),
             _figure('threads', before.threads, after.threads),
             _figure('tasks', before.tasks, after.tasks),
@@ -111,10 +111,10 @@ async def held(server: RunningServer, settle: float) -> Held:
         counts = await post(server, '/benchmark/counts')
     await asyncio.sleep(settle)
     counts = await post(server, '/benchmark/counts')
-    with_kept = memory_bytes(server.pid)
-    await post(server, '/benchmark/trim')
-    memory = memory_bytes(server.pid)
-    return Held(memory, max(0, with_kept - memory), open_files(server.pid), threads(server.pid), **counts)
+    memory = await post(server, '/benchmark/memory')
+    return Held(
+        memory, max(0, memory_bytes(server.pid) - memory), open_files(server.pid), threads(server.pid), **counts
+    )
 
 
 def _figure(name: str, before: int, after: int) -> Figure:

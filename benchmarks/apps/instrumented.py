@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import os
+import re
 import runpy
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -96,11 +100,40 @@ async def counts() -> dict[str, int]:
     return {'tasks': len(asyncio.all_tasks()), 'clients': len(Client.instances)}
 
 
-@app.post('/benchmark/trim')
-async def trim() -> None:
-    """Have glibc give back the memory that it has kept for what comes next."""
-    if give_back := getattr(ctypes.CDLL(None), 'malloc_trim', None):
-        give_back(0)
+class Mallinfo(ctypes.Structure):
+    """What glibc says of its memory, see mallinfo2(3)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *('arena', 'ordblks', 'smblks', 'hblks', 'hblkhd'),
+            *('usmblks', 'fsmblks', 'uordblks', 'fordblks', 'keepcost'),
+        )
+    ]
+
+
+@app.post('/benchmark/memory')
+async def memory() -> int:
+    """Return how many bytes are in use, without what Python and glibc keep free."""
+    gc.collect()
+    library = ctypes.CDLL(None)
+    library.mallinfo2.restype = Mallinfo
+    by_glibc = library.mallinfo2()
+    return _bytes_of_small_objects() + by_glibc.uordblks + by_glibc.hblkhd
+
+
+def _bytes_of_small_objects() -> int:
+    """Return what CPython says of its own memory. It says it only on the file of errors."""
+    with tempfile.TemporaryFile() as said:
+        errors = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        sys._debugmallocstats()  # noqa: SLF001
+        os.dup2(errors, 2)
+        os.close(errors)
+        said.seek(0)
+        found = re.search(rb'bytes in allocated blocks\s*=\s*([\d,]+)', said.read())
+    assert found
+    return int(found[1].replace(b',', b''))
 
 
 @app.post('/benchmark/connections')
