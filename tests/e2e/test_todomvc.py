@@ -84,7 +84,7 @@ def clear(page: Page) -> Locator:
 
 
 def test_the_field_for_a_new_todo_has_the_focus(page: Page) -> None:
-    expect(field(page)).to_be_focused()
+    eventually(lambda: field(page).evaluate('(field) => field === document.activeElement'))
 
 
 def test_it_begins_with_nothing(page: Page) -> None:
