@@ -12,6 +12,10 @@ from tests.e2e.browser import Tabs, eventually
 
 pytestmark = pytest.mark.any_database
 CHEESE, CAT, DOCTOR = 'buy some cheese', 'feed the cat', 'book a doctors appointment'
+WITH_MOUSE = """{
+    const real = window.matchMedia;
+    window.matchMedia = (query) => query === '(hover: hover)' ? { matches: true } : real(query);
+}"""
 OLDEST_FIRST = "localStorage.setItem('todosync-choice-order', 'oldest first')"
 
 
@@ -84,6 +88,8 @@ def clear(page: Page) -> Locator:
 
 
 def test_the_field_for_a_new_todo_has_the_focus(page: Page) -> None:
+    page.add_init_script(WITH_MOUSE)
+    page.reload()
     eventually(lambda: field(page).evaluate('(field) => field === document.activeElement'))
 
 
