@@ -2,8 +2,9 @@
 /**
  * What a person typed and where they had scrolled to, kept over a reload that the server makes necessary. NiceGUI
  * numbers the elements of a page in the order in which it builds them, so the same page finds its elements again. The
- * elements of a list's rows have the same numbers in each row, so there the `id` of the row tells them apart. A row with
- * the attribute `data-editing` has its editor open, and has it open again.
+ * elements of a list's rows have the same numbers in each row, so there the `id` of the row tells them apart. Another build
+ * may number them otherwise: then the name that a person reads beside a field finds it. A row with the attribute
+ * `data-editing` has its editor open, and has it open again.
  */
 
 const KEY = "todosync-drafts";
@@ -20,7 +21,7 @@ export function keepDrafts() {
   const editing = [...document.querySelectorAll(`${ROW}[data-editing]`)].map(({ id }) => id);
   const fields = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll(TEXT_FIELDS)])
     .filter((field) => !field.closest(`${ROW}:not([data-editing])`))
-    .map((field) => /** @type {const} */ ([place(field), field.value, { ...field.dataset }]))
+    .map((field) => /** @type {const} */ ([place(field), field.value, { ...field.dataset }, labelOf(field)]))
     .filter(([where, value]) => where && value);
   const scrolled = [...document.querySelectorAll("*")]
     .filter((element) => element.scrollTop > 0)
@@ -42,13 +43,46 @@ export function restoreDrafts() {
   if (path !== location.pathname) return;
   for (const [where, top] of scrolled) attempt(() => scroll(find(where), top));
   for (const id of editing) attempt(() => edit(document.getElementById(id)));
-  for (const [where, value, dataset] of fields) attempt(() => type(find(where), value, dataset));
+  for (const [where, value, dataset, label] of fields) {
+    // an earlier build kept no labels
+    const isIt = (/** @type {Element} */ field) => isTextField(field) && (!label || labelOf(field) === label);
+    const putBack = () =>
+      type(
+        [find(where)].find((field) => field && isIt(field)),
+        value,
+        dataset,
+      );
+    attempt(putBack, () => /^c\d/.test(where) && type(otherField(label), value, dataset));
+  }
   if (focus) attempt(() => take(find(focus)));
 }
 
-/** A list has its rows, and its height, only some time after it has rendered. @param {() => boolean} restore @param {number} [attempts] */
-function attempt(restore, attempts = ATTEMPTS) {
-  if (!restore() && attempts > 1) setTimeout(() => attempt(restore, attempts - 1), INTERVAL_MS);
+/**
+ * A list has its rows, and its height, only some time after it has rendered.
+ * @param {() => boolean} restore @param {() => void} [otherwise] @param {number} [attempts]
+ */
+function attempt(restore, otherwise = () => {}, attempts = ATTEMPTS) {
+  if (restore()) return;
+  if (attempts > 1) setTimeout(() => attempt(restore, otherwise, attempts - 1), INTERVAL_MS);
+  else otherwise();
+}
+
+/** @param {string | undefined} label @returns {Element | undefined} the field of that name, or an empty one, outside of rows */
+function otherField(label) {
+  const fields = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll(TEXT_FIELDS)]);
+  const outside = fields.filter((field) => !field.closest(ROW) && field.checkVisibility());
+  return outside.find((field) => label && labelOf(field) === label) ?? outside.find(({ value }) => !value);
+}
+
+/** @param {Element} field */
+function isTextField(field) {
+  return field.matches(TEXT_FIELDS);
+}
+
+/** @param {Element} field @returns {string} the name that a person reads or hears */
+function labelOf(field) {
+  const { ariaLabel, labels } = /** @type {HTMLInputElement} */ (field);
+  return ariaLabel ?? labels?.[0]?.textContent?.trim() ?? "";
 }
 
 function takeKept() {
@@ -81,10 +115,11 @@ function take(element) {
 
 /**
  * Enter a text as a person does, so that the page's own handlers take it.
- * @param {Element | null} field @param {string} text @param {DOMStringMap} dataset of the field
+ * @param {Element | null | undefined} field @param {string} text @param {DOMStringMap} dataset of the field
+ * @returns {boolean} whether it is there
  */
 function type(field, text, dataset) {
-  if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) return field !== null;
+  if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) return false;
   Object.assign(field.dataset, dataset);
   if (field.value) return true;
   const prototype = field instanceof HTMLInputElement ? HTMLInputElement.prototype : HTMLTextAreaElement.prototype;

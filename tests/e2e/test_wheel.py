@@ -12,6 +12,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.browser import Chromium, eventually, three_tabs
 from tests.server import ROOT, RunningServer, free_port, outer_environment
@@ -175,11 +176,11 @@ def test_the_one_line_of_the_readme_runs_in_a_browser(plain: Environment, chromi
 
 def test_the_stream_of_the_readme_runs_in_a_browser(plain: Environment, chromium: Chromium, tmp_path: Path) -> None:
     with serving(plain, tmp_path, of_the_readme('notes.py')) as server, three_tabs(chromium, server.url) as pages:
-        pages[1].get_by_label('Note').fill('Call Ann!')
-        pages[1].get_by_label('Note').press('Enter')
+        pages[1].get_by_label('New note').fill('Call Ann')
+        pages[1].get_by_label('New note').press('Enter')
         for page in pages:
-            page.get_by_text('Call Ann!').wait_for()
-            page.get_by_text('1 of 1 notes are urgent').wait_for()
+            page.get_by_text('0 of 1 notes are urgent').wait_for()
+            expect(page.get_by_role('listitem').get_by_role('textbox')).to_have_value('Call Ann')
 
 
 @pytest.mark.parametrize('env', ['development', 'production'])
@@ -210,8 +211,8 @@ def test_a_team_tests_its_app_with_the_extra(complete: Environment, tmp_path: Pa
     assert PYTEST_SECTION is not None
     shutil.copytree(ROOT / 'examples', tmp_path / 'examples', ignore=shutil.ignore_patterns('__pycache__'))
     (tmp_path / 'pyproject.toml').write_text(PYTEST_SECTION[1])
-    for name in ('notes.py', 'test_notes.py'):
+    for name in ('tasks.py', 'test_tasks.py'):
         (tmp_path / name).write_text(of_the_readme(name))
-    for tests in ('examples', 'test_notes.py'):
+    for tests in ('examples', 'test_tasks.py'):
         said = complete.run('python', '-m', 'pytest', '-q', tests, folder=tmp_path)
         assert re.search(r'^\d+ passed in', said, re.M), said
