@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 from itertools import product
 from typing import Any
 
+from tests.light_browser import LightBrowser
 from tests.server import RunningServer
 
-from .light_browser import LightBrowser
 from .load import RemoteLoad, load
 from .processes import cpu_seconds, memory_bytes
 from .report import Chapter, Figure, median, ms, size, us

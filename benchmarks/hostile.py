@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
+from tests.light_browser import LightBrowser
 from tests.light_socket import LightSocket
 from tests.server import ROOT, RunningServer
 
-from .light_browser import LightBrowser
 from .report import Chapter, Figure, ms, percentile, size, table
 from .servers import post, serving_todos
 from .soak import FORGOTTEN_AFTER, Held, held

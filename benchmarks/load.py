@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from .light_browser import LightBrowser
+from tests.light_browser import LightBrowser
 
 OPENING_AT_ONCE = 8
 LINE_LIMIT = 2**24

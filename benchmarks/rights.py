@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from tests.light_browser import LightBrowser
 from tests.server import ROOT, RunningServer
 
 from .cost import FLAT, SETTLE, held_memory
-from .light_browser import LightBrowser
 from .load import RemoteLoad, load
 from .processes import cpu_seconds
 from .report import Chapter, Figure, median, ms, size

@@ -7,9 +7,9 @@ import sys
 import time
 from dataclasses import dataclass
 
+from tests.light_browser import LightBrowser
 from tests.server import RunningServer
 
-from .light_browser import LightBrowser
 from .processes import memory_bytes, open_files, threads
 from .report import Chapter, Figure, size
 from .servers import post, serving

@@ -12,12 +12,12 @@ from typing import Any
 
 import orjson
 
+from tests.light_browser import LightBrowser
 from tests.light_socket import LightSocket
 from tests.server import RunningServer
 from todosync.ids import IdMaker
 from todosync.writes import BATCH_LIMIT
 
-from .light_browser import LightBrowser
 from .load import load
 from .processes import memory_bytes
 from .report import Chapter, Figure, median, ms, percentile, size

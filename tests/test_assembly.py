@@ -97,7 +97,7 @@ def test_an_app_without_a_page_function_has_everything_once(tmp_path: Path) -> N
     with running_server(tmp_path / 'storage', main=program(tmp_path, MODEL, SCRIPT)) as server:
         for _ in range(3):
             status, page = server.request('GET', '/', Accept='text/html')
-            assert (status, page.count(b'leader.js')) == (200, 1), page
+            assert (status, page.count(b'src="/_nicegui/todosync/')) == (200, 1), page
         assert server.request('GET', '/memos/export.json')[0] == 200
         assert server.request('GET', '/metrics')[0] == 200
         server.execute("INSERT INTO memos(text) VALUES ('Call Ann')")

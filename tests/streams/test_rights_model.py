@@ -19,9 +19,9 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from benchmarks.light_browser import LightBrowser
 from tests.databases import other_program
 from tests.e2e.chaos_server import neighbour_of
+from tests.light_browser import LightBrowser
 from tests.light_socket import LightSocket
 from tests.server import ROOT, RunningServer, running_server
 from tests.sockets import until

@@ -14,8 +14,8 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from benchmarks.light_browser import LightBrowser
 from tests.databases import other_program
+from tests.light_browser import LightBrowser
 from tests.light_socket import LightSocket
 from tests.server import ROOT, RunningServer, running_server
 from todosync.ids import IdMaker
