@@ -159,6 +159,7 @@ async def test_the_scopes_of_the_readme_run(tmp_path: Path) -> None:
         assert RowUser(user, 'tasks', 7).row(title='paint')
 
 
+@pytest.mark.usefixtures('page_database')
 async def test_the_history_of_streams_runs(tmp_path: Path) -> None:
     async with running(tmp_path, 'history.py') as user:
         await user.open('/')

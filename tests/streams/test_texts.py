@@ -11,7 +11,7 @@ from todosync import Stream, count, plural
 
 
 class Errand(SQLModel, table=True):
-    __tablename__ = 'errands'
+    __tablename__ = 'errands_with_texts'
 
     id: int | None = Field(default=None, primary_key=True)
     text: str
