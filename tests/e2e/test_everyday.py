@@ -74,6 +74,7 @@ def test_in_a_long_list_it_finds_them_after_its_key_and_until_a_person_goes_on(t
     page = tabs.open()
     page.get_by_role('checkbox', name='todo 01200').wait_for()
     assert page.locator('.todo').count() < 100
+    page.bring_to_front()
     page.keyboard.press('Control+f')
     eventually(lambda: page.locator('.todo').count() == 1200)
     assert page.evaluate("window.find('todo 00001')")

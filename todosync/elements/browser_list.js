@@ -31,8 +31,10 @@ const PRINT_STYLE = `
 .todosync-printed ~ * { display: none !important; }`;
 const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
 
+const IDLE_MS = 1000; // a page that has always something to do, or is not in front, goes on after that
 /** @type {(callback: () => void) => void} */
-const whenIdle = window.requestIdleCallback ?? ((callback) => setTimeout(callback, GROW_PAUSE_MS)); // Safari has none
+const whenIdle = (callback) =>
+  window.requestIdleCallback?.(callback, { timeout: IDLE_MS }) ?? setTimeout(callback, GROW_PAUSE_MS); // Safari has none
 
 /** @typedef {Map<any, number>} Tops where the rendered rows are on the screen, by key, in their order */
 /** @typedef {{ key: any, index: number, item: any }} Place where a row is rendered, and what it shows */
