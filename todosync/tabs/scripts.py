@@ -13,7 +13,7 @@ from posixpath import dirname, join, normpath
 
 IMPORT = re.compile(r'^import (?:(\{\s*\w+(?:,\s*\w+)*,?\s*\}) from )?"([^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r'^export (?=(?:async function|function|class|const) (\w+))', re.MULTILINE)
-OTHER_FORM = re.compile(r'^(?:import|export)\b.*|.*\bawait import\(.*', re.MULTILINE)
+OTHER_FORM = re.compile(r'^(?:import|export)\b|\bawait import\(', re.MULTILINE)
 
 
 class UnknownFormError(ValueError):
@@ -48,7 +48,8 @@ def put_together(entry: str, modules: Mapping[str, str]) -> str:
         exported = ', '.join(EXPORT.findall(body))
         body = EXPORT.sub('', body)
         if other_form := OTHER_FORM.search(body):
-            raise UnknownFormError(f'{path}: {other_form.group()}')
+            line = body.count('\n', 0, other_form.start())
+            raise UnknownFormError(f'{path}: {body.splitlines()[line]}')
         functions[path] = f'const {_name(path)} = (() => {{ // {path}\n{body}return {{ {exported} }};\n}})();'
 
     add(entry)
