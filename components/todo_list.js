@@ -28,6 +28,7 @@ export default {
   mounted() {
     addEventListener("todo-added", this.showNewest);
     this.removals = new MutationObserver((changes) => this.saveRemoved(changes));
+    this.removals.observe(this.$el, { childList: true, subtree: true });
   },
   /** @this {any} */
   unmounted() {
@@ -101,7 +102,6 @@ export default {
       const todo = todoOf(row);
       if (!todo) return;
       const field = row.querySelector(".todo-edit");
-      this.removals.observe(this.$el, { childList: true, subtree: true });
       row.dataset.editing = "";
       field.dataset.was = field.value = todo.title;
       field.dataset.before = field.value; // a field of one line shows no line breaks
@@ -131,10 +131,9 @@ export default {
      * is saved; where that is refused, the person is told it. @this {any} @param {MutationRecord[]} changes
      */
     saveRemoved(changes) {
-      for (const { removedNodes } of changes) {
-        for (const node of removedNodes) if (/** @type {any} */ (node).dataset?.editing !== undefined) this.save(node);
-      }
-      if (!this.$el.querySelector("[data-editing]")) this.removals.disconnect();
+      const removed = /** @type {any[]} */ (changes.flatMap(({ removedNodes }) => [...removedNodes]));
+      // a row that has only moved is in the list again
+      for (const node of removed) if (node.dataset?.editing !== undefined && !node.isConnected) this.save(node);
     },
     /** Have what was just added in view. @this {any} */
     showNewest() {
